@@ -1,0 +1,38 @@
+"""Bring a photo; get the most similar ones in your collection, at once, with nothing sent anywhere.
+
+>>> from lookalike import Collection
+>>> collection = Collection("photos.lookalike")
+>>> collection.add("~/Pictures")
+>>> collection.search("holiday.jpg", k=8)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lookalike.collection import Collection
+    from lookalike.errors import LookalikeError
+    from lookalike.records import AddReport, Hit, Item, SearchResult, Skipped
+
+__version__ = "0.1.0"
+__all__ = ["AddReport", "Collection", "Hit", "Item", "LookalikeError", "SearchResult", "Skipped", "__version__"]
+
+_HOMES = {
+    "Collection": "lookalike.collection",
+    "LookalikeError": "lookalike.errors",
+    "AddReport": "lookalike.records",
+    "Hit": "lookalike.records",
+    "Item": "lookalike.records",
+    "SearchResult": "lookalike.records",
+    "Skipped": "lookalike.records",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: decode workers import this package too and need none of it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lookalike' has no attribute {name!r}")
+    from importlib import import_module  # deferred with the rest
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,280 @@
+"""A collection: the one place where store, index, decoder and embedder are wired together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from lookalike.decode.pool import DecodePool
+from lookalike.embed import Embedder
+from lookalike.errors import NotFoundError, QueryError
+from lookalike.indexing import Indexer, LiveIndex
+from lookalike.ingest import Ingest, ingest
+from lookalike.models import DEFAULT_MODEL, load_bundled
+from lookalike.records import AddReport, Committed, Item, SearchResult, Skipped, Space
+from lookalike.search import Query, Search, search
+from lookalike.sources import path_of, require_some, split_present, uri_of
+from lookalike.store import Store
+from lookalike.store.filters import Filter, parse_filter
+from lookalike.store.store import check_model
+from lookalike.store.vectors import SpaceVectors
+
+AnyPath = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """One space: how many vectors, how they are searched, and how much of the truth that finds.
+
+    `index` is "exact", "ivf" or "none yet"; `recall` is the measured share of true 10 nearest neighbours.
+    """
+
+    name: str
+    model_id: str
+    dim: int
+    vectors: int
+    index: str
+    recall: float | None
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The facts of a collection."""
+
+    path: Path
+    items: int
+    skipped: int
+    store_bytes: int
+    spaces: tuple[SpaceInfo, ...]
+
+
+class Collection:
+    """The photos of one purpose, in one folder; safe to use from several threads and processes.
+
+    `path` is the collection's folder, made by the first `add`. `model` names a bundled model for a new
+    collection (an existing one keeps its own); `embedder` and `decoder` replace the built-in ones.
+    """
+
+    def __init__(
+        self,
+        path: AnyPath,
+        *,
+        model: str | None = None,
+        embedder: Embedder | None = None,
+        decoder: DecodePool | None = None,
+    ) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._model = model
+        self._embedder_given = embedder
+        self._embedders: dict[str, Embedder] = {}
+        self._decoder = decoder or DecodePool()
+        self._store: Store | None = None
+        self._indexer: Indexer | None = None
+        self._live: LiveIndex | None = None
+        self._building: threading.Thread | None = None
+        self._lock = threading.RLock()
+
+    def add(
+        self,
+        *paths: AnyPath,
+        prune: bool = False,
+        on_step: Callable[[str, int, int | None], None] | None = None,
+        on_commit: Callable[[Committed], None] | None = None,
+    ) -> AddReport:
+        """Bring files and folders in; what is in already and unchanged is not read again.
+
+        With `prune`, items below these paths whose files are gone are removed. `on_step(name, done, total)`
+        hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
+        named in the report's `absent`; `NotFoundError` is raised when none does.
+        """
+        present, absent = split_present(Path(path).expanduser() for path in paths)
+        require_some(present, absent)
+        store = self._open(create=True)
+        embedder = self._embedder(self._space_name(store))
+        space = store.ensure_space(embedder.spec.name, embedder.spec.model_id, embedder.spec.dim)
+        step, commit = on_step or _ignore, on_commit or _ignore
+        parts = Ingest(store, space, self._decoder, embedder, step, commit)
+        report = ingest(parts, present, prune=prune)
+        step("indexing", 0, None)
+        self.refresh_index()
+        return replace(report, absent=(*absent, *report.absent))
+
+    def search(
+        self, query: AnyPath | int, k: int = 8, *, where: Sequence[str | Filter] = ()
+    ) -> SearchResult:
+        """Return the k items most similar to a photo file, or to an item given by its id.
+
+        `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"
+        (see `store.filters.Filter`). Raises `QueryError` for a file that is no photo, `NotFoundError` for an
+        unknown item or an empty collection.
+        """
+        return self.search_many([query], k, where=where)[0]
+
+    def search_many(
+        self, queries: Iterable[AnyPath | int], k: int = 8, *, where: Sequence[str | Filter] = ()
+    ) -> list[SearchResult]:
+        """Answer several queries at once, in order; see `search`."""
+        asked = [_as_query(query) for query in queries]
+        filters = [each if isinstance(each, Filter) else parse_filter(each) for each in where]
+        store = self._open()
+        space = self._default_space(store)
+        embedder = None
+        if any(isinstance(query, Path) for query in asked):
+            embedder = self._embedder(space.name)
+            check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
+        live = self._live_index(store, space)
+        parts = Search(store, space, store.vectors(space), live, self._decoder, embedder)
+        return search(parts, asked, k, filters)
+
+    def remove(self, *targets: AnyPath | int) -> int:
+        """Remove items by id or by path (a folder stands for all items below it); returns how many.
+
+        The files themselves are not touched. Raises `NotFoundError` when a target matches nothing, and then
+        removes nothing.
+        """
+        store = self._open()
+        doomed: set[int] = set()
+        for target in targets:
+            found = self._targeted(store, target)
+            if not found:
+                raise NotFoundError(f"nothing in the collection matches {target}")
+            doomed.update(found)
+        return store.items.remove(sorted(doomed))
+
+    def item(self, item_id: int) -> Item:
+        """Return an item; raises `NotFoundError`."""
+        found = self._open().items.get([item_id])
+        if item_id not in found:
+            raise NotFoundError(f"item {item_id} is not in this collection")
+        return found[item_id]
+
+    def thumbnail(self, item_id: int, longest: int = 256) -> bytes:
+        """Return an item's picture, upright, as JPEG bytes with no side longer than `longest` pixels.
+
+        Raises `QueryError` when its file cannot be read any more.
+        """
+        item = self.item(item_id)
+        made = self._decoder.thumbnail(path_of(item.uri), longest)
+        if isinstance(made, Skipped):
+            raise QueryError(f"no thumbnail of {item.uri}: {made.reason}")
+        return made
+
+    def skipped(self) -> list[Skipped]:
+        """Return the inputs that could not become items, with the reasons."""
+        return list(self._open().items.skipped())
+
+    def info(self) -> Info:
+        """Return the facts of the collection."""
+        store = self._open()
+        spaces = tuple(self._space_info(store, space) for space in store.spaces())
+        size = sum(file.stat().st_size for file in self.path.glob("store.sqlite*"))
+        return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces)
+
+    def refresh_index(self) -> None:
+        """Bring the index up to date now, building it where it is missing, damaged or worn."""
+        store = self._open()
+        space = self._default_space(store)
+        indexer = self._indexer_of(store, space)
+        with self._lock:
+            self._live = indexer.refresh(self._live or indexer.open())
+
+    def close(self) -> None:
+        """Stop the workers and close the files; a build under way is finished first."""
+        if self._building is not None:
+            self._building.join()
+        self._decoder.close()
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+            self._store, self._indexer, self._live = None, None, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, *, create: bool = False) -> Store:
+        with self._lock:
+            if self._store is None:
+                self._store = Store(self.path, create=create)
+            return self._store
+
+    def _space_name(self, store: Store) -> str:
+        space = store.default_space()
+        if self._embedder_given is not None:
+            return self._embedder_given.spec.name
+        if space is not None and self._model not in (None, space.name):
+            raise QueryError(f"{self.path} was made with the model {space.name}; {self._model} needs a new one")
+        return space.name if space else self._model or DEFAULT_MODEL
+
+    def _default_space(self, store: Store) -> Space:
+        space = store.default_space()
+        if space is None or store.items.count() == 0:
+            raise NotFoundError(f"{self.path} is empty; bring photos in with: lookalike add FOLDER")
+        return space
+
+    def _embedder(self, name: str) -> Embedder:
+        if self._embedder_given is not None:
+            return self._embedder_given
+        with self._lock:
+            if name not in self._embedders:
+                from lookalike.decode.processes import cpu_count
+                from lookalike.embed.onnx import OnnxEmbedder  # ONNX Runtime is slow to import
+
+                self._embedders[name] = OnnxEmbedder(load_bundled(name), threads=cpu_count())
+            return self._embedders[name]
+
+    def _indexer_of(self, store: Store, space: Space) -> Indexer:
+        with self._lock:
+            if self._indexer is None:
+                self._indexer = Indexer(self.path, space, store.vectors(space))
+            return self._indexer
+
+    def _live_index(self, store: Store, space: Space) -> LiveIndex | None:
+        """Return the index, caught up; None while one that takes long is being built in the background."""
+        indexer = self._indexer_of(store, space)
+        with self._lock:
+            if self._live is None and self._building is None:
+                self._live = indexer.open()
+            if (self._live is None or self._live.worn) and self._building is None:
+                self._building = threading.Thread(target=self._build, args=(indexer,), name="build index")
+                self._building.start()
+            live = self._live
+        if live is not None:
+            live.catch_up(indexer.vectors)
+        return live
+
+    def _build(self, indexer: Indexer) -> None:
+        built = indexer.build()
+        with self._lock:
+            self._live, self._building = built, None
+
+    def _space_info(self, store: Store, space: Space) -> SpaceInfo:
+        vectors = store.vectors(space)
+        indexer = self._indexer_of(store, space)
+        facts = indexer.describe()
+        return SpaceInfo(space.name, space.model_id, space.dim, vectors.count(), *facts)
+
+    def _targeted(self, store: Store, target: AnyPath | int) -> list[int]:
+        if isinstance(target, int):
+            return list(store.items.get([target]))
+        uri = uri_of(Path(target).expanduser())
+        item = store.items.by_uri(uri)
+        return [item.id] if item else store.items.matching([Filter("folder", "=", uri)]).tolist()
+
+
+def _as_query(query: AnyPath | int) -> Query:
+    return query if isinstance(query, int) else Path(query).expanduser()
+
+
+def _ignore(*_: Any) -> None:
+    """Stand in for a listener that nobody gave."""

@@ -1,0 +1,190 @@
+"""What runs inside a decode worker: one file in, a small RGB square or a plain refusal out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO, TypeVar
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from lookalike.decode import exif, rgb
+from lookalike.decode.formats import HAS_HEIF, HEAD_BYTES, sniff
+from lookalike.records import FileStamp, View
+
+MAX_PIXELS = 250_000_000
+MAX_FILE_BYTES = 1 << 30
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One file to read. Content whose sha256 is in `known` is not decoded; `stamp` comes back with a refusal."""
+
+    uri: str
+    path: str
+    view: View
+    known: tuple[bytes, ...] = ()
+    stamp: FileStamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one file holds; `pixels` is RGB bytes of the view's square, or None for known content."""
+
+    content_hash: bytes
+    size: int
+    mtime_ns: int
+    pixels: bytes | None
+    metadata: dict[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why one file is no photo; `lasting` as in `records.Skipped`."""
+
+    reason: str
+    lasting: bool = True
+
+
+class _RefusalError(Exception):
+    """Carries a `Refused` out of nested calls."""
+
+    def __init__(self, reason: str, *, lasting: bool = True) -> None:
+        super().__init__(reason)
+        self.refused = Refused(reason, lasting)
+
+
+def prepare_worker(memory_bytes: int) -> None:
+    """Limit and quieten this process; pebble calls it when a worker starts."""
+    import signal  # used once per worker
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    warnings.simplefilter("ignore")
+    Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, with a reason for the user
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and libjpeg complain there
+    if sys.platform != "win32":
+        import resource  # absent on Windows, where only the pixel and time limits hold
+
+        with suppress(ValueError, OSError):  # macOS may refuse; the other limits hold
+            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if HAS_HEIF:
+        import pillow_heif  # optional extra
+
+        pillow_heif.register_heif_opener()
+
+
+def read_photos(requests: tuple[Request, ...]) -> list[Decoded | Refused]:
+    """Read a chunk of files; one answer per request, in order."""
+    return [_guarded(lambda r=request: _read_photo(r)) for request in requests]  # type: ignore[misc]
+
+
+def read_thumbnail(path: str, longest: int) -> bytes | Refused:
+    """Return the upright picture at `path` as RGB JPEG bytes, no side longer than `longest` pixels."""
+    return _guarded(lambda: _read_thumbnail(path, longest))
+
+
+def _guarded(read: Callable[[], _T]) -> _T | Refused:
+    """Turn whatever a hostile file can raise into a refusal."""
+    try:
+        return read()
+    except _RefusalError as refusal:
+        return refusal.refused
+    except MemoryError:
+        return Refused("decoding it needs more memory than a worker may use")
+    except UnidentifiedImageError:
+        return Refused("damaged: its content is not the format that its first bytes claim")
+    except FileNotFoundError:
+        return Refused("vanished before it could be read", lasting=False)
+    except PermissionError:
+        return Refused("no permission to read it", lasting=False)
+    except OSError as error:
+        if error.errno is not None:
+            return Refused(f"cannot be read: {one_line(error.strerror or error)}", lasting=False)
+        return Refused(f"damaged: {one_line(error)}")  # Pillow's own, without an errno
+    except Exception as error:  # Pillow raises ValueError, SyntaxError, struct.error and more
+        return Refused(f"damaged: {one_line(error) or type(error).__name__}")
+
+
+def _read_photo(request: Request) -> Decoded:
+    with _open(request.path) as file:
+        before = os.fstat(file.fileno())
+        name = _format(file)
+        digest = hashlib.file_digest(file, "sha256").digest()
+        pixels, metadata = None, {}
+        if digest not in request.known:
+            pixels, metadata = _decode(file, name, request.view)
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _RefusalError("changed while it was being read", lasting=False)
+    return Decoded(digest, after.st_size, after.st_mtime_ns, pixels, metadata)
+
+
+def _read_thumbnail(path: str, longest: int) -> bytes:
+    with _open(path) as file, _image(file, _format(file)) as image:
+        out = BytesIO()
+        rgb.load(image, longest)
+        rgb.thumbnail(image, longest).save(out, "JPEG", quality=85)
+    return out.getvalue()
+
+
+def _open(path: str) -> IO[bytes]:
+    """Open a regular file of believable size, never blocking on a pipe that took its name."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    facts = os.fstat(file.fileno())
+    refusal = None
+    if not stat.S_ISREG(facts.st_mode):
+        refusal = "not a regular file"
+    elif facts.st_size == 0:
+        refusal = "empty file"
+    elif facts.st_size > MAX_FILE_BYTES:
+        refusal = f"larger than {MAX_FILE_BYTES >> 20:,} MiB"
+    if refusal:
+        file.close()
+        raise _RefusalError(refusal)
+    return file
+
+
+def _format(file: IO[bytes]) -> str:
+    name = sniff(file.read(HEAD_BYTES))
+    file.seek(0)
+    if name is None:
+        raise _RefusalError("not a photo in a format that is read")
+    if name == "HEIF" and not HAS_HEIF:
+        raise _RefusalError("HEIC photos need an optional package: pip install 'lookalike[heic]'")
+    return name
+
+
+def _image(file: IO[bytes], name: str) -> Image.Image:
+    file.seek(0)
+    image = Image.open(file, formats=(name,))
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width:,} × {image.height:,}"
+        raise _RefusalError(f"{size} pixels: over the limit of {MAX_PIXELS // 1_000_000} megapixels")
+    return image
+
+
+def _decode(file: IO[bytes], name: str, view: View) -> tuple[bytes, dict[str, str | int | float]]:
+    with _image(file, name) as image:
+        width, height = rgb.upright_size(image)
+        rgb.load(image, int(view.size / view.fraction))
+        facts = exif.read_facts(image)
+        small = rgb.square(image, view)
+    return small.tobytes(), {"width": width, "height": height, "format": name, **facts}
+
+
+def one_line(error: object) -> str:
+    """Make any error's text short, printable and one line."""
+    return " ".join(re.sub(r"[^\x20-\x7e\u00a0-\ud7ff]+", " ", str(error)).split())[:160]

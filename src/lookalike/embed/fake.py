@@ -1,0 +1,27 @@
+"""An embedder for tests: fast, deterministic, and photos that look alike stay alike."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.embed import EmbedderSpec
+from lookalike.embed.vectors import unit_length
+from lookalike.records import Vectors, View
+
+
+class FakeEmbedder:
+    """Averages the photo over a 4 × 4 grid and turns the 48 numbers by a fixed random projection."""
+
+    def __init__(self, dim: int = 32, size: int = 32, name: str = "fake") -> None:
+        model_id = hashlib.sha256(f"{name} {dim} {size}".encode()).hexdigest()
+        self.spec = EmbedderSpec(name, model_id, View(size, resample="BOX"), dim)
+        self._projection = np.random.default_rng(7).standard_normal((48, dim), dtype=np.float32)
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
+        """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
+        n, size = len(pixels), self.spec.view.size
+        grid = pixels.reshape(n, 4, size // 4, 4, size // 4, 3).mean(axis=(2, 4), dtype=np.float32)
+        return unit_length((grid.reshape(n, 48) - 127.5) @ self._projection)

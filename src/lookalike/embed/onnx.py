@@ -1,0 +1,52 @@
+"""Runs a model record with ONNX Runtime on the processor's cores."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from lookalike.embed import EmbedderSpec
+from lookalike.embed.vectors import unit_length
+from lookalike.errors import ModelError
+from lookalike.models import ModelRecord
+from lookalike.records import Vectors
+
+
+class OnnxEmbedder:
+    """One ONNX Runtime session, shared by as many threads as there are cores.
+
+    Each thread runs its part of a batch alone: threads inside one run would wait for each other at every
+    layer, and longer still while decode workers use the same cores.
+    """
+
+    def __init__(self, record: ModelRecord, threads: int) -> None:
+        self.spec = EmbedderSpec(record.name, record.sha256, record.view, record.dim)
+        self._record = record
+        self._threads = threads
+        self._session = _open_session(record)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
+        """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
+        parts = np.array_split(pixels, min(self._threads, len(pixels)))
+        return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
+
+    def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        (embedding,) = self._session.run([self._record.embedding_name], {self._record.input_name: pixels})
+        return np.asarray(embedding, np.float32)
+
+
+def _open_session(record: ModelRecord) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(record.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except ModelError:
+        raise
+    except Exception as error:  # ONNX Runtime has a dozen exception classes without a common base
+        raise ModelError(f"model {record.name}: ONNX Runtime cannot run it: {error}") from error

@@ -1,0 +1,76 @@
+"""Every error that lookalike raises on purpose, as one tree.
+
+::
+
+    LookalikeError
+    ├── UsageError              what was asked for makes no sense (a bad filter, k below 1)
+    ├── NotFoundError           a path, an item or a collection that is not there
+    ├── CollectionError         the collection cannot be used as it is
+    │   ├── NotACollectionError     the folder is something else
+    │   ├── NewerFormatError        written by a newer lookalike
+    │   ├── ModelMismatchError      its vectors come from another model
+    │   ├── DamagedError            bytes on disk are not what was written
+    │   └── StorageError            the disk is full, read-only or failing
+    ├── QueryError              the query is not a photo that can be read
+    ├── ModelError              a model's files are missing, changed or unfit
+    ├── FetchError              something could not be downloaded
+    └── MissingExtraError       an optional package is not installed
+
+An input that cannot become an item is not an error but a `records.Skipped` result. Messages say what was got,
+what was expected and the way out, in one line; only the faces print them.
+"""
+
+
+class LookalikeError(Exception):
+    """Anything that lookalike reports to its user; the message is one readable line."""
+
+
+class UsageError(LookalikeError):
+    """The request itself makes no sense."""
+
+
+class NotFoundError(LookalikeError):
+    """A path, an item or a collection that is not there."""
+
+
+class CollectionError(LookalikeError):
+    """The collection cannot be used as it is."""
+
+
+class NotACollectionError(CollectionError):
+    """The folder or file is something else than a collection."""
+
+
+class NewerFormatError(CollectionError):
+    """The collection was written by a newer version of lookalike."""
+
+
+class ModelMismatchError(CollectionError):
+    """The collection's vectors were made by another model."""
+
+
+class DamagedError(CollectionError):
+    """Bytes on disk are not what was written."""
+
+
+class StorageError(CollectionError):
+    """The disk is full, read-only or failing."""
+
+
+class QueryError(LookalikeError):
+    """The query cannot be read as a photo."""
+
+
+class ModelError(LookalikeError):
+    """A model's files are missing, changed or unfit."""
+
+
+class FetchError(LookalikeError):
+    """Something could not be downloaded."""
+
+
+class MissingExtraError(LookalikeError):
+    """An optional package is needed; the message holds the exact install line."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an optional package: pip install 'lookalike[{extra}]'")

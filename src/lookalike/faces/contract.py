@@ -1,0 +1,88 @@
+"""The JSON that every face speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lookalike.collection import Info
+from lookalike.records import AddReport, Committed, Hit, SearchResult, Skipped
+from lookalike.verify import VerifyReport
+
+Json = dict[str, Any]
+
+
+def hit_json(hit: Hit) -> Json:
+    """One hit."""
+    return {"id": hit.id, "uri": hit.uri, "score": hit.score, "metadata": dict(hit.metadata)}
+
+
+def result_json(result: SearchResult) -> Json:
+    """The hits of one query."""
+    shown: Json = {"query": result.query, "space": result.space, "recall": result.recall}
+    shown["hits"] = [hit_json(hit) for hit in result.hits]
+    if result.damaged:
+        shown["damaged"] = list(result.damaged)
+    return shown
+
+
+def committed_json(committed: Committed) -> Json:
+    """One file whose outcome is on disk."""
+    shown: Json = {"uri": committed.uri, "outcome": committed.outcome}
+    if committed.item_id is not None:
+        shown["id"] = committed.item_id
+    if committed.reason is not None:
+        shown["reason"] = committed.reason
+    return shown
+
+
+def report_json(report: AddReport) -> Json:
+    """What an add did."""
+    return {
+        "found": report.found,
+        "added": report.added,
+        "unchanged": report.unchanged,
+        "moved": report.moved,
+        "updated": report.updated,
+        "skipped": report.skipped,
+        "vanished": report.vanished,
+        "pruned": report.pruned,
+        "absent": [str(path) for path in report.absent],
+    }
+
+
+def skipped_json(skipped: Skipped) -> Json:
+    """One input that could not become an item."""
+    return {"uri": skipped.uri, "reason": skipped.reason, "tried_again": not skipped.lasting}
+
+
+def info_json(info: Info) -> Json:
+    """The facts of a collection."""
+    spaces = [
+        {
+            "name": space.name,
+            "model_sha256": space.model_id,
+            "dim": space.dim,
+            "vectors": space.vectors,
+            "index": space.index,
+            "recall": space.recall,
+            "index_bytes": space.index_bytes,
+        }
+        for space in info.spaces
+    ]
+    return {
+        "path": str(info.path),
+        "items": info.items,
+        "skipped": info.skipped,
+        "store_bytes": info.store_bytes,
+        "spaces": spaces,
+    }
+
+
+def verify_json(report: VerifyReport) -> Json:
+    """What a check of the collection found."""
+    return {
+        "items": report.items,
+        "vectors": report.vectors,
+        "sound": report.sound,
+        "damage": [{"what": each.what, "detail": each.detail, "repaired": each.repaired} for each in report.damage],
+    }

@@ -1,0 +1,27 @@
+"""Words for people: names made safe to print, numbers made short."""
+
+from __future__ import annotations
+
+from lookalike.records import AddReport, Metadata
+
+
+def printable(name: str) -> str:
+    """Show a name on one line without letting it move the cursor or reorder the line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
+
+
+def tally(report: AddReport) -> str:
+    """The line that an add ends with."""
+    parts = ("added", "unchanged", "moved", "updated", "skipped")
+    return f"found {report.found:,} = " + " + ".join(f"{getattr(report, part):,} {part}" for part in parts)
+
+
+def facts(metadata: Metadata) -> str:
+    """The facts of a photo that a person looks for first."""
+    size = f"{metadata['width']}×{metadata['height']}" if "width" in metadata else ""
+    return "  ".join(filter(None, (size, str(metadata.get("taken", ""))[:10], str(metadata.get("camera", "")))))
+
+
+def megabytes(count: int) -> str:
+    """Bytes in MB."""
+    return f"{count / 1e6:,.1f} MB"

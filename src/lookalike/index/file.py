@@ -1,0 +1,100 @@
+"""Index files: written new, synced and renamed, and verified before Faiss reads a byte.
+
+Layout: `lookalike index 1\\n`, one line of JSON, Faiss' bytes, and the sha256 of all before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lookalike.errors import DamagedError, StorageError
+from lookalike.index.ivf import IvfIndex, Settings
+
+_MAGIC = b"lookalike index 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an index file says of itself. It holds the space as it was when the clock showed `seq`."""
+
+    space: str
+    model_id: str
+    seq: int
+    built_count: int
+    """Items when it was trained and measured; it may hold more by now."""
+    recall: float
+    nprobe: int
+    depth: int
+
+
+def save_index(path: Path, index: IvfIndex, header: Header) -> None:
+    """Write an index file; killed or failing at any moment, the old one stays whole."""
+    head = _MAGIC + json.dumps(asdict(header)).encode() + b"\n"
+    body = index.to_bytes()
+    digest = hashlib.sha256(head)
+    digest.update(body)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        _replace(path, (head, body, digest.digest()))
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def load_index(path: Path) -> tuple[IvfIndex, Header]:
+    """Read an index file; raises `FileNotFoundError`, or `DamagedError` when a byte is not as written."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedError(f"cannot read {path}: {error.strerror}") from error
+    view = memoryview(content)
+    if hashlib.sha256(view[:-32]).digest() != view[-32:]:
+        raise DamagedError(f"{path} is damaged: its checksum does not match")
+    end = content.find(b"\n", len(_MAGIC))
+    header = _parse(path, content[: len(_MAGIC)], content[len(_MAGIC) : end])
+    settings = Settings(header.nprobe, header.depth)
+    return IvfIndex.from_bytes(view[end + 1 : -32], settings, header.recall), header
+
+
+def read_header(path: Path) -> Header:
+    """Read what an index file says of itself, unverified; raises `OSError` or `DamagedError`."""
+    with path.open("rb") as file:
+        magic, line = file.readline(200), file.readline(10_000)
+    return _parse(path, magic, line)
+
+
+def _parse(path: Path, magic: bytes, line: bytes) -> Header:
+    try:
+        if magic != _MAGIC:
+            raise ValueError("unknown kind of file")
+        return Header(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error
+
+
+def _replace(path: Path, parts: tuple[bytes, ...]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".new")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)  # noqa: PTH105  # mkstemp gives a name
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # Windows has no such handle and journals renames itself
+        folder = os.open(path.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

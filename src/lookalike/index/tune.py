@@ -1,0 +1,81 @@
+"""Choosing how hard an index searches: the cheapest setting whose measured recall reaches the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.index.exact import BestSoFar
+from lookalike.index.ivf import IvfIndex, Settings, ladder
+from lookalike.records import Ids, Vectors
+
+RECALL_TARGET = 0.99
+RECALL_AT = 10
+QUERIES = 256
+_MARGIN = 0.004  # about two standard errors of a recall of 0.99 over QUERIES × RECALL_AT neighbours
+_SPARE = 40
+_TIE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Queries, `(n, dim)`, and for each the ids that count as one of its true `RECALL_AT` nearest.
+
+    Copies of a photo have equal scores, so that more than `RECALL_AT` ids may be right.
+    """
+
+    queries: Vectors
+    neighbours: list[Ids]
+
+
+def make_truth(ids: Ids, queries: Vectors, seen: BestSoFar) -> Truth:
+    """Turn the exact ranking of the items `ids` against all others into a truth, leaving out themselves.
+
+    `seen` has seen every block with k = `ranks_needed()`.
+    """
+    neighbours = []
+    for own, ranked, scores in zip(ids, *seen.ranked(), strict=True):
+        others = ranked != own
+        right, close = ranked[others], scores[others]
+        worst = close[min(RECALL_AT, len(close)) - 1]
+        neighbours.append(right[close >= worst - _TIE])
+    return Truth(queries, neighbours)
+
+
+def ranks_needed() -> int:
+    """How many exact ranks `make_truth` needs: the neighbours, the query itself, and room for ties."""
+    return RECALL_AT + 1 + _SPARE
+
+
+def tune(index: IvfIndex, truth: Truth, target: float = RECALL_TARGET) -> None:
+    """Give `index` the cheapest settings that reach the target, or the best there are, and its recall."""
+    found: dict[int, npt.NDArray[np.int64]] = {}
+    best = (0.0, index.settings)
+    for settings in ladder(index.lists):
+        if settings.nprobe not in found:
+            index.settings = Settings(settings.nprobe, 400)
+            found[settings.nprobe] = _stacked(index.search(truth.queries, RECALL_AT + 1), 400)
+        recall = measured_recall(found[settings.nprobe][:, : settings.depth], truth)
+        best = max(best, (recall, settings), key=lambda pair: pair[0])
+        if recall >= min(1.0, target + _MARGIN):
+            break
+    index.recall, index.settings = round(best[0], 4), best[1]
+
+
+def measured_recall(candidates: npt.NDArray[np.int64], truth: Truth) -> float:
+    """Return the share of true neighbours among the candidates `(n, depth)`, 0 to 1."""
+    shares = []
+    for row, right in zip(candidates, truth.neighbours, strict=True):
+        wanted = min(RECALL_AT, len(right))
+        shares.append(min(wanted, len(np.intersect1d(row, right))) / wanted if wanted else 1.0)
+    return float(np.mean(shares))
+
+
+def _stacked(rows: list[Ids], width: int) -> npt.NDArray[np.int64]:
+    """Stack candidate lists, padded with −1."""
+    table = np.full((len(rows), width), -1, np.int64)
+    for at, row in enumerate(rows):
+        table[at, : len(row)] = row[:width]
+    return table

@@ -1,0 +1,119 @@
+"""The way in: sources → decode → embed → store. `ingest` reads as its table of contents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.decode.formats import reader_version
+from lookalike.decode.pool import DecodePool
+from lookalike.decode.worker import Request
+from lookalike.embed import Embedder
+from lookalike.records import AddReport, Committed, Photo, Skipped, Space
+from lookalike.sources import Walk, is_gone, path_of, uri_of
+from lookalike.store import Batch, Store
+from lookalike.store.scan import Scan
+
+BATCH = 32
+"""Photos per inference call and transaction."""
+
+_WALK_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """The parts that reading needs, and who is told about it.
+
+    `on_step(name, done, total)` hears how far "looking" (total None) and "reading" are; `on_commit` hears of
+    each file once its outcome is on disk.
+    """
+
+    store: Store
+    space: Space
+    decoder: DecodePool
+    embedder: Embedder
+    on_step: Callable[[str, int, int | None], None]
+    on_commit: Callable[[Committed], None]
+
+
+def ingest(parts: Ingest, paths: list[Path], *, prune: bool) -> AddReport:
+    """Bring the files at `paths` into the store; what is unchanged is not read again."""
+    reader = reader_version()
+    walk = Walk(paths)
+    with parts.store.scan(parts.space, reader) as scan:
+        _look(parts, walk, scan)
+        scan.settle()
+        tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
+        photos = _decode(parts, scan)
+        total = scan.total()
+        for batch in _embed(parts, photos):
+            tally.update(_commit(parts, batch, reader))
+            parts.on_step("reading", tally.total(), total)
+        return _reckon(parts, walk, scan, tally, prune=prune)
+
+
+def _look(parts: Ingest, walk: Walk, scan: Scan) -> None:
+    """Walk the files into the scan."""
+    files = walk.files()
+    seen = 0
+    while page := list(islice(files, _WALK_PAGE)):
+        scan.record(page)
+        seen += len(page)
+        parts.on_step("looking", seen, None)
+
+
+def _decode(parts: Ingest, scan: Scan) -> Iterator[Photo | Skipped]:
+    """Yield what each file holds, decoded ahead by the workers."""
+    yield from scan.unreadable()
+    view = parts.embedder.spec.view
+    yield from parts.decoder.photos(
+        Request(file.uri, path_of(file.uri), view, file.known, file.stamp) for file in scan.to_read()
+    )
+
+
+def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
+    """Group photos into batches with their vectors, while the workers decode the next ones."""
+    while results := list(islice(photos, BATCH)):
+        batch = Batch(skipped=[result for result in results if isinstance(result, Skipped)])
+        read = [result for result in results if isinstance(result, Photo)]
+        fresh = [photo for photo in read if photo.pixels is not None]
+        pixels = [photo.pixels for photo in fresh if photo.pixels is not None]
+        rows = parts.embedder.embed(np.stack(pixels)) if pixels else ()
+        vectors = {photo.uri: row for photo, row in zip(fresh, rows, strict=True)}
+        batch.photos = [(photo, vectors.get(photo.uri)) for photo in read]
+        yield batch
+
+
+def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
+    """Put a batch on disk, then say so."""
+    committed = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone)
+    for each in committed:
+        parts.on_commit(each)
+    return Counter(each.outcome for each in committed)
+
+
+def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
+    """Find the items whose files are gone, and remove them where that was asked for and is safe."""
+    vanished, pruned, absent = 0, 0, []
+    for path in walk.paths:
+        root = uri_of(path)
+        gone = [item for item in scan.vanished(root) if not _hidden_from(walk, item[1])]
+        if gone and not scan.found_below(root):
+            absent.append(path)  # an empty folder where items were: more likely an unmounted disk
+            continue
+        vanished += len(gone)
+        if prune and gone:
+            pruned += parts.store.remove_gone(gone, is_gone)
+        if not walk.closed:
+            parts.store.forget_skips(scan, root)
+    return AddReport(**tally, vanished=vanished, pruned=pruned, absent=tuple(absent))
+
+
+def _hidden_from(walk: Walk, uri: str) -> bool:
+    """Tell whether a uri lies below a folder that could not be looked into."""
+    return any(uri.startswith(folder.rstrip("/\\") + ("\\" if "\\" in folder else "/")) for folder in walk.closed)

@@ -1,0 +1,6 @@
+"""Models as data: a record for each, and the files that come in the box."""
+
+from lookalike.models.box import DEFAULT_MODEL, bundled_names, load_bundled
+from lookalike.models.record import ModelRecord, read_record
+
+__all__ = ["DEFAULT_MODEL", "ModelRecord", "bundled_names", "load_bundled", "read_record"]

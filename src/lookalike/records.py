@@ -1,0 +1,175 @@
+"""The values that travel between the stages: plain frozen dataclasses, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+
+if TYPE_CHECKING:  # decode workers import this module and start faster without numpy
+    import numpy as np
+    import numpy.typing as npt
+
+Vectors: TypeAlias = "npt.NDArray[np.float32]"
+"""Unit-length rows, C-order float32, shape `(n, dim)`."""
+
+Ids: TypeAlias = "npt.NDArray[np.int64]"
+"""Item ids, int64, shape `(n,)`."""
+
+MetadataValue = str | int | float
+Metadata = Mapping[str, MetadataValue]
+"""Facts of one photo, read from its file: width, height, format, taken, camera, lat, lon.
+
+Only facts the file states are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees."""
+
+Outcome = Literal["added", "unchanged", "moved", "updated", "skipped"]
+"""What became of one file that was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What tells an unchanged file from a changed one: size in bytes and modification time in ns."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that the walk came across: its uri and either its stamp or why it cannot be read."""
+
+    uri: str
+    stamp: FileStamp | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a model wants to see a photo: an upright RGB square of `size` pixels.
+
+    The short side of the photo is taken times `fraction`, a centred square of that side is cut out and
+    scaled to `size` with the `resample` filter (a name of `PIL.Image.Resampling`).
+    """
+
+    size: int
+    fraction: float = 1.0
+    resample: str = "BICUBIC"
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One decoded photo: what was read from its bytes in a single pass."""
+
+    uri: str
+    stamp: FileStamp
+    content_hash: bytes
+    pixels: npt.NDArray[np.uint8] | None
+    """RGB 0–255, shape `(size, size, 3)`; None when the content was known and decoding was not needed."""
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An input that could not become an item, with the reason as one readable line.
+
+    `lasting` is False for reasons that may be gone next time (a locked file, a time limit): it is tried again.
+    """
+
+    uri: str
+    reason: str
+    stamp: FileStamp | None = None
+    lasting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One photo of a collection."""
+
+    id: int
+    uri: str
+    content_hash: bytes
+    stamp: FileStamp
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer: an item and its score, the cosine similarity to the query (−1 to 1, bigger is closer)."""
+
+    id: int
+    uri: str
+    score: float
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Hit]):
+    """The hits of one query, best first, and how far to trust them.
+
+    `recall` is the share of true nearest neighbours that the index finds, as measured on this collection
+    (1.0 = exact). `damaged` lists items left out because their stored vector is not what was written.
+    """
+
+    query: str
+    space: str
+    recall: float
+    hits: tuple[Hit, ...]
+    damaged: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, at: int) -> Hit: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, at: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[at]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The vectors of one model in one collection. `model_id` is the sha256 of the model's file."""
+
+    id: int
+    name: str
+    model_id: str
+    dim: int
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """One file whose outcome is on disk: it survives whatever happens next."""
+
+    uri: str
+    outcome: Outcome
+    item_id: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What one `add` did. `found` is the sum of the five outcomes.
+
+    `vanished` counts items whose file is gone although its folder is there; `pruned` of them were removed.
+    `absent` names the paths that do not exist or are empty where items were: nothing of theirs was touched.
+    """
+
+    added: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    updated: int = 0
+    skipped: int = 0
+    vanished: int = 0
+    pruned: int = 0
+    absent: tuple[Path, ...] = ()
+
+    @property
+    def found(self) -> int:
+        """How many files the walk came across."""
+        return self.added + self.unchanged + self.moved + self.updated + self.skipped

@@ -1,0 +1,139 @@
+"""The way out: query → decode → embed → index → re-score from the store → hits. `search` names the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.decode.pool import DecodePool
+from lookalike.decode.worker import Request
+from lookalike.embed import Embedder
+from lookalike.errors import NotFoundError, QueryError, UsageError
+from lookalike.index.exact import BestSoFar
+from lookalike.indexing import LiveIndex
+from lookalike.records import Hit, Ids, SearchResult, Skipped, Space, Vectors
+from lookalike.store import Store
+from lookalike.store.filters import Filter
+from lookalike.store.vectors import SpaceVectors
+
+Query = Path | int
+"""A photo file, or the id of an item (which is left out of its own hits)."""
+
+_RESCORE_ALL_UP_TO = 1_000  # so few allowed items are scored one and all, without the index
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The parts that answering needs; the decoder and the embedder are asked for photos only.
+
+    Without an index (`live`) the answers are exact and slow: all vectors are read from the store.
+    """
+
+    store: Store
+    space: Space
+    vectors: SpaceVectors
+    live: LiveIndex | None
+    decoder: DecodePool
+    embedder: Embedder | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    ids: Ids
+    scores: Vectors
+    damaged: tuple[int, ...]
+
+
+def search(parts: Search, queries: Sequence[Query], k: int, filters: Sequence[Filter]) -> list[SearchResult]:
+    """Answer each query with its k nearest items, fewer only where there are no more."""
+    if k < 1:
+        raise UsageError(f"k is how many hits to return: at least 1, got {k}")
+    rows = _query_vectors(parts, queries)
+    allowed = parts.store.items.matching(filters) if filters else None
+    scored = _nearest(parts, queries, rows, k, allowed)
+    return [_result(parts, query, one) for query, one in zip(queries, scored, strict=True)]
+
+
+def _query_vectors(parts: Search, queries: Sequence[Query]) -> Vectors:
+    """Return one unit-length row per query."""
+    rows = np.empty((len(queries), parts.space.dim), np.float32)
+    photos = [at for at, query in enumerate(queries) if isinstance(query, Path)]
+    if photos:
+        rows[photos] = _embedded(parts, [Path(queries[at]) for at in photos])
+    for at, query in enumerate(queries):
+        if isinstance(query, int):
+            block = parts.vectors.fetch([query])
+            if not len(block.ids):
+                known = "is damaged: run lookalike verify --repair" if block.damaged else "is not in this collection"
+                raise NotFoundError(f"item {query} {known}")
+            rows[at] = block.rows[0]
+    return rows
+
+
+def _embedded(parts: Search, paths: list[Path]) -> Vectors:
+    assert parts.embedder is not None  # the caller brings one whenever a query is a photo
+    view = parts.embedder.spec.view
+    pixels = []
+    for answer in parts.decoder.photos(Request(str(path), str(path.absolute()), view) for path in paths):
+        if isinstance(answer, Skipped):
+            raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
+        pixels.append(answer.pixels)
+    return parts.embedder.embed(np.stack([each for each in pixels if each is not None]))
+
+
+def _nearest(
+    parts: Search, queries: Sequence[Query], rows: Vectors, k: int, allowed: Ids | None
+) -> list[_Scored]:
+    """Find candidates for all queries at once and let the store's vectors decide."""
+    wanted = k + 1  # an item does not answer itself
+    if allowed is not None and len(allowed) <= _RESCORE_ALL_UP_TO:
+        candidates = [allowed] * len(queries)
+    elif parts.live is not None:
+        candidates = parts.live.search(rows, wanted, allowed)
+    else:
+        candidates = _exhaustive(parts.vectors, rows, wanted, allowed)
+    scored = []
+    for query, row, some in zip(queries, rows, candidates, strict=True):
+        one = _rescored(parts.vectors, query, row, some)
+        if len(one.ids) < k and len(some) < _how_many(parts, allowed):  # the index lost some to the filter
+            one = _rescored(parts.vectors, query, row, _exhaustive(parts.vectors, row[None], wanted, allowed)[0])
+        scored.append(_Scored(one.ids[:k], one.scores[:k], one.damaged))
+    return scored
+
+
+def _how_many(parts: Search, allowed: Ids | None) -> int:
+    if allowed is not None:
+        return len(allowed)
+    return parts.vectors.count() if parts.live is None else len(parts.live.index)
+
+
+def _exhaustive(vectors: SpaceVectors, rows: Vectors, k: int, allowed: Ids | None) -> list[Ids]:
+    """Return the k nearest of all allowed items for each row, read from the store in blocks."""
+    best = BestSoFar(rows, k)
+    for block in vectors.blocks() if allowed is None else vectors.blocks_of(allowed):
+        best.see(block.ids, block.rows)
+    return list(best.ranked()[0])
+
+
+def _rescored(vectors: SpaceVectors, query: Query, row: Vectors, candidates: Ids) -> _Scored:
+    """Score candidates exactly, best first, equal ones by id."""
+    block = vectors.fetch(candidates.tolist())
+    scores = np.clip(block.rows @ row, -1.0, 1.0)
+    order = np.lexsort((block.ids, -scores))
+    if isinstance(query, int):
+        order = order[block.ids[order] != query]
+    return _Scored(block.ids[order], scores[order], block.damaged)
+
+
+def _result(parts: Search, query: Query, scored: _Scored) -> SearchResult:
+    items = parts.store.items.get(scored.ids.tolist())
+    hits = tuple(
+        Hit(item.id, item.uri, round(float(score), 6), item.metadata)
+        for item_id, score in zip(scored.ids.tolist(), scored.scores, strict=True)
+        if (item := items.get(item_id)) is not None  # removed by another process a moment ago
+    )
+    recall = parts.live.index.recall if parts.live else 1.0
+    return SearchResult(str(query), parts.space.name, recall, hits, scored.damaged)

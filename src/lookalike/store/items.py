@@ -1,0 +1,110 @@
+"""Reading items, and removing them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lookalike.records import FileStamp, Ids, Item, Skipped
+from lookalike.store.database import Database
+from lookalike.store.filters import Filter, to_sql
+from lookalike.store.rows import ITEM_COLUMNS, decode_item
+
+_PAGE = 1000
+
+
+class Items:
+    """The items of a collection, and the inputs that were skipped."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self) -> int:
+        """How many items there are."""
+        return self._number("SELECT count(*) FROM items")
+
+    def count_skipped(self) -> int:
+        """How many inputs are on record as skipped."""
+        return self._number("SELECT count(*) FROM skipped")
+
+    def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
+        """Return those of the items that exist, by id."""
+        found: dict[int, Item] = {}
+        with self._database.reading() as connection:
+            for at in range(0, len(item_ids), _PAGE):
+                page = item_ids[at : at + _PAGE]
+                sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
+                found.update((row[0], decode_item(row)) for row in connection.execute(sql, page))
+        return found
+
+    def by_uri(self, uri: str) -> Item | None:
+        """Return the item of a uri, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute(f"SELECT {ITEM_COLUMNS} FROM items WHERE uri = ?", (uri,)).fetchone()
+        return decode_item(row) if row else None
+
+    def pages(self) -> Iterator[list[Item]]:
+        """Yield all items in the order of their ids, some at a time."""
+        last = 0
+        sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id > ? ORDER BY id LIMIT {_PAGE}"
+        while True:
+            with self._database.reading() as connection:
+                page = [decode_item(row) for row in connection.execute(sql, (last,))]
+            if not page:
+                return
+            yield page
+            last = page[-1].id
+
+    def matching(self, filters: Sequence[Filter]) -> Ids:
+        """Return the ids of the items that meet all conditions, ascending."""
+        conditions, values = ["1"], []
+        for condition in filters:
+            sql, parameters = to_sql(condition)
+            conditions.append(sql)
+            values.extend(parameters)
+        query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} ORDER BY id"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, values).fetchall()
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Yield the inputs on record as skipped, by uri."""
+        with self._database.reading() as connection:
+            sql = "SELECT uri, reason, size, mtime_ns, lasting FROM skipped ORDER BY uri"
+            rows = connection.execute(sql).fetchall()
+        for uri, reason, size, mtime_ns, lasting in rows:
+            stamp = None if size is None else FileStamp(size, mtime_ns)
+            yield Skipped(uri, reason, stamp, bool(lasting))
+
+    def remove(self, item_ids: Sequence[int]) -> int:
+        """Remove items with their vectors, all or none; returns how many there were."""
+        with self._database.writing() as connection:
+            seq = tick(connection)
+            return sum(delete_item(connection, item_id, seq) for item_id in item_ids)
+
+    def _number(self, sql: str) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute(sql).fetchone()[0])
+
+
+def delete_item(connection: sqlite3.Connection, item_id: int, seq: int) -> bool:
+    """Delete an item, its vectors in all spaces, and note it for the indexes; False when there is none."""
+    if not connection.execute("DELETE FROM items WHERE id = ?", (item_id,)).rowcount:
+        return False
+    for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
+        connection.execute(f"DELETE FROM vectors_{space_id} WHERE item_id = ?", (item_id,))
+    connection.execute("INSERT INTO removals VALUES (?, ?)", (seq, item_id))
+    return True
+
+
+def tick(connection: sqlite3.Connection) -> int:
+    """Advance the clock inside a write transaction and return its new value."""
+    (seq,) = connection.execute("UPDATE clock SET seq = seq + 1 RETURNING seq").fetchone()
+    return int(seq)
+
+
+def marks(values: Sequence[object]) -> str:
+    """As many SQL placeholders as there are values."""
+    return ",".join("?" * len(values))

@@ -1,0 +1,61 @@
+"""Items and vectors as rows: their encoding and checksums, in one place."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.records import FileStamp, Item, Metadata
+
+ITEM_COLUMNS = "id, uri, content_hash, size, mtime_ns, metadata, checksum"
+_FLOAT = np.dtype("<f4")
+
+ItemRow = tuple[int, str, bytes, int, int, str, int]
+
+
+def encode_metadata(metadata: Metadata) -> str:
+    """One canonical JSON text per metadata."""
+    return json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def item_checksum(uri: str, content_hash: bytes, stamp: FileStamp, metadata: str) -> int:
+    """CRC-32 over all that is stored of an item."""
+    parts = (uri.encode(), content_hash, b"%d %d" % (stamp.size, stamp.mtime_ns), metadata.encode())
+    return zlib.crc32(b"\0".join(parts))
+
+
+def decode_item(row: ItemRow) -> Item:
+    """Turn a row of `ITEM_COLUMNS` into an item."""
+    item_id, uri, content_hash, size, mtime_ns, metadata, _ = row
+    return Item(item_id, uri, content_hash, FileStamp(size, mtime_ns), json.loads(metadata))
+
+
+def item_is_sound(row: tuple[Any, ...]) -> bool:
+    """Tell whether a row of `ITEM_COLUMNS` is what was written."""
+    try:
+        _, uri, content_hash, size, mtime_ns, metadata, checksum = row
+        return item_checksum(uri, content_hash, FileStamp(size, mtime_ns), metadata) == checksum
+    except (TypeError, AttributeError, ValueError):  # damage changes types too
+        return False
+
+
+def encode_vector(vector: npt.NDArray[np.float32]) -> tuple[int, bytes]:
+    """Return checksum and bytes of one vector."""
+    content = np.ascontiguousarray(vector, _FLOAT).tobytes()
+    return zlib.crc32(content), content
+
+
+def vector_is_sound(checksum: object, content: object, dim: int) -> bool:
+    """Tell whether a stored vector is what was written."""
+    return (
+        isinstance(content, bytes) and len(content) == dim * _FLOAT.itemsize and zlib.crc32(content) == checksum
+    )
+
+
+def decode_vectors(contents: list[bytes], dim: int) -> npt.NDArray[np.float32]:
+    """Stack stored vectors to shape `(n, dim)`."""
+    return np.frombuffer(b"".join(contents), _FLOAT).reshape(len(contents), dim).astype(np.float32, copy=False)

@@ -1,0 +1,79 @@
+"""The tables, as numbered migrations: a released one is never edited, only followed by another."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = 0x6C6B616C  # "lkal", in the file's header
+
+_V1 = """
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, so an index may lag behind
+    uri TEXT NOT NULL UNIQUE,
+    content_hash BLOB NOT NULL,            -- sha256 of the file
+    size INTEGER NOT NULL,                 -- bytes
+    mtime_ns INTEGER NOT NULL,
+    metadata TEXT NOT NULL,                -- JSON object
+    checksum INTEGER NOT NULL              -- CRC-32 of the columns above, see rows.item_checksum
+);
+CREATE INDEX items_by_hash ON items (content_hash);
+CREATE INDEX items_by_size ON items (size);
+
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY,                -- its vectors are in the table vectors_<id>
+    name TEXT NOT NULL UNIQUE,
+    model_id TEXT NOT NULL,                -- sha256 of the model file
+    dim INTEGER NOT NULL,
+    is_default INTEGER NOT NULL
+);
+
+CREATE TABLE removals (                    -- what an index built before `seq` must forget
+    seq INTEGER NOT NULL,
+    item_id INTEGER NOT NULL PRIMARY KEY
+);
+CREATE INDEX removals_by_seq ON removals (seq);
+
+CREATE TABLE skipped (
+    uri TEXT NOT NULL PRIMARY KEY,
+    reason TEXT NOT NULL,
+    size INTEGER,
+    mtime_ns INTEGER,
+    lasting INTEGER NOT NULL,
+    reader TEXT NOT NULL                   -- what could not decode it; another reader tries again
+) WITHOUT ROWID;
+
+CREATE TABLE clock (seq INTEGER NOT NULL); -- counts the transactions that changed items or vectors
+INSERT INTO clock VALUES (0);
+"""
+
+MIGRATIONS = (_V1,)
+FORMAT = len(MIGRATIONS)
+
+VECTORS_TABLE = """
+CREATE TABLE {table} (
+    item_id INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,                  -- the clock when it was written
+    checksum INTEGER NOT NULL,             -- CRC-32 of `vector`
+    vector BLOB NOT NULL                   -- float32, little-endian, unit length
+);
+CREATE INDEX {table}_by_seq ON {table} (seq);
+"""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an opened file from its format to this one; call it inside a write transaction."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        run_script(connection, script)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def run_script(connection: sqlite3.Connection, script: str) -> None:
+    """Run statements inside the current transaction (`executescript` would commit it first)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

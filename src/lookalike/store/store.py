@@ -1,0 +1,128 @@
+"""The store of one collection: opens the file and hands out its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
+from lookalike.records import Committed, Space
+from lookalike.store.commit import Batch, BatchWriter
+from lookalike.store.database import Database
+from lookalike.store.items import Items, delete_item, tick
+from lookalike.store.scan import Scan
+from lookalike.store.schema import VECTORS_TABLE, run_script
+from lookalike.store.vectors import SpaceVectors
+
+STORE_FILE = "store.sqlite"
+
+
+class Store:
+    """Items, vectors and skipped inputs of the collection in `folder`.
+
+    Opening raises `NotFoundError` when there is none and `create` is False, `NotACollectionError` when the
+    folder is something else, `NewerFormatError`, `DamagedError` or `StorageError`.
+    """
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        self.folder = folder
+        path = folder / STORE_FILE
+        _check_folder(folder, path, create)
+        if create:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"cannot create {folder}: {error.strerror}") from error
+        self.database = Database(path, create=create)
+        self.items = Items(self.database)
+
+    def spaces(self) -> list[Space]:
+        """Return the spaces, the oldest first."""
+        with self.database.reading() as connection:
+            sql = "SELECT id, name, model_id, dim, is_default FROM spaces ORDER BY id"
+            return [Space(*row[:4], bool(row[4])) for row in connection.execute(sql)]
+
+    def default_space(self) -> Space | None:
+        """Return the space that is searched unless another is named; None while there is none."""
+        return next((space for space in self.spaces() if space.is_default), None)
+
+    def ensure_space(self, name: str, model_id: str, dim: int) -> Space:
+        """Return the space of a model, creating it; the first one becomes the default.
+
+        Raises `ModelMismatchError` when a space of that name was made by another model file.
+        """
+        with self.database.writing() as connection:
+            row = connection.execute(
+                "SELECT id, model_id, dim, is_default FROM spaces WHERE name = ?", (name,)
+            ).fetchone()
+            if row is None:
+                (others,) = connection.execute("SELECT count(*) FROM spaces").fetchone()
+                (space_id,) = connection.execute(
+                    "INSERT INTO spaces (name, model_id, dim, is_default) VALUES (?, ?, ?, ?) RETURNING id",
+                    (name, model_id, dim, others == 0),
+                ).fetchone()
+                run_script(connection, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
+                return Space(space_id, name, model_id, dim, others == 0)
+        space = Space(row[0], name, row[1], row[2], bool(row[3]))
+        check_model(self.folder, space, model_id, dim)
+        return space
+
+    def vectors(self, space: Space) -> SpaceVectors:
+        """Return the vectors of a space."""
+        return SpaceVectors(self.database, space)
+
+    def commit(
+        self, space: Space, batch: Batch, *, reader: str, is_gone: Callable[[str], bool]
+    ) -> list[Committed]:
+        """Put a batch on disk in one transaction; see `commit.BatchWriter`."""
+        with self.database.writing() as connection:
+            return BatchWriter(connection, space, reader, is_gone).write(batch)
+
+    @contextmanager
+    def scan(self, space: Space, reader: str) -> Iterator[Scan]:
+        """Hold a walk over the user's files against the store."""
+        with self.database.scratch() as connection:
+            yield Scan(connection, space, reader)
+
+    def forget_skips(self, scan: Scan, root: str) -> None:
+        """Drop the record of skipped files below `root` that the scan did not find any more."""
+        with self.database.writing() as connection:
+            scan.forget_skips(connection, root)
+
+    def remove_gone(self, items: list[tuple[int, str]], is_gone: Callable[[str], bool]) -> int:
+        """Remove those of the items `(id, uri)` that still have that uri and whose file is gone."""
+        with self.database.writing() as connection:
+            seq = tick(connection)
+            removed = 0
+            for item_id, uri in items:
+                row = connection.execute("SELECT uri FROM items WHERE id = ?", (item_id,)).fetchone()
+                if row == (uri,) and is_gone(uri):
+                    removed += delete_item(connection, item_id, seq)
+            return removed
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+
+def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
+    """Refuse to mix vectors of two models in one space."""
+    if (space.model_id, space.dim) != (model_id, dim):
+        raise ModelMismatchError(
+            f"{folder}: its vectors were made by {space.name} with sha256 {space.model_id[:12]}…, but this "
+            f"lookalike has {space.name} with {model_id[:12]}…; use the version that made it or a new collection"
+        )
+
+
+def _check_folder(folder: Path, path: Path, create: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise NotACollectionError(f"{folder} is a file, not a collection folder")
+    if path.exists():
+        return
+    if not create:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise NotACollectionError(f"{folder} is not a lookalike collection (it has no {STORE_FILE})")
+        raise NotFoundError(f"no collection at {folder}; make one with: lookalike add FOLDER")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise NotACollectionError(f"{folder} holds other files; name a new or empty folder for the collection")

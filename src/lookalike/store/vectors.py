@@ -1,0 +1,117 @@
+"""The vectors of one space: reading them checked, and what changed since an index was built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.records import Ids, Space, Vectors
+from lookalike.store.database import Database
+from lookalike.store.items import marks
+from lookalike.store.rows import decode_vectors, vector_is_sound
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class VectorBlock:
+    """Some items' vectors: `ids` `(n,)`, `rows` `(n, dim)`, and the ids whose stored bytes are damaged."""
+
+    ids: Ids
+    rows: Vectors
+    damaged: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened to a space after some moment of the clock."""
+
+    seq: int
+    written: Ids
+    removed: Ids
+
+
+class SpaceVectors:
+    """The vectors of one space."""
+
+    def __init__(self, database: Database, space: Space) -> None:
+        self._database = database
+        self._table = f"vectors_{space.id}"
+        self._dim = space.dim
+
+    def count(self) -> int:
+        """How many vectors there are."""
+        with self._database.reading() as connection:
+            return int(connection.execute(f"SELECT count(*) FROM {self._table}").fetchone()[0])
+
+    def seq(self) -> int:
+        """Return the clock of the store; it stands still while nothing changes."""
+        with self._database.translated():
+            return int(self._database.reader.execute("SELECT seq FROM clock").fetchone()[0])
+
+    def ids(self) -> Ids:
+        """Return the ids of all items that have a vector, ascending."""
+        with self._database.reading() as connection:
+            rows = connection.execute(f"SELECT item_id FROM {self._table} ORDER BY item_id").fetchall()
+        return _ids([row[0] for row in rows])
+
+    def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
+        """Return the vectors of those items that still have one, in ascending order of id."""
+        pages = [self._page(item_ids[at : at + _PAGE]) for at in range(0, len(item_ids), _PAGE)]
+        return _joined(pages, self._dim)
+
+    def blocks_of(self, item_ids: Ids) -> Iterator[VectorBlock]:
+        """Yield the vectors of those items that still have one, some at a time."""
+        for at in range(0, len(item_ids), _PAGE):
+            yield self._page(item_ids[at : at + _PAGE].tolist())
+
+    def blocks(self, rows: int = _PAGE) -> Iterator[VectorBlock]:
+        """Yield all vectors in the order of their ids, `rows` at a time, in steady memory."""
+        last = 0
+        sql = f"SELECT item_id, checksum, vector FROM {self._table} WHERE item_id > ? ORDER BY item_id LIMIT ?"
+        while True:
+            with self._database.reading() as connection:
+                page = connection.execute(sql, (last, rows)).fetchall()
+            if not page:
+                return
+            yield self._block(page)
+            last = page[-1][0]
+
+    def changes(self, since: int) -> Changes:
+        """Return which items were written or removed after the clock showed `since`."""
+        with self._database.reading() as connection:
+            (seq,) = connection.execute("SELECT seq FROM clock").fetchone()
+            written = connection.execute(f"SELECT item_id FROM {self._table} WHERE seq > ?", (since,)).fetchall()
+            removed = connection.execute("SELECT item_id FROM removals WHERE seq > ?", (since,)).fetchall()
+        return Changes(seq, _ids([row[0] for row in written]), _ids([row[0] for row in removed]))
+
+    def _page(self, item_ids: Sequence[int]) -> VectorBlock:
+        sql = f"SELECT item_id, checksum, vector FROM {self._table} WHERE item_id IN ({marks(item_ids)})"
+        with self._database.translated():  # one statement needs no transaction of its own
+            return self._block(self._database.reader.execute(sql, item_ids).fetchall())
+
+    def _block(self, rows: list[tuple[int, int, bytes]]) -> VectorBlock:
+        sound = [row for row in rows if vector_is_sound(row[1], row[2], self._dim)]
+        damaged: tuple[int, ...] = ()
+        if len(sound) < len(rows):
+            damaged = tuple(row[0] for row in rows if not vector_is_sound(row[1], row[2], self._dim))
+        vectors = decode_vectors([row[2] for row in sound], self._dim)
+        return VectorBlock(_ids([row[0] for row in sound]), vectors, damaged)
+
+
+def _ids(values: list[int]) -> Ids:
+    return np.array(values, np.int64)
+
+
+def _joined(blocks: list[VectorBlock], dim: int) -> VectorBlock:
+    if len(blocks) == 1:
+        return blocks[0]
+    if not blocks:
+        return VectorBlock(_ids([]), np.empty((0, dim), np.float32))
+    return VectorBlock(
+        np.concatenate([block.ids for block in blocks]),
+        np.concatenate([block.rows for block in blocks]),
+        tuple(item_id for block in blocks for item_id in block.damaged),
+    )
