@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from lookalike.records import AddReport, Hit, Item, SearchResult, Skipped
 
 __version__ = "0.1.0"
-__all__ = ["AddReport", "Collection", "Hit", "Item", "LookalikeError", "SearchResult", "Skipped", "__version__"]
+__all__ = [
+    "AddReport",
+    "Collection",
+    "Hit",
+    "Item",
+    "LookalikeError",
+    "SearchResult",
+    "Skipped",
+    "__version__",
+]
 
 _HOMES = {
     "Collection": "lookalike.collection",

@@ -12,17 +12,18 @@ from typing import Any, Self
 
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder
-from lookalike.errors import NotFoundError, QueryError
+from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError
 from lookalike.indexing import Indexer, LiveIndex
 from lookalike.ingest import Ingest, ingest
 from lookalike.models import DEFAULT_MODEL, load_bundled
 from lookalike.records import AddReport, Committed, Item, SearchResult, Skipped, Space
 from lookalike.search import Query, Search, search
-from lookalike.sources import path_of, require_some, split_present, uri_of
+from lookalike.sources import is_gone, path_of, require_some, split_present, uri_of
 from lookalike.store import Store
 from lookalike.store.filters import Filter, parse_filter
-from lookalike.store.store import check_model
-from lookalike.store.vectors import SpaceVectors
+from lookalike.store.salvage import salvage
+from lookalike.store.store import STORE_FILE, check_model
+from lookalike.verify import Damage, VerifyReport, verify
 
 AnyPath = str | PathLike[str]
 
@@ -105,9 +106,7 @@ class Collection:
         self.refresh_index()
         return replace(report, absent=(*absent, *report.absent))
 
-    def search(
-        self, query: AnyPath | int, k: int = 8, *, where: Sequence[str | Filter] = ()
-    ) -> SearchResult:
+    def search(self, query: AnyPath | int, k: int = 8, *, where: Sequence[str | Filter] = ()) -> SearchResult:
         """Return the k items most similar to a photo file, or to an item given by its id.
 
         `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"
@@ -154,16 +153,14 @@ class Collection:
             raise NotFoundError(f"item {item_id} is not in this collection")
         return found[item_id]
 
-    def thumbnail(self, item_id: int, longest: int = 256) -> bytes:
-        """Return an item's picture, upright, as JPEG bytes with no side longer than `longest` pixels.
+    def thumbnail(self, query: AnyPath | int, longest: int = 256) -> bytes | None:
+        """Return the picture of an item or a photo file, upright, as JPEG bytes; None if it cannot be read.
 
-        Raises `QueryError` when its file cannot be read any more.
+        No side is longer than `longest` pixels. Raises `NotFoundError` for an unknown item.
         """
-        item = self.item(item_id)
-        made = self._decoder.thumbnail(path_of(item.uri), longest)
-        if isinstance(made, Skipped):
-            raise QueryError(f"no thumbnail of {item.uri}: {made.reason}")
-        return made
+        path = path_of(self.item(query).uri) if isinstance(query, int) else str(Path(query).expanduser())
+        made = self._decoder.thumbnail(path, longest)
+        return None if isinstance(made, Skipped) else made
 
     def skipped(self) -> list[Skipped]:
         """Return the inputs that could not become items, with the reasons."""
@@ -176,13 +173,40 @@ class Collection:
         size = sum(file.stat().st_size for file in self.path.glob("store.sqlite*"))
         return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces)
 
+    @property
+    def is_building(self) -> bool:
+        """Whether an index is being built in the background; answers are exact but slow meanwhile."""
+        return self._building is not None
+
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
         store = self._open()
         space = self._default_space(store)
         indexer = self._indexer_of(store, space)
+        live = indexer.refresh(self._live or indexer.open())
         with self._lock:
-            self._live = indexer.refresh(self._live or indexer.open())
+            self._live = live
+
+    def verify(self, *, repair: bool = False) -> VerifyReport:
+        """Check every item, vector and index file, and name what is damaged.
+
+        With `repair`, what the photos' own files can restore is read again, a broken store file is rescued
+        row by row (the broken one is kept beside it), and damaged indexes are built anew.
+        """
+        try:
+            report = verify(self._open(), self.path / "index")
+        except DamagedError as error:
+            if not repair:
+                raise
+            report = VerifyReport(0, 0, (Damage("store.sqlite", str(error)),))
+        if not repair or report.sound:
+            return report
+        if any(each.what == "store.sqlite" for each in report.damage):
+            self.close()
+            salvage(self.path / STORE_FILE)
+        self._restore(report)
+        after = verify(self._open(), self.path / "index")
+        return replace(after, repaired=tuple(each for each in report.damage if each not in after.damage))
 
     def close(self) -> None:
         """Stop the workers and close the files; a build under way is finished first."""
@@ -213,7 +237,7 @@ class Collection:
         if self._embedder_given is not None:
             return self._embedder_given.spec.name
         if space is not None and self._model not in (None, space.name):
-            raise QueryError(f"{self.path} was made with the model {space.name}; {self._model} needs a new one")
+            raise ModelMismatchError(f"{self.path} was made with the model {space.name}, not {self._model}")
         return space.name if space else self._model or DEFAULT_MODEL
 
     def _default_space(self, store: Store) -> Space:
@@ -257,6 +281,18 @@ class Collection:
         built = indexer.build()
         with self._lock:
             self._live, self._building = built, None
+
+    def _restore(self, report: VerifyReport) -> None:
+        """Read again the files behind damaged rows, and build the index anew."""
+        store = self._open()
+        restorable = {each.uri: each.item_id for each in report.damage if each.uri and not is_gone(each.uri)}
+        orphans = [each.item_id for each in report.damage if each.uri is None]
+        doomed = [item_id for item_id in (*restorable.values(), *orphans) if item_id is not None]
+        store.items.drop_vectors(doomed)
+        if restorable:
+            self.add(*(path_of(uri) for uri in restorable))
+        elif store.items.count():
+            self.refresh_index()
 
     def _space_info(self, store: Store, space: Space) -> SpaceInfo:
         vectors = store.vectors(space)

@@ -116,4 +116,6 @@ def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune
 
 def _hidden_from(walk: Walk, uri: str) -> bool:
     """Tell whether a uri lies below a folder that could not be looked into."""
-    return any(uri.startswith(folder.rstrip("/\\") + ("\\" if "\\" in folder else "/")) for folder in walk.closed)
+    return any(
+        uri.startswith(folder.rstrip("/\\") + ("\\" if "\\" in folder else "/")) for folder in walk.closed
+    )

@@ -73,7 +73,8 @@ class Photo:
 class Skipped:
     """An input that could not become an item, with the reason as one readable line.
 
-    `lasting` is False for reasons that may be gone next time (a locked file, a time limit): it is tried again.
+    `lasting` is False for reasons that may be gone next time (a locked file, a time limit): those are
+    tried again.
     """
 
     uri: str

@@ -60,14 +60,18 @@ def search(parts: Search, queries: Sequence[Query], k: int, filters: Sequence[Fi
 def _query_vectors(parts: Search, queries: Sequence[Query]) -> Vectors:
     """Return one unit-length row per query."""
     rows = np.empty((len(queries), parts.space.dim), np.float32)
-    photos = [at for at, query in enumerate(queries) if isinstance(query, Path)]
+    photos = {at: query for at, query in enumerate(queries) if isinstance(query, Path)}
     if photos:
-        rows[photos] = _embedded(parts, [Path(queries[at]) for at in photos])
+        rows[list(photos)] = _embedded(parts, list(photos.values()))
     for at, query in enumerate(queries):
         if isinstance(query, int):
             block = parts.vectors.fetch([query])
             if not len(block.ids):
-                known = "is damaged: run lookalike verify --repair" if block.damaged else "is not in this collection"
+                known = (
+                    "is damaged: run lookalike verify --repair"
+                    if block.damaged
+                    else "is not in this collection"
+                )
                 raise NotFoundError(f"item {query} {known}")
             rows[at] = block.rows[0]
     return rows
@@ -99,7 +103,9 @@ def _nearest(
     for query, row, some in zip(queries, rows, candidates, strict=True):
         one = _rescored(parts.vectors, query, row, some)
         if len(one.ids) < k and len(some) < _how_many(parts, allowed):  # the index lost some to the filter
-            one = _rescored(parts.vectors, query, row, _exhaustive(parts.vectors, row[None], wanted, allowed)[0])
+            one = _rescored(
+                parts.vectors, query, row, _exhaustive(parts.vectors, row[None], wanted, allowed)[0]
+            )
         scored.append(_Scored(one.ids[:k], one.scores[:k], one.damaged))
     return scored
 

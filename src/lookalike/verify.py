@@ -1,39 +1,116 @@
-"""Checks every byte that can be checked, names what is damaged, and repairs what the photos can restore."""
+"""Checks every byte that can be checked, and names what is damaged."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lookalike.errors import DamagedError
 from lookalike.index.file import load_index
+from lookalike.records import Space
 from lookalike.store import Store
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
 
 _PAGE = 1000
+_MOST_FINDINGS = 100  # of SQLite's own check; rows are all named
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is not as it was written: `what` names it, `detail` says what is wrong with it."""
+    """One thing that is not as it was written: `what` names it, `detail` says what is wrong with it.
+
+    `uri` is the file that can restore it, where one is known.
+    """
 
     what: str
     detail: str
     item_id: int | None = None
     uri: str | None = None
-    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a check found; `items` and `vectors` count what was looked at."""
+    """What a check found: `items` and `vectors` count what was looked at, `repaired` what was put right."""
 
     items: int
     vectors: int
     damage: tuple[Damage, ...]
+    repaired: tuple[Damage, ...] = ()
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is damaged, or all of it was repaired."""
-        return all(each.repaired for each in self.damage)
+        """Whether nothing is damaged now."""
+        return not self.damage
+
+
+def verify(store: Store, index_folder: Path) -> VerifyReport:
+    """Check the file's structure, every item, every vector and every index file."""
+    damage = list(_check_file(store))
+    items, vectors = 0, 0
+    if not damage:  # rows of a broken file cannot be told apart
+        items = store.items.count()
+        damage += _check_items(store)
+        for space in store.spaces():
+            vectors += store.vectors(space).count()
+            damage += _check_vectors(store, space)
+    damage += _check_indexes(index_folder)
+    return VerifyReport(items, vectors, tuple(damage))
+
+
+def _check_file(store: Store) -> Iterator[Damage]:
+    with store.database.translated():
+        try:
+            rows = store.database.reader.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})").fetchall()
+        except sqlite3.DatabaseError as error:
+            rows = [(str(error),)]
+    for (finding,) in rows:
+        if finding != "ok":
+            yield Damage("store.sqlite", finding.replace("\n", "; "))
+
+
+def _check_items(store: Store) -> Iterator[Damage]:
+    for row in _rows(store, f"SELECT {ITEM_COLUMNS} FROM items", "id"):
+        if not item_is_sound(row):
+            yield Damage(f"item {row[0]}", "its row is not what was written", row[0], _text(row[1]))
+
+
+def _check_vectors(store: Store, space: Space) -> Iterator[Damage]:
+    table = f"vectors_{space.id}"
+    sql = f"SELECT item_id, {table}.checksum, vector, uri FROM {table} LEFT JOIN items ON id = item_id"
+    for item_id, checksum, vector, uri in _rows(store, sql, "item_id"):
+        name = f"vector of item {item_id} in {space.name}"
+        if uri is None:
+            yield Damage(name, "there is no such item", item_id)
+        elif not vector_is_sound(checksum, vector, space.dim):
+            yield Damage(name, "its bytes are not what was written", item_id, _text(uri))
+    missing = f"SELECT id, uri FROM items WHERE id NOT IN (SELECT item_id FROM {table})"
+    with store.database.reading() as connection:
+        for item_id, uri in connection.execute(missing).fetchall():
+            yield Damage(f"vector of item {item_id} in {space.name}", "it is missing", item_id, _text(uri))
+
+
+def _check_indexes(folder: Path) -> Iterator[Damage]:
+    for path in sorted(folder.glob("*.ivf")):
+        try:
+            load_index(path)
+        except DamagedError as error:
+            yield Damage(f"index/{path.name}", str(error))
+
+
+def _rows(store: Store, sql: str, key: str) -> Iterator[tuple]:  # type: ignore[type-arg]  # as sqlite3 gives them
+    """Yield all rows of a select by ascending key, which comes first, in short transactions."""
+    last = -1
+    paged = f"{sql} WHERE {key} > ? ORDER BY {key} LIMIT {_PAGE}"
+    while True:
+        with store.database.reading() as connection:
+            page = connection.execute(paged, (last,)).fetchall()
+        if not page:
+            return
+        yield from page
+        last = page[-1][0]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -16,7 +16,9 @@ from lookalike.decode.processes import CleanContext, cpu_count
 from lookalike.decode.worker import Decoded, Refused, Request, prepare_worker, read_photos, read_thumbnail
 from lookalike.records import FileStamp, Photo, Skipped
 
-_CHUNK = 8  # files per task: few enough to lose little time when one kills its worker, enough to hide the pipe
+_CHUNK = (
+    8  # files per task: few enough to lose little time when one kills its worker, enough to hide the pipe
+)
 
 _AHEAD = 6  # chunks in flight per worker: decoding goes on while a batch is embedded and committed
 
@@ -57,7 +59,7 @@ class DecodePool:
                 yield from self._results(*running.popleft())
         finally:
             for _, future in running:
-                future.cancel()
+                future.cancel()  # type: ignore[no-untyped-call]  # pebble
 
     def photo(self, request: Request) -> Photo | Skipped:
         """Read one file."""
@@ -75,7 +77,7 @@ class DecodePool:
     def close(self) -> None:
         """Stop the workers, whatever they are doing."""
         if self._pool is not None:
-            self._pool.stop()
+            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble
             self._pool.join()
             self._pool = None
 

@@ -27,7 +27,7 @@ class _CleanProcess(SpawnProcess):
             main = sys.modules["__main__"]
             sys.modules["__main__"] = ModuleType("__main__")
             try:
-                return SpawnProcess._Popen(process_obj)  # type: ignore[attr-defined]  # not in typeshed
+                return SpawnProcess._Popen(process_obj)
             finally:
                 sys.modules["__main__"] = main
 
@@ -35,7 +35,7 @@ class _CleanProcess(SpawnProcess):
 class CleanContext(SpawnContext):
     """The `spawn` start method (no inherited locks, threads or files) with clean processes."""
 
-    Process = _CleanProcess  # type: ignore[assignment]  # typeshed pins the exact class
+    Process = _CleanProcess
 
 
 def cpu_count() -> int:

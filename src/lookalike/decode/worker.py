@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from typing import IO, TypeVar
+from io import BufferedReader, BytesIO
+from typing import TypeVar
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to read. Content whose sha256 is in `known` is not decoded; `stamp` comes back with a refusal."""
+    """One file to read: content whose sha256 is in `known` is not decoded, `stamp` returns with a refusal."""
 
     uri: str
     path: str
@@ -95,7 +95,7 @@ def read_thumbnail(path: str, longest: int) -> bytes | Refused:
     return _guarded(lambda: _read_thumbnail(path, longest))
 
 
-def _guarded(read: Callable[[], _T]) -> _T | Refused:
+def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one per kind of trouble
     """Turn whatever a hostile file can raise into a refusal."""
     try:
         return read()
@@ -122,7 +122,8 @@ def _read_photo(request: Request) -> Decoded:
         before = os.fstat(file.fileno())
         name = _format(file)
         digest = hashlib.file_digest(file, "sha256").digest()
-        pixels, metadata = None, {}
+        pixels: bytes | None = None
+        metadata: dict[str, str | int | float] = {}
         if digest not in request.known:
             pixels, metadata = _decode(file, name, request.view)
         after = os.fstat(file.fileno())
@@ -139,7 +140,7 @@ def _read_thumbnail(path: str, longest: int) -> bytes:
     return out.getvalue()
 
 
-def _open(path: str) -> IO[bytes]:
+def _open(path: str) -> BufferedReader:
     """Open a regular file of believable size, never blocking on a pipe that took its name."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = os.fdopen(os.open(path, flags), "rb")
@@ -157,7 +158,7 @@ def _open(path: str) -> IO[bytes]:
     return file
 
 
-def _format(file: IO[bytes]) -> str:
+def _format(file: BufferedReader) -> str:
     name = sniff(file.read(HEAD_BYTES))
     file.seek(0)
     if name is None:
@@ -167,7 +168,7 @@ def _format(file: IO[bytes]) -> str:
     return name
 
 
-def _image(file: IO[bytes], name: str) -> Image.Image:
+def _image(file: BufferedReader, name: str) -> Image.Image:
     file.seek(0)
     image = Image.open(file, formats=(name,))
     if image.width * image.height > MAX_PIXELS:
@@ -176,7 +177,7 @@ def _image(file: IO[bytes], name: str) -> Image.Image:
     return image
 
 
-def _decode(file: IO[bytes], name: str, view: View) -> tuple[bytes, dict[str, str | int | float]]:
+def _decode(file: BufferedReader, name: str, view: View) -> tuple[bytes, dict[str, str | int | float]]:
     with _image(file, name) as image:
         width, height = rgb.upright_size(image)
         rgb.load(image, int(view.size / view.fraction))

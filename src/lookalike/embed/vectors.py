@@ -12,4 +12,5 @@ def unit_length(rows: npt.NDArray[np.floating]) -> Vectors:
     """Scale each row of `(n, dim)` to length 1; a row of zeros, which has no direction, stays zero."""
     rows = np.ascontiguousarray(rows, np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(norms, np.finfo(np.float32).tiny)
+    unit: Vectors = rows / np.maximum(norms, np.finfo(np.float32).tiny)
+    return unit

@@ -6,7 +6,7 @@ from typing import Any
 
 from lookalike.collection import Info
 from lookalike.records import AddReport, Committed, Hit, SearchResult, Skipped
-from lookalike.verify import VerifyReport
+from lookalike.verify import Damage, VerifyReport
 
 Json = dict[str, Any]
 
@@ -80,9 +80,14 @@ def info_json(info: Info) -> Json:
 
 def verify_json(report: VerifyReport) -> Json:
     """What a check of the collection found."""
+
+    def listed(damage: tuple[Damage, ...]) -> list[Json]:
+        return [{"what": each.what, "detail": each.detail} for each in damage]
+
     return {
         "items": report.items,
         "vectors": report.vectors,
         "sound": report.sound,
-        "damage": [{"what": each.what, "detail": each.detail, "repaired": each.repaired} for each in report.damage],
+        "damage": listed(report.damage),
+        "repaired": listed(report.repaired),
     }

@@ -27,7 +27,13 @@ class StepProgress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(
             *columns, console=console, transient=True, disable=quiet or not console.is_terminal
         )

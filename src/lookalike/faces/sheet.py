@@ -55,7 +55,9 @@ def _paint(block: Image.Image, cell: Cell, left: int, top: int) -> None:
     draw = ImageDraw.Draw(block)
     if cell.picture is None:
         draw.rectangle((left, top, left + _CELL, top + _CELL), outline=_FAINT)
-        draw.text((left + 12, top + _CELL // 2), "cannot be read any more", _FAINT, ImageFont.load_default(13))
+        draw.text(
+            (left + 12, top + _CELL // 2), "cannot be read any more", _FAINT, ImageFont.load_default(13)
+        )
     else:
         with Image.open(BytesIO(cell.picture), formats=("JPEG",)) as picture:
             picture.thumbnail((_CELL, _CELL))
@@ -63,9 +65,14 @@ def _paint(block: Image.Image, cell: Cell, left: int, top: int) -> None:
             block.paste(picture, at)
             if cell.is_query:
                 draw.rectangle(
-                    (at[0] - 3, at[1] - 3, at[0] + picture.width + 2, at[1] + picture.height + 2), None, _MARK, 3
+                    (at[0] - 3, at[1] - 3, at[0] + picture.width + 2, at[1] + picture.height + 2),
+                    None,
+                    _MARK,
+                    3,
                 )
-    draw.text((left, top + _CELL + 5), cell.title, _MARK if cell.is_query else _INK, ImageFont.load_default(15))
+    draw.text(
+        (left, top + _CELL + 5), cell.title, _MARK if cell.is_query else _INK, ImageFont.load_default(15)
+    )
     draw.text((left, top + _CELL + 24), _shortened(draw, cell.line), _FAINT, ImageFont.load_default(12))
 
 

@@ -7,7 +7,9 @@ from lookalike.records import AddReport, Metadata
 
 def printable(name: str) -> str:
     """Show a name on one line without letting it move the cursor or reorder the line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name
+    )
 
 
 def tally(report: AddReport) -> str:
@@ -19,7 +21,9 @@ def tally(report: AddReport) -> str:
 def facts(metadata: Metadata) -> str:
     """The facts of a photo that a person looks for first."""
     size = f"{metadata['width']}×{metadata['height']}" if "width" in metadata else ""
-    return "  ".join(filter(None, (size, str(metadata.get("taken", ""))[:10], str(metadata.get("camera", "")))))
+    return "  ".join(
+        filter(None, (size, str(metadata.get("taken", ""))[:10], str(metadata.get("camera", ""))))
+    )
 
 
 def megabytes(count: int) -> str:

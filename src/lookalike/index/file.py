@@ -1,6 +1,6 @@
 """Index files: written new, synced and renamed, and verified before Faiss reads a byte.
 
-Layout: `lookalike index 1\\n`, one line of JSON, Faiss' bytes, and the sha256 of all before.
+Layout: the line `lookalike index 1`, one line of JSON, Faiss' bytes, and the sha256 of all before.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def load_index(path: Path) -> tuple[IvfIndex, Header]:
     except OSError as error:
         raise DamagedError(f"cannot read {path}: {error.strerror}") from error
     view = memoryview(content)
-    if hashlib.sha256(view[:-32]).digest() != view[-32:]:
+    if hashlib.sha256(view[:-32]).digest() != content[-32:]:
         raise DamagedError(f"{path} is damaged: its checksum does not match")
     end = content.find(b"\n", len(_MAGIC))
     header = _parse(path, content[: len(_MAGIC)], content[len(_MAGIC) : end])

@@ -1,7 +1,7 @@
 """Faiss: an inverted file of 4-bit product-quantised codes, scanned with SIMD, as a source of candidates.
 
-Inverted file: Sivic and Zisserman 2003; product quantisation: Jégou et al. 2011; its 4-bit SIMD scan: André et
-al. 2015. One code is dim/8 bytes. The codes only rank candidates; exact scores come from the store.
+Inverted file: Sivic and Zisserman 2003; product quantisation: Jégou et al. 2011; its 4-bit SIMD scan: André
+et al. 2015. One code is dim/8 bytes. The codes only rank candidates; exact scores come from the store.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class IvfIndex:
         return bytes(faiss.serialize_index(self._index))
 
     @classmethod
-    def from_bytes(cls, content: bytes, settings: Settings, recall: float) -> IvfIndex:
+    def from_bytes(cls, content: bytes | memoryview, settings: Settings, recall: float) -> IvfIndex:
         """Load what `to_bytes` gave; the bytes must have been verified, Faiss trusts them blindly."""
         return cls(faiss.deserialize_index(np.frombuffer(content, np.uint8)), settings, recall)
 
@@ -104,7 +104,9 @@ def ladder(lists: int) -> Iterator[Settings]:
     steps = [n for n in (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if n < lists] + [lists]
     settings = [Settings(nprobe, depth) for nprobe in steps for depth in (32, 48, 64, 96, 128, 192, 256, 400)]
     codes_per_candidate = 500
-    return iter(sorted(settings, key=lambda s: s.nprobe * codes_per_list(lists) + s.depth * codes_per_candidate))
+    return iter(
+        sorted(settings, key=lambda s: s.nprobe * codes_per_list(lists) + s.depth * codes_per_candidate)
+    )
 
 
 def codes_per_list(lists: int) -> float:

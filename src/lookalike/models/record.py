@@ -53,7 +53,9 @@ def read_record(folder: Path) -> ModelRecord:
         facts = json.loads((folder / "record.json").read_text(encoding="utf-8"))
         source = facts["input"]
         if (source["dtype"], source["layout"]) != ("uint8", "NHWC"):
-            raise ModelError(f"model {facts['name']}: input {source['dtype']} {source['layout']} is not supported")
+            raise ModelError(
+                f"model {facts['name']}: input {source['dtype']} {source['layout']} is not supported"
+            )
         return ModelRecord(
             name=facts["name"],
             path=folder / facts["file"],

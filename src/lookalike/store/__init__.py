@@ -1,4 +1,4 @@
-"""The truth on disk: one SQLite file with items, vectors, skipped inputs and what the index must catch up on."""
+"""The truth on disk: one SQLite file with items, vectors and skipped inputs."""
 
 from lookalike.store.commit import Batch
 from lookalike.store.store import Store

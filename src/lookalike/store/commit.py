@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,12 +75,9 @@ class BatchWriter:
 
     def _twins(self, content_hash: bytes) -> dict[int, str]:
         """Return id and uri of the items with this content and a vector in this space."""
-        return dict(
-            self.connection.execute(
-                f"SELECT id, uri FROM items JOIN vectors_{self.space.id} ON item_id = id WHERE content_hash = ?",
-                (content_hash,),
-            ).fetchall()
-        )
+        table = f"vectors_{self.space.id}"
+        sql = f"SELECT id, uri FROM items JOIN {table} ON item_id = id WHERE content_hash = ?"
+        return dict(self.connection.execute(sql, (content_hash,)).fetchall())
 
     def _copied(self, twins: dict[int, str]) -> tuple[int, bytes] | None:
         if not twins:
@@ -135,5 +133,5 @@ class BatchWriter:
     def _forget_skip(self, uri: str) -> None:
         self.connection.execute("DELETE FROM skipped WHERE uri = ?", (uri,))
 
-    def _one(self, sql: str, value: object) -> tuple:  # type: ignore[type-arg]  # as sqlite3 gives it
+    def _one(self, sql: str, value: object) -> Any:
         return self.connection.execute(sql, (value,)).fetchone()

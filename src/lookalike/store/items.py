@@ -84,6 +84,14 @@ class Items:
             seq = tick(connection)
             return sum(delete_item(connection, item_id, seq) for item_id in item_ids)
 
+    def drop_vectors(self, item_ids: Sequence[int]) -> None:
+        """Delete the vectors of items in all spaces, so that their files count as not yet read."""
+        with self._database.writing() as connection:
+            tick(connection)
+            for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
+                sql = f"DELETE FROM vectors_{space_id} WHERE item_id = ?"
+                connection.executemany(sql, ((item_id,) for item_id in item_ids))
+
     def _number(self, sql: str) -> int:
         with self._database.reading() as connection:
             return int(connection.execute(sql).fetchone()[0])

@@ -38,7 +38,7 @@ def item_is_sound(row: tuple[Any, ...]) -> bool:
     """Tell whether a row of `ITEM_COLUMNS` is what was written."""
     try:
         _, uri, content_hash, size, mtime_ns, metadata, checksum = row
-        return item_checksum(uri, content_hash, FileStamp(size, mtime_ns), metadata) == checksum
+        return bool(item_checksum(uri, content_hash, FileStamp(size, mtime_ns), metadata) == checksum)
     except (TypeError, AttributeError, ValueError):  # damage changes types too
         return False
 
@@ -51,11 +51,13 @@ def encode_vector(vector: npt.NDArray[np.float32]) -> tuple[int, bytes]:
 
 def vector_is_sound(checksum: object, content: object, dim: int) -> bool:
     """Tell whether a stored vector is what was written."""
-    return (
-        isinstance(content, bytes) and len(content) == dim * _FLOAT.itemsize and zlib.crc32(content) == checksum
-    )
+    if not isinstance(content, bytes) or len(content) != dim * _FLOAT.itemsize:
+        return False
+    return zlib.crc32(content) == checksum
 
 
 def decode_vectors(contents: list[bytes], dim: int) -> npt.NDArray[np.float32]:
     """Stack stored vectors to shape `(n, dim)`."""
-    return np.frombuffer(b"".join(contents), _FLOAT).reshape(len(contents), dim).astype(np.float32, copy=False)
+    return (
+        np.frombuffer(b"".join(contents), _FLOAT).reshape(len(contents), dim).astype(np.float32, copy=False)
+    )

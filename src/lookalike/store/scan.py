@@ -45,7 +45,8 @@ class Scan:
         self._connection.execute(
             f"""UPDATE temp.found SET state = 'unchanged' WHERE EXISTS (
                 SELECT 1 FROM items JOIN vectors_{self._space.id} ON item_id = id
-                WHERE items.uri = found.uri AND items.size = found.size AND items.mtime_ns = found.mtime_ns)"""
+                WHERE items.uri = found.uri
+                AND items.size = found.size AND items.mtime_ns = found.mtime_ns)"""
         )
         self._connection.execute(
             """UPDATE temp.found SET state = 'skipped' WHERE state IS NULL AND EXISTS (
@@ -56,7 +57,11 @@ class Scan:
 
     def count(self, state: str) -> int:
         """How many files are `unchanged` or, for a lasting reason that is on record, `skipped`."""
-        return int(self._connection.execute("SELECT count(*) FROM temp.found WHERE state = ?", (state,)).fetchone()[0])
+        return int(
+            self._connection.execute("SELECT count(*) FROM temp.found WHERE state = ?", (state,)).fetchone()[
+                0
+            ]
+        )
 
     def total(self) -> int:
         """How many files were found."""

@@ -41,7 +41,7 @@ class Store:
         """Return the spaces, the oldest first."""
         with self.database.reading() as connection:
             sql = "SELECT id, name, model_id, dim, is_default FROM spaces ORDER BY id"
-            return [Space(*row[:4], bool(row[4])) for row in connection.execute(sql)]
+            return [_space(row) for row in connection.execute(sql).fetchall()]
 
     def default_space(self) -> Space | None:
         """Return the space that is searched unless another is named; None while there is none."""
@@ -64,7 +64,7 @@ class Store:
                 ).fetchone()
                 run_script(connection, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
                 return Space(space_id, name, model_id, dim, others == 0)
-        space = Space(row[0], name, row[1], row[2], bool(row[3]))
+        space = _space((row[0], name, *row[1:]))
         check_model(self.folder, space, model_id, dim)
         return space
 
@@ -106,12 +106,17 @@ class Store:
         self.database.close()
 
 
+def _space(row: tuple[int, str, str, int, int]) -> Space:
+    space_id, name, model_id, dim, is_default = row
+    return Space(space_id, name, model_id, dim, bool(is_default))
+
+
 def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
     """Refuse to mix vectors of two models in one space."""
     if (space.model_id, space.dim) != (model_id, dim):
         raise ModelMismatchError(
             f"{folder}: its vectors were made by {space.name} with sha256 {space.model_id[:12]}…, but this "
-            f"lookalike has {space.name} with {model_id[:12]}…; use the version that made it or a new collection"
+            f"lookalike has {space.name} with {model_id[:12]}…; use the version that made it or a new one"
         )
 
 
@@ -125,4 +130,6 @@ def _check_folder(folder: Path, path: Path, create: bool) -> None:
             raise NotACollectionError(f"{folder} is not a lookalike collection (it has no {STORE_FILE})")
         raise NotFoundError(f"no collection at {folder}; make one with: lookalike add FOLDER")
     if folder.is_dir() and any(folder.iterdir()):
-        raise NotACollectionError(f"{folder} holds other files; name a new or empty folder for the collection")
+        raise NotACollectionError(
+            f"{folder} holds other files; name a new or empty folder for the collection"
+        )

@@ -70,7 +70,9 @@ class SpaceVectors:
     def blocks(self, rows: int = _PAGE) -> Iterator[VectorBlock]:
         """Yield all vectors in the order of their ids, `rows` at a time, in steady memory."""
         last = 0
-        sql = f"SELECT item_id, checksum, vector FROM {self._table} WHERE item_id > ? ORDER BY item_id LIMIT ?"
+        sql = (
+            f"SELECT item_id, checksum, vector FROM {self._table} WHERE item_id > ? ORDER BY item_id LIMIT ?"
+        )
         while True:
             with self._database.reading() as connection:
                 page = connection.execute(sql, (last, rows)).fetchall()
@@ -83,7 +85,9 @@ class SpaceVectors:
         """Return which items were written or removed after the clock showed `since`."""
         with self._database.reading() as connection:
             (seq,) = connection.execute("SELECT seq FROM clock").fetchone()
-            written = connection.execute(f"SELECT item_id FROM {self._table} WHERE seq > ?", (since,)).fetchall()
+            written = connection.execute(
+                f"SELECT item_id FROM {self._table} WHERE seq > ?", (since,)
+            ).fetchall()
             removed = connection.execute("SELECT item_id FROM removals WHERE seq > ?", (since,)).fetchall()
         return Changes(seq, _ids([row[0] for row in written]), _ids([row[0] for row in removed]))
 

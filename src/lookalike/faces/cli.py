@@ -1,0 +1,263 @@
+"""The command line. Exit codes: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lookalike import __version__
+from lookalike.errors import LookalikeError, UsageError
+
+if TYPE_CHECKING:
+    from lookalike.collection import Collection
+    from lookalike.decode.pool import DecodePool
+
+# Modules that bring numpy, Faiss or ONNX Runtime are imported in the commands that need them:
+# `lookalike --help` answers at once, and `search` starts its decode worker before the slow imports.
+
+Command = Callable[..., Any]
+
+
+def collection_option(command: Command) -> Command:
+    """Add `--collection`, which every command takes."""
+    return click.option(
+        "--collection",
+        "-c",
+        "folder",
+        envvar="LOOKALIKE_COLLECTION",
+        type=click.Path(path_type=Path),
+        help="The collection's folder.  [env: LOOKALIKE_COLLECTION; default: in your data folder]",
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lookalike")
+def cli() -> None:
+    """Bring a photo; get the most similar ones in your collection.
+
+    Everything stays on this machine.
+    """
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--list", "list_file", type=click.File(), help="Read further paths from a file, one per line.")
+@click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
+@click.option("--model", help="The model for a new collection (default: efficientnet-lite0).")
+@json_option
+@collection_option
+def add(
+    paths: tuple[Path, ...],
+    list_file: Any,
+    prune: bool,
+    model: str | None,
+    as_json: bool,
+    folder: Path | None,
+) -> None:
+    """Bring photos in: files, and folders with all that lies below.
+
+    Run it again at any time: only what is new or changed is read. With --json, one line per file tells
+    its outcome once that is on disk; the last line is the total.
+    """
+    from lookalike.faces.contract import committed_json, report_json
+    from lookalike.faces.progress import StepProgress
+    from lookalike.faces.text import printable, tally
+    from lookalike.sources import read_list
+
+    wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
+    if not wanted:
+        raise UsageError("name at least one file or folder to add")
+    with _collection(folder, model=model) as collection, StepProgress(quiet=as_json) as progress:
+        committed = (lambda each: _emit(committed_json(each))) if as_json else None
+        report = collection.add(*wanted, prune=prune, on_step=progress.step, on_commit=committed)
+    if as_json:
+        _emit(report_json(report))
+    else:
+        click.echo(tally(report))
+        if report.skipped:
+            click.echo("see why files were skipped with: lookalike info --skipped", err=True)
+        if report.vanished > report.pruned:
+            click.echo(f"{report.vanished:,} items' files are gone; remove them with --prune", err=True)
+        if report.pruned:
+            click.echo(f"removed {report.pruned:,} items whose files are gone")
+    if report.absent:
+        missing = ", ".join(printable(str(path)) for path in report.absent)
+        raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")
+
+
+@cli.command()
+@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.option("--number", "-k", "k", default=8, show_default=True, help="How many hits.")
+@click.option(
+    "--where", "-w", multiple=True, metavar="CONDITION", help="Such as camera='canon*', taken>=2019-06."
+)
+@click.option(
+    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the hits as one picture."
+)
+@json_option
+@collection_option
+def search(
+    queries: tuple[str, ...],
+    k: int,
+    where: tuple[str, ...],
+    sheet: Path | None,
+    as_json: bool,
+    folder: Path | None,
+) -> None:
+    """Find the photos most like QUERY: a photo file or an item's id.
+
+    Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon.
+    """
+    asked = [_query(query) for query in queries]
+    decoder = _started_decoder(asked)
+    from lookalike.faces.contract import result_json
+    from lookalike.faces.show import print_hits, write_hits_sheet
+
+    with _collection(folder, decoder=decoder) as collection:
+        results = collection.search_many(asked, k, where=where)
+        if as_json:
+            for result in results:
+                _emit(result_json(result))
+        else:
+            print_hits(results)
+        for result in results:
+            if result.damaged:
+                click.echo(
+                    f"{len(result.damaged)} damaged vectors left out: run lookalike verify --repair", err=True
+                )
+        if sheet is not None:
+            write_hits_sheet(collection, sheet, asked, results)
+        if collection.is_building:
+            click.echo("the index was missing or damaged: building it anew …", err=True)
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@collection_option
+def remove(targets: tuple[str, ...], folder: Path | None) -> None:
+    """Remove items by id, by path or by folder. The files themselves stay."""
+    with _collection(folder) as collection:
+        click.echo(f"removed {collection.remove(*(_query(target) for target in targets)):,} items")
+
+
+@cli.command()
+@click.option("--skipped", is_flag=True, help="List each skipped file with its reason.")
+@json_option
+@collection_option
+def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
+    """Show what the collection holds and how well its index finds it."""
+    from lookalike.faces.contract import info_json, skipped_json
+    from lookalike.faces.show import print_info
+    from lookalike.faces.text import printable
+
+    with _collection(folder) as collection:
+        if not skipped:
+            facts = collection.info()
+            _emit(info_json(facts)) if as_json else print_info(facts)
+            return
+        for each in collection.skipped():
+            _emit(skipped_json(each)) if as_json else click.echo(
+                f"{printable(each.uri)}\t{printable(each.reason)}"
+            )
+
+
+@cli.command()
+@click.option("--repair", is_flag=True, help="Read damaged items' files again and rebuild the index.")
+@json_option
+@collection_option
+def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
+    """Check every item, vector and index, and name what is damaged."""
+    from lookalike.faces.contract import verify_json
+    from lookalike.faces.text import printable
+
+    with _collection(folder) as collection:
+        report = collection.verify(repair=repair)
+    if as_json:
+        _emit(verify_json(report))
+    else:
+        for each in report.repaired:
+            click.echo(f"repaired: {printable(each.what)}: {printable(each.detail)}")
+        for each in report.damage:
+            where = f" ({printable(each.uri)})" if each.uri else ""
+            click.echo(f"damaged: {printable(each.what)}: {printable(each.detail)}{where}")
+    if not report.sound:
+        way_out = "its photos are not where they were" if repair else "run: lookalike verify --repair"
+        raise LookalikeError(f"{len(report.damage):,} damaged; {way_out}")
+    if not as_json:
+        click.echo(f"sound: {report.items:,} items, {report.vectors:,} vectors")
+
+
+def main() -> None:
+    """Run the command line; every failure is one clear line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know all letters
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except UsageError as error:
+        code = _fail(error, 2)
+    except (LookalikeError, click.ClickException) as error:
+        code = _fail(error.message if isinstance(error, click.ClickException) else error, 1)
+    except (KeyboardInterrupt, click.Abort):
+        code = _fail("interrupted; what was read so far is kept, run the same command to go on", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
+        code = 1
+    except Exception as error:
+        if os.environ.get("LOOKALIKE_DEBUG"):
+            raise
+        code = _fail(f"unexpected {type(error).__name__}: {error} (set LOOKALIKE_DEBUG=1 for the details)", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(what: object, code: int) -> int:
+    from lookalike.faces.text import printable
+
+    click.echo(f"lookalike: {printable(str(what))}", err=True)
+    return code
+
+
+def _collection(
+    folder: Path | None, *, model: str | None = None, decoder: DecodePool | None = None
+) -> Collection:
+    from lookalike.collection import Collection
+
+    return Collection(folder or _default_folder(), model=model, decoder=decoder)
+
+
+def _default_folder() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("lookalike", appauthor=False) / "photos.lookalike"
+
+
+def _query(text: str) -> Path | int:
+    """An item's id if it is a number and no file of that name exists."""
+    return int(text) if text.isdecimal() and not Path(text).exists() else Path(text)
+
+
+def _started_decoder(asked: list[Path | int]) -> DecodePool | None:
+    photos = sum(isinstance(query, Path) for query in asked)
+    if not photos:
+        return None
+    from lookalike.decode.pool import DecodePool
+
+    decoder = DecodePool(workers=1 if photos == 1 else None)
+    decoder.start()  # it gets ready while this process imports the rest
+    return decoder
+
+
+def _emit(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

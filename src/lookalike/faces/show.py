@@ -1,0 +1,61 @@
+"""Results for people: tables on the terminal, a contact sheet as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lookalike.collection import Collection, Info
+from lookalike.faces.sheet import Cell, write_sheet
+from lookalike.faces.text import facts, megabytes, printable
+from lookalike.records import SearchResult
+
+
+def print_hits(results: list[SearchResult]) -> None:
+    """Print a table per query."""
+    console = Console()
+    for result in results:
+        table = Table(box=None, pad_edge=False, title_justify="left", title_style="bold")
+        if len(results) > 1:
+            table.title = Text(printable(result.query))
+        table.add_column("score", justify="right")
+        table.add_column("id", justify="right")
+        table.add_column("photo", overflow="fold")
+        table.add_column("facts", no_wrap=True)
+        for hit in result.hits:
+            table.add_row(
+                f"{hit.score:.3f}", str(hit.id), Text(printable(hit.uri)), Text(facts(hit.metadata))
+            )
+        console.print(table if result.hits else "no photo meets the conditions")
+
+
+def print_info(info: Info) -> None:
+    """Print the facts of a collection, one per line."""
+    click.echo(f"collection  {printable(str(info.path))}")
+    click.echo(f"items       {info.items:,} ({info.skipped:,} files skipped)")
+    click.echo(f"store       {megabytes(info.store_bytes)}")
+    for space in info.spaces:
+        found = "" if space.recall is None else f", finds {100 * space.recall:.1f} % of the true 10 nearest"
+        size = f", {megabytes(space.index_bytes)}" if space.index_bytes else ""
+        click.echo(f"space       {space.name}: {space.vectors:,} vectors of {space.dim:,} numbers")
+        click.echo(f"index       {space.index}{found}{size}")
+
+
+def write_hits_sheet(
+    collection: Collection, path: Path, asked: list[Path | int], results: list[SearchResult]
+) -> None:
+    """Write queries and hits as one picture to `path`."""
+    rows = []
+    for query, result in zip(asked, results, strict=True):
+        title = f"item {query}" if isinstance(query, int) else printable(query.name)
+        cells = [Cell(collection.thumbnail(query), "query", title, is_query=True)]
+        cells.extend(
+            Cell(collection.thumbnail(hit.id), f"{hit.score:.3f}", printable(hit.uri)) for hit in result.hits
+        )
+        rows.append(cells)
+    write_sheet(path, rows)
+    click.echo(f"wrote {printable(str(path))}", err=True)
