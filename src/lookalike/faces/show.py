@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from lookalike.collection import Collection, Info
 from lookalike.faces.sheet import Cell, write_sheet
@@ -16,21 +13,18 @@ from lookalike.records import SearchResult
 
 
 def print_hits(results: list[SearchResult]) -> None:
-    """Print a table per query."""
-    console = Console()
+    """Print the hits of each query, one per line, the path last so that it is never cut."""
     for result in results:
-        table = Table(box=None, pad_edge=False, title_justify="left", title_style="bold")
         if len(results) > 1:
-            table.title = Text(printable(result.query))
-        table.add_column("score", justify="right")
-        table.add_column("id", justify="right")
-        table.add_column("photo", overflow="fold")
-        table.add_column("facts", no_wrap=True)
-        for hit in result.hits:
-            table.add_row(
-                f"{hit.score:.3f}", str(hit.id), Text(printable(hit.uri)), Text(facts(hit.metadata))
-            )
-        console.print(table if result.hits else "no photo meets the conditions")
+            click.echo(f"{printable(result.query)}:")
+        if not result.hits:
+            click.echo("no photo meets the conditions")
+            continue
+        rows = [(str(hit.id), facts(hit.metadata)) for hit in result.hits]
+        ids, details = (max(len(row[column]) for row in rows) for column in (0, 1))
+        click.echo(f"score  {'id':>{ids}}  {'facts':<{details}}  photo")
+        for hit, (item_id, detail) in zip(result.hits, rows, strict=True):
+            click.echo(f"{hit.score:5.3f}  {item_id:>{ids}}  {detail:<{details}}  {printable(hit.uri)}")
 
 
 def print_info(info: Info) -> None:
