@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,17 +80,17 @@ def _parse(path: Path, magic: bytes, line: bytes) -> Header:
 
 
 def _replace(path: Path, parts: tuple[bytes, ...]) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".new")
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with new.open("wb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105  # mkstemp gives a name
+        new.replace(path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
+            new.unlink()
         raise
     if hasattr(os, "O_DIRECTORY"):  # Windows has no such handle and journals renames itself
         folder = os.open(path.parent, os.O_DIRECTORY)

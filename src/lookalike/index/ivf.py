@@ -1,12 +1,16 @@
-"""Faiss: an inverted file of 4-bit product-quantised codes, scanned with SIMD, as a source of candidates.
+"""Faiss: an inverted file of 2-bit RaBitQ codes as a source of candidates.
 
-Inverted file: Sivic and Zisserman 2003; product quantisation: Jégou et al. 2011; its 4-bit SIMD scan: André
-et al. 2015. One code is dim/8 bytes. The codes only rank candidates; exact scores come from the store.
+Inverted file: Sivic and Zisserman 2003; RaBitQ: Gao and Long 2024, with more bits Gao et al. 2025. One
+code is about dim/4 bytes and needs no training. The codes only rank candidates; exact scores come from the
+store.
+
+Not Faiss' faster "fast scan" codes: with faiss-cpu 1.15 they lose neighbours, silently, once items are added
+after others were removed (`tests/index/test_ivf.py` holds a test that would show it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 
 import faiss
@@ -15,6 +19,7 @@ import numpy as np
 from lookalike.records import Ids, Vectors
 
 TRAIN_ROWS = 65_536
+DEPTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 400)
 _ROWS_PER_LIST = 40  # k-means wants about that many training rows per centroid
 
 
@@ -50,7 +55,7 @@ class IvfIndex:
     def add(self, ids: Ids, rows: Vectors) -> None:
         """See `Index.add`."""
         if len(ids):
-            self._index.add_with_ids(_padded(rows), ids)
+            self._index.add_with_ids(rows, ids)
 
     def remove(self, ids: Ids) -> None:
         """See `Index.remove`."""
@@ -60,14 +65,15 @@ class IvfIndex:
     def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> list[Ids]:
         """See `Index.search`; the candidates are the best by code, more than k of them."""
         depth = max(self.settings.depth, 4 * k)
-        nprobe, selector = self.settings.nprobe, None
-        if k > self.settings.depth // 4:  # far beyond what was tuned for
-            nprobe *= 2
-        if allowed is not None:
-            nprobe = int(nprobe * max(1.0, 2 * len(self) / max(1, len(allowed))))
-            selector = _selector(allowed)
-        parameters = faiss.SearchParametersIVF(nprobe=min(nprobe, self.lists), sel=selector)
-        _, found = self._index.search(_padded(queries), min(depth, max(1, len(self))), params=parameters)
+        reachable = max(1, len(self) if allowed is None else len(allowed))
+        nprobe = max(
+            self.settings.nprobe * len(self) / reachable,  # as many allowed items as it was tuned for
+            16 * k * self.lists / reachable,  # and enough for a large k
+        )
+        parameters = faiss.SearchParametersIVF(
+            nprobe=min(math.ceil(nprobe), self.lists), sel=None if allowed is None else _selector(allowed)
+        )
+        _, found = self._index.search(queries, depth, params=parameters)
         return [row[row >= 0] for row in found]
 
     def to_bytes(self) -> bytes:
@@ -87,37 +93,22 @@ def list_count(items: int) -> int:
 
 def train(rows: Vectors, items: int) -> IvfIndex:
     """Learn the lists and codes from sample `rows`; the index is empty and untuned."""
-    sample = _padded(rows)
-    dim = sample.shape[1]
-    index = faiss.index_factory(dim, f"IVF{list_count(items)},PQ{dim // 4}x4fs", faiss.METRIC_INNER_PRODUCT)
+    dim = rows.shape[1]
+    index = faiss.index_factory(dim, f"IVF{list_count(items)},RaBitQ2", faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = 1  # silences a warning; list_count keeps the proportion
-    index.train(sample)
+    index.train(rows)
     return IvfIndex(index, Settings(nprobe=16, depth=64), recall=0.0)
 
 
-def ladder(lists: int) -> Iterator[Settings]:
-    """Yield the settings worth trying, cheapest first.
+def ladder(lists: int, items: int) -> list[Settings]:
+    """Return the settings worth trying, cheapest first.
 
-    Cost of a setting, from measurement: re-scoring one candidate from the store takes as long as scanning
-    some 500 codes.
+    Cost of a setting, from measurement (docs/benchmarks.md): re-scoring one candidate from the store takes
+    as long as scanning some 400 codes.
     """
     steps = [n for n in (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512) if n < lists] + [lists]
-    settings = [Settings(nprobe, depth) for nprobe in steps for depth in (32, 48, 64, 96, 128, 192, 256, 400)]
-    codes_per_candidate = 500
-    return iter(
-        sorted(settings, key=lambda s: s.nprobe * codes_per_list(lists) + s.depth * codes_per_candidate)
-    )
-
-
-def codes_per_list(lists: int) -> float:
-    """How many codes a list holds on average, the inverse of `list_count`."""
-    return lists / 4
-
-
-def _padded(rows: Vectors) -> Vectors:
-    """Append zeros, which change no inner product, up to a multiple of 4 numbers."""
-    missing = -rows.shape[1] % 4
-    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, missing))) if missing else rows)
+    settings = [Settings(nprobe, depth) for nprobe in steps for depth in DEPTHS]
+    return sorted(settings, key=lambda each: each.nprobe * items / lists + each.depth * 400)
 
 
 def _selector(allowed: Ids) -> faiss.IDSelector:

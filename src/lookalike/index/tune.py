@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.index.exact import BestSoFar
-from lookalike.index.ivf import IvfIndex, Settings, ladder
+from lookalike.index.ivf import DEPTHS, IvfIndex, Settings, ladder
 from lookalike.records import Ids, Vectors
 
 RECALL_TARGET = 0.99
@@ -53,10 +53,10 @@ def tune(index: IvfIndex, truth: Truth, target: float = RECALL_TARGET) -> None:
     """Give `index` the cheapest settings that reach the target, or the best there are, and its recall."""
     found: dict[int, npt.NDArray[np.int64]] = {}
     best = (0.0, index.settings)
-    for settings in ladder(index.lists):
+    for settings in ladder(index.lists, len(index)):
         if settings.nprobe not in found:
-            index.settings = Settings(settings.nprobe, 400)
-            found[settings.nprobe] = _stacked(index.search(truth.queries, RECALL_AT + 1), 400)
+            index.settings = Settings(settings.nprobe, DEPTHS[-1])
+            found[settings.nprobe] = _stacked(index.search(truth.queries, RECALL_AT + 1), DEPTHS[-1])
         recall = measured_recall(found[settings.nprobe][:, : settings.depth], truth)
         best = max(best, (recall, settings), key=lambda pair: pair[0])
         if recall >= min(1.0, target + _MARGIN):
