@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,10 +13,11 @@ from typing import Any, Self
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder
 from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError
-from lookalike.indexing import Indexer, LiveIndex
+from lookalike.index_keeper import IndexKeeper
+from lookalike.indexing import Indexer
 from lookalike.ingest import Ingest, ingest
 from lookalike.models import DEFAULT_MODEL, load_bundled
-from lookalike.records import AddReport, Committed, Item, SearchResult, Skipped, Space
+from lookalike.records import AddReport, Committed, Info, Item, SearchResult, Skipped, Space, SpaceInfo
 from lookalike.search import Query, Search, search
 from lookalike.sources import is_gone, path_of, require_some, split_present, uri_of
 from lookalike.store import Store
@@ -26,33 +27,6 @@ from lookalike.store.store import STORE_FILE, check_model
 from lookalike.verify import Damage, VerifyReport, verify
 
 AnyPath = str | PathLike[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceInfo:
-    """One space: how many vectors, how they are searched, and how much of the truth that finds.
-
-    `index` is "exact", "ivf" or "none yet"; `recall` is the measured share of true 10 nearest neighbours.
-    """
-
-    name: str
-    model_id: str
-    dim: int
-    vectors: int
-    index: str
-    recall: float | None
-    index_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """The facts of a collection."""
-
-    path: Path
-    items: int
-    skipped: int
-    store_bytes: int
-    spaces: tuple[SpaceInfo, ...]
 
 
 class Collection:
@@ -76,9 +50,7 @@ class Collection:
         self._embedders: dict[str, Embedder] = {}
         self._decoder = decoder or DecodePool()
         self._store: Store | None = None
-        self._indexer: Indexer | None = None
-        self._live: LiveIndex | None = None
-        self._building: threading.Thread | None = None
+        self._keeper: IndexKeeper | None = None
         self._lock = threading.RLock()
 
     def add(
@@ -127,7 +99,7 @@ class Collection:
         if any(isinstance(query, Path) for query in asked):
             embedder = self._embedder(space.name)
             check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
-        live = self._live_index(store, space)
+        live = self._index_keeper(store, space).live()
         parts = Search(store, space, store.vectors(space), live, self._decoder, embedder)
         return search(parts, asked, k, filters)
 
@@ -148,10 +120,13 @@ class Collection:
 
     def item(self, item_id: int) -> Item:
         """Return an item; raises `NotFoundError`."""
-        found = self._open().items.get([item_id])
-        if item_id not in found:
-            raise NotFoundError(f"item {item_id} is not in this collection")
-        return found[item_id]
+        items = self._open().items
+        found = items.get([item_id])
+        if item_id in found:
+            return found[item_id]
+        if items.damaged([item_id]):
+            raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
+        raise NotFoundError(f"item {item_id} is not in this collection")
 
     def items(self, *, where: Sequence[str | Filter] = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
@@ -183,16 +158,12 @@ class Collection:
     @property
     def is_building(self) -> bool:
         """Whether an index is being built in the background; answers are exact but slow meanwhile."""
-        return self._building is not None
+        return self._keeper is not None and self._keeper.is_building
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
         store = self._open()
-        space = self._default_space(store)
-        indexer = self._indexer_of(store, space)
-        live = indexer.refresh(self._live or indexer.open())
-        with self._lock:
-            self._live = live
+        self._index_keeper(store, self._default_space(store)).refresh()
 
     def verify(self, *, repair: bool = False) -> VerifyReport:
         """Check every item, vector and index file, and name what is damaged.
@@ -205,25 +176,30 @@ class Collection:
         except DamagedError as error:
             if not repair:
                 raise
-            report = VerifyReport(0, 0, (Damage("store.sqlite", str(error)),))
+            report = VerifyReport(0, 0, (Damage(STORE_FILE, str(error)),))
         if not repair or report.sound:
             return report
-        if any(each.what == "store.sqlite" for each in report.damage):
+        if any(each.item_id is None for each in report.damage):  # a file is broken, not only rows
+            self._forget_indexes()
+        if any(each.what == STORE_FILE for each in report.damage):
             self.close()
             salvage(self.path / STORE_FILE)
+            report = replace(
+                report, damage=(*report.damage, *verify(self._open(), self.path / "index").damage)
+            )
         self._restore(report)
         after = verify(self._open(), self.path / "index")
         return replace(after, repaired=tuple(each for each in report.damage if each not in after.damage))
 
     def close(self) -> None:
         """Stop the workers and close the files; a build under way is finished first."""
-        if self._building is not None:
-            self._building.join()
+        if self._keeper is not None:
+            self._keeper.wait()
         self._decoder.close()
         with self._lock:
             if self._store is not None:
                 self._store.close()
-            self._store, self._indexer, self._live = None, None, None
+            self._store, self._keeper = None, None
 
     def __enter__(self) -> Self:
         return self
@@ -241,15 +217,14 @@ class Collection:
 
     def _space_name(self, store: Store) -> str:
         space = store.default_space()
-        if self._embedder_given is not None:
-            return self._embedder_given.spec.name
-        if space is not None and self._model not in (None, space.name):
-            raise ModelMismatchError(f"{self.path} was made with the model {space.name}, not {self._model}")
-        return space.name if space else self._model or DEFAULT_MODEL
+        wanted = self._embedder_given.spec.name if self._embedder_given else self._model
+        if space is not None and wanted not in (None, space.name):
+            raise ModelMismatchError(f"{self.path} was made with the model {space.name}, not {wanted}")
+        return space.name if space else wanted or DEFAULT_MODEL
 
     def _default_space(self, store: Store) -> Space:
         space = store.default_space()
-        if space is None or store.items.count() == 0:
+        if space is None or store.items.is_empty():
             raise NotFoundError(f"{self.path} is empty; bring photos in with: lookalike add FOLDER")
         return space
 
@@ -264,30 +239,18 @@ class Collection:
                 self._embedders[name] = OnnxEmbedder(load_bundled(name), threads=cpu_count())
             return self._embedders[name]
 
-    def _indexer_of(self, store: Store, space: Space) -> Indexer:
+    def _index_keeper(self, store: Store, space: Space) -> IndexKeeper:
         with self._lock:
-            if self._indexer is None:
-                self._indexer = Indexer(self.path, space, store.vectors(space))
-            return self._indexer
+            if self._keeper is None:
+                self._keeper = IndexKeeper(Indexer(self.path, space, store.vectors(space)))
+            return self._keeper
 
-    def _live_index(self, store: Store, space: Space) -> LiveIndex | None:
-        """Return the index, caught up; None while one that takes long is being built in the background."""
-        indexer = self._indexer_of(store, space)
+    def _forget_indexes(self) -> None:
+        """Drop every index, in memory and on disk: they are caches of what is about to be repaired."""
+        for file in (self.path / "index").glob("*.ivf"):
+            file.unlink(missing_ok=True)
         with self._lock:
-            if self._live is None and self._building is None:
-                self._live = indexer.open()
-            if (self._live is None or self._live.worn) and self._building is None:
-                self._building = threading.Thread(target=self._build, args=(indexer,), name="build index")
-                self._building.start()
-            live = self._live
-        if live is not None:
-            live.catch_up(indexer.vectors)
-        return live
-
-    def _build(self, indexer: Indexer) -> None:
-        built = indexer.build()
-        with self._lock:
-            self._live, self._building = built, None
+            self._keeper = None
 
     def _restore(self, report: VerifyReport) -> None:
         """Read again the files behind damaged rows, and build the index anew."""
@@ -303,9 +266,8 @@ class Collection:
 
     def _space_info(self, store: Store, space: Space) -> SpaceInfo:
         vectors = store.vectors(space)
-        indexer = self._indexer_of(store, space)
-        facts = indexer.describe()
-        return SpaceInfo(space.name, space.model_id, space.dim, vectors.count(), *facts)
+        kind, recall, size = Indexer(self.path, space, vectors).describe()
+        return SpaceInfo(space.name, space.model_id, space.dim, vectors.count(), kind, recall, size)
 
     def _targeted(self, store: Store, target: AnyPath | int) -> list[int]:
         if isinstance(target, int):
@@ -320,7 +282,11 @@ def _as_query(query: AnyPath | int) -> Query:
 
 
 def _filters(where: Sequence[str | Filter]) -> list[Filter]:
-    return [each if isinstance(each, Filter) else parse_filter(each) for each in where]
+    filters = [each if isinstance(each, Filter) else parse_filter(each) for each in where]
+    return [
+        replace(each, value=uri_of(Path(each.value).expanduser())) if each.field == "folder" else each
+        for each in filters
+    ]
 
 
 def _ignore(*_: Any) -> None:

@@ -91,31 +91,33 @@ def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
 
 def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
     """Put a batch on disk, then say so."""
-    committed = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone)
-    for each in committed:
+    written = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone)
+    for each in written.committed:
         parts.on_commit(each)
-    return Counter(each.outcome for each in committed)
+    tally = Counter[str](each.outcome for each in written.committed)
+    for again in _embed(parts, _reread(parts, written.lost)):
+        tally += _commit(parts, again, reader)
+    return tally
+
+
+def _reread(parts: Ingest, uris: list[str]) -> Iterator[Photo | Skipped]:
+    """Decode files whatever is known of their content, which another file's change has made stale."""
+    view = parts.embedder.spec.view
+    return parts.decoder.photos(Request(uri, path_of(uri), view) for uri in uris)
 
 
 def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
     """Find the items whose files are gone, and remove them where that was asked for and is safe."""
-    vanished, pruned, absent = 0, 0, []
-    for path in walk.paths:
-        root = uri_of(path)
-        gone = [item for item in scan.vanished(root) if not _hidden_from(walk, item[1])]
-        if gone and not scan.found_below(root):
-            absent.append(path)  # an empty folder where items were: more likely an unmounted disk
-            continue
-        vanished += len(gone)
-        if prune and gone:
-            pruned += parts.store.remove_gone(gone, is_gone)
-        if not walk.closed:
+    roots = {uri_of(path): path for path in walk.paths}
+    lost = {root: [item for item in scan.vanished(root) if is_gone(item[1])] for root in roots}
+    # An empty folder where items were is more likely an unmounted disk: what was below it is left alone.
+    absent = [root for root, items in lost.items() if items and not scan.found_below(root)]
+    hidden = scan.below([*absent, *walk.closed])
+    vanished = dict(item for items in lost.values() for item in items if item[0] not in hidden)
+    pruned = parts.store.remove_gone(list(vanished.items()), is_gone) if prune and vanished else 0
+    if not walk.closed:
+        for root in roots.keys() - set(absent):
             parts.store.forget_skips(scan, root)
-    return AddReport(**tally, vanished=vanished, pruned=pruned, absent=tuple(absent))
-
-
-def _hidden_from(walk: Walk, uri: str) -> bool:
-    """Tell whether a uri lies below a folder that could not be looked into."""
-    return any(
-        uri.startswith(folder.rstrip("/\\") + ("\\" if "\\" in folder else "/")) for folder in walk.closed
+    return AddReport(
+        **tally, vanished=len(vanished), pruned=pruned, absent=tuple(roots[root] for root in absent)
     )

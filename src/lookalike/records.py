@@ -174,3 +174,30 @@ class AddReport:
     def found(self) -> int:
         """How many files the walk came across."""
         return self.added + self.unchanged + self.moved + self.updated + self.skipped
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """One space: how many vectors, how they are searched, and how much of the truth that finds.
+
+    `index` is "exact", "ivf" or "none yet"; `recall` is the measured share of true 10 nearest neighbours.
+    """
+
+    name: str
+    model_id: str
+    dim: int
+    vectors: int
+    index: str
+    recall: float | None
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The facts of a collection."""
+
+    path: Path
+    items: int
+    skipped: int
+    store_bytes: int
+    spaces: tuple[SpaceInfo, ...]

@@ -139,7 +139,9 @@ def _result(parts: Search, query: Query, scored: _Scored) -> SearchResult:
     hits = tuple(
         Hit(item.id, item.uri, round(float(score), 6), item.metadata)
         for item_id, score in zip(scored.ids.tolist(), scored.scores, strict=True)
-        if (item := items.get(item_id)) is not None  # removed by another process a moment ago
+        if (item := items.get(item_id)) is not None  # damaged, or removed a moment ago
     )
+    lost = [item_id for item_id in scored.ids.tolist() if item_id not in items]
+    damaged = (*scored.damaged, *parts.store.items.damaged(lost))
     recall = parts.live.index.recall if parts.live else 1.0
-    return SearchResult(str(query), parts.space.name, recall, hits, scored.damaged)
+    return SearchResult(str(query), parts.space.name, recall, hits, damaged)

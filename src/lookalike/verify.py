@@ -49,6 +49,8 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
     """Check the file's structure, every item, every vector and every index file."""
     damage = list(_check_file(store))
     items, vectors = 0, 0
+    if not damage:
+        damage += _check_books(store)
     if not damage:  # rows of a broken file cannot be told apart
         items = store.items.count()
         damage += _check_items(store)
@@ -68,6 +70,18 @@ def _check_file(store: Store) -> Iterator[Damage]:
     for (finding,) in rows:
         if finding != "ok":
             yield Damage("store.sqlite", finding.replace("\n", "; "))
+
+
+def _check_books(store: Store) -> Iterator[Damage]:
+    """Check what the store notes of itself."""
+    spaces = store.spaces()
+    if spaces and sum(space.is_default for space in spaces) != 1:
+        yield Damage("store.sqlite", "it does not say which space is the default")
+    with store.database.reading() as connection:
+        sql = "SELECT count(*) FROM removals WHERE item_id IN (SELECT id FROM items)"
+        (revived,) = connection.execute(sql).fetchone()
+    if revived:
+        yield Damage("store.sqlite", f"{revived} items are noted as removed but are there")
 
 
 def _check_items(store: Store) -> Iterator[Damage]:

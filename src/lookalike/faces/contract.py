@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lookalike.collection import Info
-from lookalike.records import AddReport, Committed, Hit, SearchResult, Skipped
+from lookalike.records import AddReport, Committed, Hit, Info, SearchResult, Skipped
 from lookalike.verify import Damage, VerifyReport
 
 Json = dict[str, Any]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from lookalike.collection import Collection, Info
+from lookalike.collection import Collection
 from lookalike.faces.sheet import Cell, write_sheet
-from lookalike.faces.text import facts, megabytes, printable
-from lookalike.records import SearchResult
+from lookalike.faces.text import counted, facts, megabytes, printable
+from lookalike.records import Info, SearchResult
 
 
 def print_hits(results: list[SearchResult]) -> None:
@@ -30,12 +30,12 @@ def print_hits(results: list[SearchResult]) -> None:
 def print_info(info: Info) -> None:
     """Print the facts of a collection, one per line."""
     click.echo(f"collection  {printable(str(info.path))}")
-    click.echo(f"items       {info.items:,} ({info.skipped:,} files skipped)")
+    click.echo(f"items       {info.items:,} ({counted(info.skipped, 'file')} skipped)")
     click.echo(f"store       {megabytes(info.store_bytes)}")
     for space in info.spaces:
         found = "" if space.recall is None else f", finds {100 * space.recall:.1f} % of the true 10 nearest"
         size = f", {megabytes(space.index_bytes)}" if space.index_bytes else ""
-        click.echo(f"space       {space.name}: {space.vectors:,} vectors of {space.dim:,} numbers")
+        click.echo(f"space       {space.name}: {counted(space.vectors, 'vector')} of {space.dim:,} numbers")
         click.echo(f"index       {space.index}{found}{size}")
 
 

@@ -11,8 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.records import Committed, Photo, Skipped, Space
-from lookalike.store.items import delete_item, tick
-from lookalike.store.rows import encode_metadata, encode_vector, item_checksum
+from lookalike.store.items import delete_item, delete_vectors, tick
+from lookalike.store.rows import (
+    ITEM_COLUMNS,
+    encode_metadata,
+    encode_vector,
+    item_checksum,
+    item_is_sound,
+    vector_is_sound,
+)
 
 
 @dataclass(slots=True)
@@ -21,6 +28,28 @@ class Batch:
 
     photos: list[tuple[Photo, npt.NDArray[np.float32] | None]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch.
+
+    `lost` are the uris of photos that came without a vector, as known content, but the items that had it have
+    changed since: they must be read in full.
+    """
+
+    committed: list[Committed]
+    lost: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """An item with the same content: where it lay, its stored vector, and whether its row is sound."""
+
+    uri: str
+    row: tuple[int, bytes]
+    metadata: str
+    is_sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +65,40 @@ class BatchWriter:
     reader: str
     is_gone: Callable[[str], bool]
 
-    def write(self, batch: Batch) -> list[Committed]:
+    def write(self, batch: Batch) -> Written:
         """Write a batch inside the caller's transaction; what it returns is true once that commits."""
         seq = tick(self.connection)
-        done = [self._photo(photo, vector, seq) for photo, vector in batch.photos]
-        return done + [self._skip(skipped, seq) for skipped in batch.skipped]
+        written = Written([], [])
+        for photo, vector in batch.photos:
+            outcome = self._photo(photo, vector, seq)
+            if outcome is None:
+                written.lost.append(photo.uri)
+            else:
+                written.committed.append(outcome)
+        written.committed.extend(self._skip(skipped, seq) for skipped in batch.skipped)
+        return written
 
-    def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed:
+    def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed | None:
         own = self._one("SELECT id, content_hash FROM items WHERE uri = ?", photo.uri)
         twins = self._twins(photo.content_hash)
-        if own and own[1] == photo.content_hash and own[0] in twins:
+        sound = {item_id: twin for item_id, twin in twins.items() if twin.is_sound}
+        if own and own[0] in sound:
             self._place(own[0], photo)
             return Committed(photo.uri, "unchanged", own[0])
-        row = encode_vector(vector) if vector is not None else self._copied(twins)
-        if row is None:
-            lost = "its known copy was removed meanwhile; add it again"
-            return self._skip(Skipped(photo.uri, lost, photo.stamp, lasting=False), seq)
-        if own:
-            return self._update(own[0], photo, row, seq)
-        moved = next((item_id for item_id, uri in twins.items() if self.is_gone(uri)), None)
-        if moved is not None:
+        moved = next((item_id for item_id, twin in twins.items() if self.is_gone(twin.uri)), None)
+        if moved is not None and not own:
             self._place(moved, photo)
             return Committed(photo.uri, "moved", moved)
-        item_id = self._insert(photo)
-        self._put_vector(item_id, row, seq)
-        return Committed(photo.uri, "added", item_id)
+        if sound:  # equal content has equal vectors, to the last bit
+            twin = next(iter(sound.values()))
+            metadata, row = twin.metadata, twin.row
+        elif vector is not None:
+            metadata, row = encode_metadata(photo.metadata), encode_vector(vector)
+        else:
+            return None
+        if own:
+            return self._update(own, photo, metadata, (seq, *row))
+        return self._insert(photo, metadata, (seq, *row))
 
     def _skip(self, skipped: Skipped, seq: int) -> Committed:
         size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
@@ -73,62 +111,60 @@ class BatchWriter:
         )
         return Committed(skipped.uri, "skipped", reason=skipped.reason)
 
-    def _twins(self, content_hash: bytes) -> dict[int, str]:
-        """Return id and uri of the items with this content and a vector in this space."""
-        table = f"vectors_{self.space.id}"
-        sql = f"SELECT id, uri FROM items JOIN {table} ON item_id = id WHERE content_hash = ?"
-        return dict(self.connection.execute(sql, (content_hash,)).fetchall())
+    def _twins(self, content_hash: bytes) -> dict[int, _Twin]:
+        """Return the items, by id, with this content and a sound vector in this space."""
+        vectors = f"vectors_{self.space.id}"
+        same = f"SELECT {ITEM_COLUMNS} FROM items WHERE content_hash = ?"
+        sql = f"SELECT * FROM ({same}) JOIN {vectors} ON item_id = id"
+        twins = {}
+        for *item, _, _, checksum, vector in self.connection.execute(sql, (content_hash,)):
+            if vector_is_sound(checksum, vector, self.space.dim):
+                item_id, uri, _, _, _, metadata, _ = item
+                twins[item_id] = _Twin(uri, (checksum, vector), metadata, item_is_sound(item))
+        return twins
 
-    def _copied(self, twins: dict[int, str]) -> tuple[int, bytes] | None:
-        if not twins:
-            return None
-        sql = f"SELECT checksum, vector FROM vectors_{self.space.id} WHERE item_id = ?"
-        row: tuple[int, bytes] = self.connection.execute(sql, (next(iter(twins)),)).fetchone()
-        return row
-
-    def _insert(self, photo: Photo) -> int:
-        metadata = encode_metadata(photo.metadata or self._known_metadata(photo.content_hash))
+    def _insert(self, photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]) -> Committed:
         checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
         stamp = photo.stamp
         row = (photo.uri, photo.content_hash, stamp.size, stamp.mtime_ns, metadata, checksum)
         sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,?)"
         item_id = self.connection.execute(sql, row).lastrowid
         assert item_id is not None  # an INSERT always sets it
+        self._put_vector(item_id, vector_row)
         self._forget_skip(photo.uri)
-        return item_id
+        return Committed(photo.uri, "added", item_id)
 
     def _place(self, item_id: int, photo: Photo) -> None:
         """Say where an item's unchanged content now lies and how its file is stamped."""
-        (metadata,) = self._one("SELECT metadata FROM items WHERE id = ?", item_id)
-        checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
+        row = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
+        metadata, checksum = row[-2:]
+        if item_is_sound(row):  # else the checksum stays, so that what is wrong stays known
+            checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
         self.connection.execute(
             "UPDATE items SET uri = ?, size = ?, mtime_ns = ?, checksum = ? WHERE id = ?",
             (photo.uri, photo.stamp.size, photo.stamp.mtime_ns, checksum, item_id),
         )
         self._forget_skip(photo.uri)
 
-    def _update(self, item_id: int, photo: Photo, row: tuple[int, bytes], seq: int) -> Committed:
-        metadata = encode_metadata(photo.metadata or self._known_metadata(photo.content_hash))
+    def _update(
+        self, own: tuple[int, bytes], photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]
+    ) -> Committed:
+        item_id, old_content = own
+        if old_content != photo.content_hash:  # in other spaces too, its vectors show what is no more
+            delete_vectors(self.connection, item_id)
+        checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
         self.connection.execute(
-            "UPDATE items SET content_hash = ?, metadata = ? WHERE id = ?",
-            (photo.content_hash, metadata, item_id),
+            "UPDATE items SET content_hash=?, size=?, mtime_ns=?, metadata=?, checksum=? WHERE id=?",
+            (photo.content_hash, photo.stamp.size, photo.stamp.mtime_ns, metadata, checksum, item_id),
         )
-        for (space_id,) in self.connection.execute("SELECT id FROM spaces").fetchall():
-            self.connection.execute(f"DELETE FROM vectors_{space_id} WHERE item_id = ?", (item_id,))
-        self._place(item_id, photo)
-        self._put_vector(item_id, row, seq)
+        self._put_vector(item_id, vector_row)
+        self._forget_skip(photo.uri)
         return Committed(photo.uri, "updated", item_id)
 
-    def _put_vector(self, item_id: int, row: tuple[int, bytes], seq: int) -> None:
-        self.connection.execute(
-            f"INSERT OR REPLACE INTO vectors_{self.space.id} VALUES (?, ?, ?, ?)", (item_id, seq, *row)
-        )
-
-    def _known_metadata(self, content_hash: bytes) -> dict[str, str | int | float]:
-        import json  # the copy of a known photo is rare
-
-        row = self._one("SELECT metadata FROM items WHERE content_hash = ? LIMIT 1", content_hash)
-        return dict(json.loads(row[0])) if row else {}
+    def _put_vector(self, item_id: int, row: tuple[int, int, bytes]) -> None:
+        """Store clock, checksum and bytes of a vector."""
+        sql = f"INSERT OR REPLACE INTO vectors_{self.space.id} VALUES (?, ?, ?, ?)"
+        self.connection.execute(sql, (item_id, *row))
 
     def _forget_skip(self, uri: str) -> None:
         self.connection.execute("DELETE FROM skipped WHERE uri = ?", (uri,))

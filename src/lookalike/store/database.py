@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from lookalike.errors import (
@@ -14,23 +14,33 @@ from lookalike.errors import (
     DamagedError,
     NewerFormatError,
     NotACollectionError,
+    NotFoundError,
     StorageError,
 )
 from lookalike.store import schema
+from lookalike.store.filters import unicode_lower
 
 _BUSY_SECONDS = 600  # writers queue; another's batch takes milliseconds, its repair minutes
+_SMALLEST_FILE = 512  # bytes; one page
+_DAMAGE = {  # what correct SQL meets only in a file that is not as it was written
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+}
 
 
 class Database:
     """One SQLite file in WAL mode: any number of readers that never wait, one writer at a time.
 
-    Each thread reads over a connection of its own; writes of all threads share one.
+    Each thread reads over a connection of its own, as long as it lives; writes of all threads share one.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: set[sqlite3.Connection] = set()
         self._write_lock = threading.RLock()
         check_header(path)
         with self.translated():
@@ -44,12 +54,12 @@ class Database:
     @property
     def reader(self) -> sqlite3.Connection:
         """This thread's connection for reading."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
+        own: _OfOneThread | None = getattr(self._local, "own", None)
+        if own is None:
             connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
-            self._local.connection = connection
-        return connection
+            own = self._local.own = _OfOneThread(connection, self._opened)
+        return own.connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -60,7 +70,8 @@ class Database:
             try:
                 yield connection
             finally:
-                connection.execute("COMMIT")
+                if connection.in_transaction:  # some errors end it by themselves
+                    connection.execute("COMMIT")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -83,7 +94,7 @@ class Database:
             try:
                 yield connection
             finally:
-                self._opened.remove(connection)
+                self._opened.discard(connection)
                 connection.close()
 
     def close(self) -> None:
@@ -99,14 +110,18 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             raise translate(error, self.path) from error
+        except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
+            raise NotFoundError("there is no item with so large an id") from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        self._opened.append(connection)
+        self._opened.add(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.text_factory = lenient_text
+        connection.create_function("unicode_lower", 1, unicode_lower, deterministic=True)
         return connection
 
     def _prepare(self, create: bool) -> None:
@@ -122,26 +137,61 @@ class Database:
             schema.migrate(connection)
 
 
-def check_header(path: Path) -> None:
-    """Refuse a foreign or newer file by its header alone, before SQLite touches it.
+class _OfOneThread:
+    """A thread's connection, closed when the thread ends."""
 
-    An absent or empty file passes: it becomes a new collection.
+    def __init__(self, connection: sqlite3.Connection, opened: set[sqlite3.Connection]) -> None:
+        self.connection = connection
+        self._opened = opened
+
+    def __del__(self) -> None:
+        self._opened.discard(self.connection)
+        self.connection.close()
+
+
+def lenient_text(raw: bytes) -> str:
+    """Let damaged text pass as text that no checksum takes for sound, instead of failing a whole query."""
+    return raw.decode(errors="surrogateescape")
+
+
+def check_header(path: Path) -> None:
+    """Refuse a foreign or newer file by its header alone, before anything is written.
+
+    An absent or empty file passes: it becomes a new collection. SQLite itself reads the header: to open and
+    close the file in any other way would end the locks that this process holds on it (POSIX), and another
+    process would take the log away from under an open collection.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
+        size = path.stat().st_size
     except FileNotFoundError:
         return
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    if not head:
+    if size == 0:
         return
-    if not head.startswith(b"SQLite format 3\0") or len(head) < 100:
+    header = _read_header(path)
+    if size < _SMALLEST_FILE:  # SQLite takes it for an empty one and would write over it
         raise DamagedError(f"{path} is damaged: it does not begin as a collection's store does")
-    version, application_id = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
+    if header is None:
+        return
+    version, application_id = header
     if application_id != schema.APPLICATION_ID and (application_id, version) != (0, 0):
         raise NotACollectionError(f"{path} belongs to another program")
     check_format(version, path.parent)
+
+
+def _read_header(path: Path) -> tuple[int, int] | None:
+    """Return format and application id without a lock, a log or a write; None if that needs the log."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
+            return None
+        raise translate(error, path) from error
+    return int(version), int(application_id)
 
 
 def check_format(version: int, folder: Path) -> None:
@@ -155,10 +205,12 @@ def check_format(version: int, folder: Path) -> None:
 
 def translate(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
     """Say in one line what SQLite's error means and what to do."""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return StorageError(f"{path.parent} was closed while it was in use")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
         return StorageError(f"the disk that holds {path.parent} is full; what was committed before is kept")
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in _DAMAGE:
         return DamagedError(f"{path} is damaged ({error}); run: lookalike verify --repair")
     if code == sqlite3.SQLITE_BUSY:
         return StorageError(f"{path.parent} was kept locked by another process for {_BUSY_SECONDS} s")

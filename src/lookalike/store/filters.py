@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from dataclasses import dataclass
+from urllib.parse import quote_from_bytes
 
 from lookalike.errors import UsageError
 
 _SYNTAX = re.compile(r"\s*(\w+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
+_LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
 _NUMBERS = {"id", "width", "height", "lat", "lon"}
 _TEXTS = {"uri", "folder", "taken", "camera", "format"}
 
@@ -16,9 +21,10 @@ _TEXTS = {"uri", "folder", "taken", "camera", "format"}
 class Filter:
     """One condition: `field` `operator` `value`.
 
-    Fields: id, uri, folder (with what lies below it), taken (ISO 8601, any prefix of it), camera, format,
-    width, height (pixels), lat, lon (degrees). Operators: = != < <= > >=. With = and !=, a text may hold
-    * and ? for any letters, and case does not matter. An item without the field fails the condition.
+    Fields: id, uri, folder (with what lies below it), taken (ISO 8601, compared as far as the value goes:
+    2019 stands for all of that year), camera, format, width, height (pixels), lat, lon (degrees). Operators:
+    = != < <= > >=. With = and !=, a text may hold * and ? for any letters, and case does not matter. An item
+    without the field fails the condition.
     """
 
     field: str
@@ -39,35 +45,67 @@ def parse_filter(text: str) -> Filter:
 def to_sql(condition: Filter) -> tuple[str, list[str | float]]:
     """Return an SQL expression over `items` and its parameters; raises `UsageError`."""
     field, operator, value = condition.field, condition.operator, condition.value
+    if operator not in _OPERATORS:
+        raise UsageError(f"no operator {operator!r}; there are {' '.join(_OPERATORS)}")
     if field == "folder":
         return _folder(operator, value)
     column = field if field in ("id", "uri") else f"json_extract(metadata, '$.{field}')"
     if field in _NUMBERS:
         return f"{column} {operator} ?", [_number(condition)]
     if field not in _TEXTS:
-        raise UsageError(f"no field {field!r}; there are {', '.join(sorted(_NUMBERS | _TEXTS | {'folder'}))}")
+        raise UsageError(f"no field {field!r}; there are {', '.join(sorted(_NUMBERS | _TEXTS))}")
+    if len(value) > _LONGEST or not _is_utf8(value):
+        raise UsageError(f"{field} is compared with text of up to {_LONGEST:,} letters")
+    if field == "taken" and not set("*?") & set(value):
+        column = f"substr({column}, 1, {len(value)})"
     if operator in ("=", "!="):
         negation = "NOT " if operator == "!=" else ""
-        return f"lower({column}) {negation}GLOB ?", [value.lower().replace("[", "[[]")]
+        lower = "lower" if value.isascii() else "unicode_lower"  # SQLite's own knows ASCII only, and is fast
+        return f"{lower}({column}) {negation}GLOB ?", [value.lower().replace("[", "[[]")]
     return f"{column} {operator} ?", [value]
+
+
+def at_or_below(root: str) -> tuple[str, list[str]]:
+    """Return an SQL expression over `uri`, and its parameters, for a place and all that lies below it.
+
+    Below a folder may lie names that are not UTF-8, whose uris are percent-encoded (see `sources.uri_of`).
+    The expression is made of ranges of the index on uri.
+    """
+    base = root.rstrip("/\\")
+    separator = "\\" if "\\" in base and "/" not in base else "/"
+    starts = [f"file://{quote_from_bytes(os.fsencode(base))}"]
+    if _is_utf8(base):
+        starts.append(base)
+    ranges = [(start, start + separator, start + chr(ord(separator) + 1)) for start in starts]
+    sql = " OR ".join(["uri = ? OR (uri > ? AND uri < ?)"] * len(ranges))
+    return f"({sql})", [end for range_ in ranges for end in range_]
+
+
+def unicode_lower(value: str | float | None) -> str | float | None:
+    """Stand in for SQLite's `lower`."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _number(condition: Filter) -> float:
     try:
-        return float(condition.value)
+        number = float(condition.value)
     except ValueError:
-        raise UsageError(f"{condition.field} is a number; got {condition.value!r}") from None
+        number = math.nan
+    if math.isnan(number):
+        raise UsageError(f"{condition.field} is a number; got {condition.value!r}")
+    return number
 
 
 def _folder(operator: str, value: str) -> tuple[str, list[str | float]]:
-    """Everything below a folder, as a range of the index on uri ('0' follows '/')."""
     if operator not in ("=", "!="):
         raise UsageError("folder can be compared with = and != only")
-    base = value.rstrip("/\\")
-    negation = "NOT " if operator == "!=" else ""
-    return f"{negation}((uri > ? AND uri < ?) OR (uri > ? AND uri < ?))", [
-        f"{base}/",
-        f"{base}0",
-        f"{base}\\",
-        f"{base}]",
-    ]
+    sql, ends = at_or_below(value)
+    return ("" if operator == "=" else "NOT ") + sql, [*ends]
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate, as names in older encodings have
+        return False
+    return True

@@ -10,7 +10,7 @@ import numpy as np
 from lookalike.records import FileStamp, Ids, Item, Skipped
 from lookalike.store.database import Database
 from lookalike.store.filters import Filter, to_sql
-from lookalike.store.rows import ITEM_COLUMNS, decode_item
+from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound
 
 _PAGE = 1000
 
@@ -25,19 +25,21 @@ class Items:
         """How many items there are."""
         return self._number("SELECT count(*) FROM items")
 
+    def is_empty(self) -> bool:
+        """Whether there are none; unlike `count`, as quick for a million as for one."""
+        return not self._number("SELECT EXISTS (SELECT 1 FROM items)")
+
     def count_skipped(self) -> int:
         """How many inputs are on record as skipped."""
         return self._number("SELECT count(*) FROM skipped")
 
     def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
-        """Return those of the items that exist, by id."""
-        found: dict[int, Item] = {}
-        with self._database.reading() as connection:
-            for at in range(0, len(item_ids), _PAGE):
-                page = item_ids[at : at + _PAGE]
-                sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
-                found.update((row[0], decode_item(row)) for row in connection.execute(sql, page))
-        return found
+        """Return those of the items that exist and are sound, by id."""
+        return {row[0]: decode_item(row) for row in self._rows(item_ids) if item_is_sound(row)}
+
+    def damaged(self, item_ids: Sequence[int]) -> tuple[int, ...]:
+        """Return those of the items that exist but whose row is not what was written."""
+        return tuple(row[0] for row in self._rows(item_ids) if not item_is_sound(row))
 
     def by_uri(self, uri: str) -> Item | None:
         """Return the item of a uri, or None."""
@@ -88,9 +90,17 @@ class Items:
         """Delete the vectors of items in all spaces, so that their files count as not yet read."""
         with self._database.writing() as connection:
             tick(connection)
-            for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
-                sql = f"DELETE FROM vectors_{space_id} WHERE item_id = ?"
-                connection.executemany(sql, ((item_id,) for item_id in item_ids))
+            for item_id in item_ids:
+                delete_vectors(connection, item_id)
+
+    def _rows(self, item_ids: Sequence[int]) -> list[ItemRow]:
+        rows: list[ItemRow] = []
+        with self._database.reading() as connection:
+            for at in range(0, len(item_ids), _PAGE):
+                page = item_ids[at : at + _PAGE]
+                sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
+                rows += connection.execute(sql, page).fetchall()
+        return rows
 
     def _number(self, sql: str) -> int:
         with self._database.reading() as connection:
@@ -101,10 +111,15 @@ def delete_item(connection: sqlite3.Connection, item_id: int, seq: int) -> bool:
     """Delete an item, its vectors in all spaces, and note it for the indexes; False when there is none."""
     if not connection.execute("DELETE FROM items WHERE id = ?", (item_id,)).rowcount:
         return False
-    for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
-        connection.execute(f"DELETE FROM vectors_{space_id} WHERE item_id = ?", (item_id,))
+    delete_vectors(connection, item_id)
     connection.execute("INSERT INTO removals VALUES (?, ?)", (seq, item_id))
     return True
+
+
+def delete_vectors(connection: sqlite3.Connection, item_id: int) -> None:
+    """Delete the vectors of an item in all spaces."""
+    for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
+        connection.execute(f"DELETE FROM vectors_{space_id} WHERE item_id = ?", (item_id,))
 
 
 def tick(connection: sqlite3.Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,16 @@ def item_checksum(uri: str, content_hash: bytes, stamp: FileStamp, metadata: str
 
 
 def decode_item(row: ItemRow) -> Item:
-    """Turn a row of `ITEM_COLUMNS` into an item."""
+    """Turn a row of `ITEM_COLUMNS` into an item; one that is not sound may lack its metadata."""
     item_id, uri, content_hash, size, mtime_ns, metadata, _ = row
-    return Item(item_id, uri, content_hash, FileStamp(size, mtime_ns), json.loads(metadata))
+    try:
+        facts = json.loads(metadata)
+    except (ValueError, TypeError):
+        facts = {}
+    return Item(item_id, uri, content_hash, FileStamp(size, mtime_ns), facts)
 
 
-def item_is_sound(row: tuple[Any, ...]) -> bool:
+def item_is_sound(row: Sequence[Any]) -> bool:
     """Tell whether a row of `ITEM_COLUMNS` is what was written."""
     try:
         _, uri, content_hash, size, mtime_ns, metadata, checksum = row

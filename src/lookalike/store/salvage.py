@@ -9,12 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import StorageError
-from lookalike.store.database import Database
+from lookalike.errors import DamagedError
+from lookalike.store.database import Database, lenient_text
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
 from lookalike.store.schema import VECTORS_TABLE, run_script
 
 _Row = tuple[Any, ...]
+_UNBELIEVABLE = 1 << 53  # for an id or a clock
 
 
 def salvage(path: Path) -> Path:
@@ -26,13 +27,18 @@ def salvage(path: Path) -> Path:
     fresh = path.with_suffix(".salvage")
     fresh.unlink(missing_ok=True)
     source = sqlite3.connect(path, isolation_level=None)
+    source.text_factory = lenient_text
     target = Database(fresh, create=True)
     try:
         with target.writing() as connection:
             _copy(source, connection)
-    except sqlite3.DatabaseError as error:
-        raise StorageError(
-            f"{path} is too damaged to rescue anything ({error}); add the photos anew"
+    except BaseException as error:
+        target.close()
+        fresh.unlink()
+        if not isinstance(error, DamagedError):
+            raise
+        raise DamagedError(
+            f"{path} is too damaged to rescue anything; add the photos to a new collection"
         ) from error
     finally:
         source.close()
@@ -47,10 +53,10 @@ def salvage(path: Path) -> Path:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    spaces = source.execute("SELECT id, name, model_id, dim, is_default FROM spaces").fetchall()
-    (clock,) = source.execute("SELECT max(seq) FROM clock").fetchone()
-    target.execute("UPDATE clock SET seq = ?", ((clock or 0) + 1,))
+    spaces = source.execute("SELECT id, name, model_id, dim FROM spaces ORDER BY id").fetchall()
+    target.execute("UPDATE clock SET seq = ?", (_clock(source, [space[0] for space in spaces]) + 1,))
     last = _last_id(source)
+    given = _first_readable(source, ["SELECT seq FROM sqlite_sequence WHERE name = 'items'"]) or 0
     kept: set[int] = set()
 
     def keep_item(row: _Row) -> None:
@@ -58,12 +64,12 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
             target.execute(f"INSERT OR IGNORE INTO items ({ITEM_COLUMNS}) VALUES (?,?,?,?,?,?,?)", row)
             kept.add(row[0])
 
-    target.execute("INSERT INTO sqlite_sequence VALUES ('items', ?)", (last,))  # ids are never given twice
+    target.execute(
+        "INSERT INTO sqlite_sequence VALUES ('items', ?)", (max(last, given),)
+    )  # ids are never given twice
     _each(source, f"SELECT {ITEM_COLUMNS} FROM items NOT INDEXED", "id", last, keep_item)
-    for space_id, name, model_id, dim, is_default in spaces:
-        target.execute(
-            "INSERT INTO spaces VALUES (?, ?, ?, ?, ?)", (space_id, name, model_id, dim, is_default)
-        )
+    for at, (space_id, name, model_id, dim) in enumerate(spaces):
+        target.execute("INSERT INTO spaces VALUES (?, ?, ?, ?, ?)", (space_id, name, model_id, dim, at == 0))
         run_script(target, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
 
         def keep_vector(row: _Row, space_id: int = space_id, dim: int = dim) -> None:
@@ -76,30 +82,50 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 def _each(source: sqlite3.Connection, select: str, key: str, last: int, keep: Callable[[_Row], None]) -> None:
     """Feed every readable row to `keep`, reading on behind pages that cannot be read."""
-    at, stride = 0, 1024
-    while at <= last:
+    at, count = 0, 1024
+    sql = f"{select} WHERE {key} > ? ORDER BY {key} LIMIT ?"
+    while True:
         try:
-            sql = f"{select} WHERE {key} > ? AND {key} <= ? ORDER BY {key}"
-            rows = source.execute(sql, (at, at + stride)).fetchall()
+            rows = source.execute(sql, (at, count)).fetchall()
         except sqlite3.DatabaseError:
-            if stride > 1:
-                stride = max(1, stride // 8)
-                continue
-            rows = []
+            if at >= last:
+                return
+            at += count == 1
+            count = max(1, count // 8)
+            continue
+        if not rows or rows[-1][0] <= at:  # a broken order of keys leads in circles
+            return
         for row in rows:
             keep(row)
-        at += stride
-        stride = min(1024, stride * 2)
+        at = rows[-1][0]
+        count = min(1024, count * 2)
+
+
+def _clock(source: sqlite3.Connection, spaces: list[int]) -> int:
+    """Return the clock, or where it cannot be read the latest moment that it must have shown."""
+    tables = ("clock", "removals", *(f"vectors_{space_id}" for space_id in spaces))
+    return max(_first_readable(source, [f"SELECT max(seq) FROM {table}"]) or 0 for table in tables)
 
 
 def _last_id(source: sqlite3.Connection) -> int:
-    for sql in (
-        "SELECT seq FROM sqlite_sequence WHERE name = 'items'",
-        "SELECT max(id) FROM items",
-        "SELECT max(id) FROM items INDEXED BY items_by_size WHERE size >= 0",
-    ):
+    last = _first_readable(
+        source,
+        [
+            "SELECT max(id) FROM items",
+            "SELECT max(id) FROM items INDEXED BY items_by_size WHERE size >= 0",
+            "SELECT seq FROM sqlite_sequence WHERE name = 'items'",
+        ],
+    )
+    if last is None:
+        raise sqlite3.DatabaseError("the list of items cannot be read")
+    return last
+
+
+def _first_readable(source: sqlite3.Connection, selects: list[str]) -> int | None:
+    """Return the number that the first of the selects gives that can be executed and finds one."""
+    for select in selects:
         with suppress(sqlite3.DatabaseError):
-            row = source.execute(sql).fetchone()
-            if row and row[0]:
-                return int(row[0])
-    raise sqlite3.DatabaseError("the list of items cannot be read")
+            (number,) = source.execute(select).fetchone() or (None,)
+            if isinstance(number, int) and 0 < number < _UNBELIEVABLE:
+                return number
+    return None

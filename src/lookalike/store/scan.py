@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lookalike.records import FileStamp, Found, Skipped, Space
+from lookalike.store.filters import at_or_below
 
 _PAGE = 500
 
@@ -82,28 +83,36 @@ class Scan:
             hashes = self._connection.execute(known, (size, uri)).fetchall()
             yield FileToRead(uri, FileStamp(size, mtime_ns), tuple(row[0] for row in hashes))
 
-    def vanished(self, root: str) -> Iterator[tuple[int, str]]:
-        """Yield id and uri of items below `root` that the walk did not find."""
-        rows = self._connection.execute(
-            """SELECT id, uri FROM items WHERE (uri = ? OR (uri > ? AND uri < ?))
-               AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = items.uri)""",
-            (root, *_below(root)),
-        ).fetchall()
-        yield from rows
+    def vanished(self, root: str) -> list[tuple[int, str]]:
+        """Return id and uri of items at or below `root` that the walk did not find."""
+        place, range_ = at_or_below(root)
+        sql = f"""SELECT id, uri FROM items WHERE {place}
+                  AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = items.uri)"""
+        return self._connection.execute(sql, range_).fetchall()
+
+    def below(self, roots: Sequence[str]) -> set[int]:
+        """Return the ids of all items at or below any of `roots`."""
+        ids: set[int] = set()
+        for root in roots:
+            place, range_ = at_or_below(root)
+            rows = self._connection.execute(f"SELECT id FROM items WHERE {place}", range_)
+            ids.update(row[0] for row in rows)
+        return ids
 
     def forget_skips(self, connection: sqlite3.Connection, root: str) -> None:
-        """Drop the record of skipped files below `root` that are not there any more (over a writer)."""
-        gone = self._connection.execute(
-            """SELECT uri FROM skipped WHERE (uri = ? OR (uri > ? AND uri < ?))
-               AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = skipped.uri)""",
-            (root, *_below(root)),
-        ).fetchall()
-        connection.executemany("DELETE FROM skipped WHERE uri = ?", gone)
+        """Drop (over a writer) the record of skipped files at or below `root` that are gone or unchanged."""
+        place, range_ = at_or_below(root)
+        sql = f"""SELECT uri FROM skipped WHERE {place} AND NOT EXISTS (
+                  SELECT 1 FROM temp.found WHERE found.uri = skipped.uri AND state IS NOT 'unchanged')"""
+        connection.executemany(
+            "DELETE FROM skipped WHERE uri = ?", self._connection.execute(sql, range_).fetchall()
+        )
 
     def found_below(self, root: str) -> bool:
         """Tell whether the walk found anything at or below `root`."""
-        sql = "SELECT EXISTS (SELECT 1 FROM temp.found WHERE uri = ? OR (uri > ? AND uri < ?))"
-        return bool(self._connection.execute(sql, (root, *_below(root))).fetchone()[0])
+        place, range_ = at_or_below(root)
+        sql = f"SELECT EXISTS (SELECT 1 FROM temp.found WHERE {place})"
+        return bool(self._connection.execute(sql, range_).fetchone()[0])
 
     def _pages(self, condition: str) -> Iterator[tuple[str, str, int, int]]:
         last = ""
@@ -112,10 +121,3 @@ class Scan:
         while page := self._connection.execute(sql, (last,)).fetchall():
             yield from page
             last = page[-1][0]
-
-
-def _below(root: str) -> tuple[str, str]:
-    """Return the range of uris below a folder, both ends excluded."""
-    base = root.rstrip("/\\")
-    separator = "\\" if "\\" in base and "/" not in base else "/"
-    return base + separator, base + chr(ord(separator) + 1)

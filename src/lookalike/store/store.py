@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
-from lookalike.records import Committed, Space
-from lookalike.store.commit import Batch, BatchWriter
+from lookalike.records import Space
+from lookalike.store.commit import Batch, BatchWriter, Written
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
 from lookalike.store.scan import Scan
@@ -72,9 +72,7 @@ class Store:
         """Return the vectors of a space."""
         return SpaceVectors(self.database, space)
 
-    def commit(
-        self, space: Space, batch: Batch, *, reader: str, is_gone: Callable[[str], bool]
-    ) -> list[Committed]:
+    def commit(self, space: Space, batch: Batch, *, reader: str, is_gone: Callable[[str], bool]) -> Written:
         """Put a batch on disk in one transaction; see `commit.BatchWriter`."""
         with self.database.writing() as connection:
             return BatchWriter(connection, space, reader, is_gone).write(batch)
@@ -125,11 +123,13 @@ def _check_folder(folder: Path, path: Path, create: bool) -> None:
         raise NotACollectionError(f"{folder} is a file, not a collection folder")
     if path.exists():
         return
-    if not create:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise NotACollectionError(f"{folder} is not a lookalike collection (it has no {STORE_FILE})")
-        raise NotFoundError(f"no collection at {folder}; make one with: lookalike add FOLDER")
-    if folder.is_dir() and any(folder.iterdir()):
+    # Another process may be making the store at this moment.
+    others = folder.is_dir() and any(not each.name.startswith(STORE_FILE) for each in folder.iterdir())
+    if create and others:
         raise NotACollectionError(
             f"{folder} holds other files; name a new or empty folder for the collection"
         )
+    if others:
+        raise NotACollectionError(f"{folder} is not a lookalike collection (it has no {STORE_FILE})")
+    if not create:
+        raise NotFoundError(f"no collection at {folder}; make one with: lookalike add FOLDER")
