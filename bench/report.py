@@ -1,0 +1,135 @@
+"""The figures as a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Figures = dict[str, Any]
+
+_HEAD = """# Benchmarks
+
+Written by `make bench` (`bench/run.py`; one part alone: `python bench/run.py reading`). The photos are read from the
+folder that `LOOKALIKE_DATA` names: COCO, Caltech-101 and clothing photos in the folders `coco256/images`, `caltech50` and
+`clothing`. Tests never time anything; these are medians of one run on one machine, which other work shares, so compare
+ratios before milliseconds.
+
+"""
+
+
+def render(figures: Figures) -> str:
+    """Return docs/benchmarks.md; parts that were not measured are left out."""
+    machines = sorted({part["machine"] for part in figures.values()})
+    parts = [_HEAD, "Machine: " + "; ".join(machines) + ".\n"]
+    for name, section in SECTIONS.items():
+        if name in figures:
+            parts.append(section(figures[name]))
+    return "\n".join(parts)
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "**not met**"
+
+
+def _table(rows: list[tuple[str, str, str, bool | None]]) -> str:
+    lines = ["| what | measured | to reach | |", "|---|---|---|---|"]
+    for what, measured, goal, met in rows:
+        lines.append(f"| {what} | {measured} | {goal} | {'' if met is None else _verdict(met)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _quality(f: Figures) -> str:
+    caltech, clothing = f["caltech50"], f["clothing"]
+    return f"## Quality of `{f['model']}`, the default\n\n" + _table(
+        [
+            ("caltech50: mean average precision", f"{caltech['map']:.4f}", "≥ 0.78", caltech["map"] >= 0.78),
+            ("caltech50: precision@10", f"{caltech['at_10']:.4f}", "", None),
+            ("clothing: precision@10", f"{clothing['at_10']:.4f}", "≥ 0.62", clothing["at_10"] >= 0.62),
+            ("clothing: mean average precision", f"{clothing['map']:.4f}", "", None),
+        ]
+    )
+
+
+def _reading(f: Figures) -> str:
+    rows = [
+        ("the example: Keras VGG16, batches of 32", f"{f['example']:.1f} photos/s", "", None),
+        (f"`lookalike add`, {f['photos']:,} photos, start-up included", f"{f['add']:.0f} photos/s", "", None),
+        ("ratio of the two", f"{f['ratio']:.1f} ×", "≥ 40 ×", f["ratio"] >= 40),
+        ("decode alone, all cores", f"{f['decode']:.0f} photos/s", "", None),
+        ("inference alone, all cores", f"{f['inference']:.0f} photos/s", "", None),
+        ("add, of the slower of the two", f"{100 * f['of_slower']:.0f} %", "≥ 85 %", f["of_slower"] >= 0.85),
+        ("add, of what the cores can do for both", f"{100 * f['of_limit']:.0f} %", "", None),
+    ]
+    return (
+        "## Reading photos\n\n"
+        + _table(rows)
+        + "\nPhotos of COCO, about 640×480, each file distinct. Decode and inference each keep all cores busy when alone, "
+        "so together they cannot reach the slower of the two: what the cores can do for both is "
+        "1 / (1/decode + 1/inference), the last row's yardstick.\n"
+    )
+
+
+def _search(title: str, f: Figures, limits: tuple[float, float | None]) -> str:
+    s, b, e = f["search"], f["build"], f["example"]
+    item_limit, photo_limit = limits
+    rows = [
+        (
+            "search by item, warm, median",
+            f"{s['item_ms']:.2f} ms",
+            f"≤ {item_limit:g} ms",
+            s["item_ms"] <= item_limit,
+        ),
+        ("the same, 99th percentile", f"{s['item_p99_ms']:.2f} ms", "", None),
+        (
+            "photo file to hits, warm, median",
+            f"{s['photo_ms']:.1f} ms",
+            f"≤ {photo_limit:g} ms" if photo_limit else "",
+            s["photo_ms"] <= photo_limit if photo_limit else None,
+        ),
+        ("recall@10 against exact float32", f"{s['recall']:.4f}", "≥ 0.99", s["recall"] >= 0.99),
+        ("recall@10 as the index measured itself", f"{b['recall']:.4f}", "", None),
+        ("the photo itself comes first", f"{100 * s['itself_first']:.0f} %", "", None),
+        ("peak memory while searching", f"{s['peak_mb']:.0f} MB", "≤ 2,000 MB", s["peak_mb"] <= 2000),
+        ("index file", f"{b['index_bytes'] / b['items']:.0f} bytes per item", "", None),
+        ("building and tuning", f"{b['seconds']:.0f} s, peak {b['peak_mb']:.0f} MB", "", None),
+    ]
+    if e:
+        rows += [
+            ("the example's `IVF√n,PQ16`, nprobe 4: recall@10", f"{e['recall']:.4f}", "", None),
+            ("the example's: median", f"{e['ms']:.2f} ms", "", None),
+            ("the example's: size", f"{e['bytes_per_item']:.0f} bytes per item", "", None),
+            ("exact float32 in memory, median", f"{e['exact_ms']:.1f} ms", "", None),
+        ]
+    return f"## {title}\n\n" + _table(rows)
+
+
+def _cold(f: Figures) -> str:
+    row = ("shell to hits, 40,000 items", f"{f['seconds']:.2f} s", "≤ 0.7 s", f["seconds"] <= 0.7)
+    span = f"\n{f['fastest']:.2f} to {f['slowest']:.2f} s over 15 runs, files in the page cache.\n"
+    return "## Cold `lookalike search`\n\n" + _table([row]) + span
+
+
+def _memory(f: Figures) -> str:
+    few, many = f["peak_mb_1000"], f["peak_mb_20000"]
+    rows = [
+        ("peak of the largest process, 1,000 photos", f"{few:.0f} MB", "", None),
+        ("the same, 20,000 photos", f"{many:.0f} MB", "the same", many <= 1.15 * few),
+        ("seconds for 20,000 photos", f"{f['seconds_20000']:.0f}", "", None),
+    ]
+    return "## Memory of `lookalike add`\n\n" + _table(rows)
+
+
+def _size(f: Figures) -> str:
+    largest = ", ".join(f"{name} {size:.0f}" for name, size in f["largest"].items())
+    row = ("all that `pip install` brings", f"{f['mb']:.0f} MB", "≤ 300 MB", f["mb"] <= 300)
+    return "## Installed size\n\n" + _table([row]) + f"\nThe largest, in MB: {largest}.\n"
+
+
+SECTIONS = {
+    "quality": _quality,
+    "reading": _reading,
+    "search40k": lambda f: _search("Search among 40,000 items", f, (1.0, 20.0)),
+    "search1m": lambda f: _search("Search among 1,000,000 items", f, (5.0, None)),
+    "cold": _cold,
+    "memory": _memory,
+    "size": _size,
+}

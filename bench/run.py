@@ -1,0 +1,76 @@
+"""Run all benchmarks and write docs/benchmarks.md: `make bench`.
+
+    python bench/run.py                 everything, about forty minutes
+    python bench/run.py reading cold    only these parts; figures of the others are kept
+
+Parts: reading, search40k, search1m, cold, memory, size, quality. Figures are kept in docs/benchmarks.json.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import footprint
+import reading
+from common import DATA, ROOT, WORK, machine, need_data, run_json
+from report import render
+
+FIGURES = ROOT / "docs" / "benchmarks.json"
+
+
+def main() -> None:
+    """Measure the parts named, or all, and write the page."""
+    need_data()
+    WORK.mkdir(parents=True, exist_ok=True)
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    for name in sys.argv[1:] or PARTS:
+        print(f"measuring {name} …", flush=True)
+        figures[name] = PARTS[name]() | {"machine": machine()}
+        print(json.dumps(figures[name]), flush=True)
+        FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
+    (ROOT / "docs" / "benchmarks.md").write_text(render(figures))
+
+
+def search(count: int, *, with_example: bool) -> dict[str, Any]:
+    """Make a collection of `count` items, build its index and measure it, each in a process of its own."""
+    folder = collection(count)
+    shutil.rmtree(folder / "index", ignore_errors=True)
+    build, build_peak = run_json("searching.py", "build", folder)
+    searched, _ = run_json("searching.py", "search", folder)
+    example = run_json("searching.py", "example", folder)[0] if with_example else {}
+    return {"build": build | {"peak_mb": build_peak}, "search": searched, "example": example}
+
+
+def collection(count: int) -> Path:
+    """Return a collection of `count` items, made once."""
+    folder = WORK / f"items-{count}.lookalike"
+    done = folder.with_suffix(".done")
+    if not done.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        run_json("searching.py", "make", folder, count)
+        done.touch()
+    return folder
+
+
+def quality() -> dict[str, Any]:
+    """Mean average precision and precision at 10 of the default model, through the whole of lookalike."""
+    return run_json("quality.py", DATA)[0]  # type: ignore[no-any-return]  # a JSON object
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "quality": quality,
+    "reading": reading.measure,
+    "search40k": lambda: search(40_000, with_example=True),
+    "cold": lambda: footprint.cold_search(collection(40_000)),
+    "search1m": lambda: search(1_000_000, with_example=False),
+    "memory": footprint.reading_memory,
+    "size": footprint.installed_size,
+}
+
+if __name__ == "__main__":
+    main()
