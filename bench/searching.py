@@ -1,4 +1,4 @@
-"""Search at 40,000 and 1,000,000 items: latency, recall against exact, memory, and the example's index beside it.
+"""Search among many items: latency, recall against exact, memory, and the example's index beside it.
 
 python bench/searching.py make FOLDER COUNT     fill a collection
 python bench/searching.py build FOLDER          build and tune its index

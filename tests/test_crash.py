@@ -147,14 +147,14 @@ def test_the_real_command_line_killed_at_random_moments(victim):
     victim.more(120)
     arguments = ("add", "--json", "-c", str(victim.path), str(victim.photos))
     killed = 0
-    for n in range(14):
-        victim.more(10)
-        kill = (0, dice.uniform(0.3, 2)) if n % 2 else (dice.randrange(1, 40), dice.uniform(0, 0.05))
+    for n in range(20):
+        victim.more(20)
+        kill = (0, dice.uniform(0.3, 1.2)) if n % 2 else (dice.randrange(1, 40), dice.uniform(0, 0.05))
         killed += victim.run(*CLI, *arguments, kill=kill) == -signal.SIGKILL
         victim.check(None)
         if n == 7:
             assert victim.run(*CLI, *arguments) == 0
-    assert killed >= 5
+    assert killed >= 6  # some end before their moment has come
     victim.finish(None)
 
 

@@ -74,8 +74,9 @@ class Collection:
         step, commit = on_step or _ignore, on_commit or _ignore
         parts = Ingest(store, space, self._decoder, embedder, step, commit)
         report = ingest(parts, present, prune=prune)
-        step("indexing", 0, None)
-        self.refresh_index()
+        if not store.items.is_empty():
+            step("indexing", 0, None)
+            self.refresh_index()
         return replace(report, absent=(*absent, *report.absent))
 
     def search(self, query: AnyPath | int, k: int = 8, *, where: Sequence[str | Filter] = ()) -> SearchResult:

@@ -33,6 +33,8 @@ class LiveIndex:
     built_count: int
     changed: int = 0
     unsaved: int = 0
+    damaged: frozenset[int] = frozenset()
+    """Items that are left out because their stored vector is not what was written."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -60,6 +62,8 @@ class LiveIndex:
         for at in range(0, len(changes.written), EXACT_UP_TO):
             block = vectors.fetch(changes.written[at : at + EXACT_UP_TO].tolist())
             self.index.add(block.ids, block.rows)
+            self.damaged = self.damaged.difference(block.ids.tolist()).union(block.damaged)
+        self.damaged = self.damaged.difference(changes.removed.tolist())
         self.seq = changes.seq
         self.changed += len(changes.written) + len(changes.removed)
         self.unsaved += len(changes.written) + len(changes.removed)
@@ -86,7 +90,8 @@ class Indexer:
         seq = self.vectors.seq()
         if (header.space, header.model_id) != (self._space.name, self._space.model_id) or header.seq > seq:
             return None  # copied from elsewhere, or newer than a store that was put back from a backup
-        live = LiveIndex(index, header.seq, header.built_count, abs(len(index) - header.built_count))
+        changed = abs(len(index) - header.built_count)
+        live = LiveIndex(index, header.seq, header.built_count, changed, damaged=frozenset(header.damaged))
         live.catch_up(self.vectors)
         return live
 
@@ -125,6 +130,7 @@ class Indexer:
             live.index.recall,
             settings.nprobe,
             settings.depth,
+            tuple(sorted(live.damaged)),
         )
         save_index(self.path, live.index, header)
         live.unsaved = 0
@@ -151,8 +157,10 @@ def build_ivf(vectors: SpaceVectors, target: float) -> LiveIndex:
     index = train(vectors.fetch(sample.tolist()).rows, len(ids))
     queries = vectors.fetch(held_out.tolist())
     seen = BestSoFar(queries.rows, ranks_needed())
+    damaged: set[int] = set()
     for block in vectors.blocks():
+        damaged.update(block.damaged)
         index.add(block.ids, block.rows)
         seen.see(block.ids, block.rows)
     tune(index, make_truth(queries.ids, queries.rows, seen), target)
-    return LiveIndex(index, seq, len(ids))
+    return LiveIndex(index, seq, len(ids), damaged=frozenset(damaged))

@@ -142,6 +142,7 @@ def _result(parts: Search, query: Query, scored: _Scored) -> SearchResult:
         if (item := items.get(item_id)) is not None  # damaged, or removed a moment ago
     )
     lost = [item_id for item_id in scored.ids.tolist() if item_id not in items]
-    damaged = (*scored.damaged, *parts.store.items.damaged(lost))
+    left_out = parts.live.damaged if parts.live else frozenset[int]()
+    damaged = tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)}))
     recall = parts.live.index.recall if parts.live else 1.0
     return SearchResult(str(query), parts.space.name, recall, hits, damaged)

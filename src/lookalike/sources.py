@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from lookalike.errors import NotFoundError
 from lookalike.records import FileStamp, Found
 
 _FILE_SCHEME = "file://"
+_COLLECTION_MARK = b"lkal"  # the application id of store.schema, which stages may not import
 
 
 def uri_of(path: str | Path) -> str:
@@ -34,7 +36,13 @@ def path_of(uri: str) -> str:
 
 def is_gone(uri: str) -> bool:
     """Tell whether nothing lies at a uri any more (a broken link still lies there)."""
-    return not os.path.lexists(path_of(uri))
+    try:
+        os.lstat(path_of(uri))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # it may well be there, behind a door that is closed to us
+        return False
+    return False
 
 
 @dataclass(slots=True)
@@ -52,7 +60,7 @@ class Walk:
     def files(self) -> Iterator[Found]:
         """Yield every file, in the order of the directory; one that cannot be read comes with its problem."""
         for path in self.paths:
-            if path.is_dir():
+            if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a link leads to no permission
                 yield from self._folder(str(path))
             else:
                 yield examine(str(path))
@@ -68,8 +76,9 @@ class Walk:
                 self._entered.add((facts.st_dev, facts.st_ino))
                 with os.scandir(current) as entries:
                     children = sorted(entries, key=lambda entry: entry.name)
-            except OSError:
+            except OSError as error:
                 self.closed.append(uri_of(current))
+                yield Found(uri_of(current), None, f"a folder that cannot be looked into: {error.strerror}")
                 continue
             folders = []
             for entry in children:
@@ -122,14 +131,19 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_collection(folder: str) -> bool:
-    return folder.endswith(".lookalike") and os.path.isfile(os.path.join(folder, "store.sqlite"))  # noqa: PTH113, PTH118
+    """Tell a collection by what SQLite wrote into its store's header for us."""
+    try:
+        with open(os.path.join(folder, "store.sqlite"), "rb") as file:  # noqa: PTH118, PTH123
+            return file.read(72)[68:] == _COLLECTION_MARK
+    except OSError:
+        return False
 
 
 def _stat_problem(path: str, error: OSError) -> str:
-    if os.path.islink(path):  # noqa: PTH114
-        return "a link that leads in circles" if error.errno == 40 else "a link to nothing"
+    if error.errno == errno.ELOOP:
+        return "a link that leads in circles"
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "a link to nothing" if os.path.islink(path) else "no such file"  # noqa: PTH114
     return f"cannot be read: {error.strerror}"
 
 

@@ -13,6 +13,7 @@ from helpers import CountingDecoder, answers, flip
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import CollectionError, LookalikeError, StorageError
+from lookalike.index_keeper import IndexKeeper
 
 IDS = range(1, 120, 9)
 
@@ -133,7 +134,7 @@ def test_bits_of_the_index_file(tmp_path, make_photo, monkeypatch):
         with opened(folder) as collection, monkeypatch.context() as patch:
             (named,) = collection.verify().damage
             assert named.what == "index/fake.ivf"
-            patch.setattr(Collection, "_build", lambda *_: None)
+            patch.setattr(IndexKeeper, "_build", lambda _: None)
             assert answers(collection, IDS) == exact, (at, mask)
         flip(file, at, mask)
     with opened(folder) as collection:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import astuple, dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from lookalike.decode.processes import CleanContext, cpu_count
-from lookalike.decode.worker import Decoded, Refused, Request, prepare_worker, read_photos, read_thumbnail
+from lookalike.decode.processes import Answer, Crew, WorkerDiedError, cpu_count
+from lookalike.decode.worker import Request
 from lookalike.records import FileStamp, Photo, Skipped
 
 _CHUNK = (
@@ -40,46 +42,49 @@ class DecodePool:
     def __init__(self, workers: int | None = None, limits: Limits | None = None) -> None:
         self._workers = workers or cpu_count()
         self._limits = limits or Limits()
-        self._pool: ProcessPool | None = None
+        self._crew: Crew | None = None
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the workers now, so that the first file need not wait for them."""
-        self._schedule(read_photos, ())
+        for _ in range(self._workers):
+            self._schedule(_read_task(()))
 
     def photos(self, requests: Iterable[Request]) -> Iterator[Photo | Skipped]:
         """Yield one result per request, in order, reading a bounded number of files ahead."""
         remaining = iter(requests)
-        running: deque[tuple[tuple[Request, ...], ProcessFuture[Any]]] = deque()
+        running: deque[tuple[tuple[Request, ...], Future[Answer]]] = deque()
         try:
             while True:
                 while len(running) < _AHEAD * self._workers and (chunk := tuple(islice(remaining, _CHUNK))):
-                    running.append((chunk, self._schedule(read_photos, chunk)))
+                    running.append((chunk, self._schedule(_read_task(chunk))))
                 if not running:
                     return
                 yield from self._results(*running.popleft())
         finally:
             for _, future in running:
-                future.cancel()  # type: ignore[no-untyped-call]  # pebble
+                future.cancel()
 
     def photo(self, request: Request) -> Photo | Skipped:
         """Read one file."""
-        (result,) = self._results((request,), self._schedule(read_photos, (request,)))
+        (result,) = self._results((request,), self._schedule(_read_task((request,))))
         return result
 
     def thumbnail(self, path: str, longest: int) -> bytes | Skipped:
         """Return the upright picture at `path` as JPEG bytes, no side longer than `longest` pixels."""
+        task = {"thumbnail": os.path.abspath(path), "longest": longest}  # noqa: PTH100  # not to follow links
         try:
-            answer = self._schedule(read_thumbnail, path, longest).result()
-        except (ProcessExpired, TimeoutError) as error:
-            answer = self._blame(error)
-        return answer if isinstance(answer, bytes) else Skipped(path, answer.reason, None, answer.lasting)
+            answer, blobs = self._schedule(task).result()
+        except (TimeoutError, WorkerDiedError) as error:
+            return Skipped(path, self._blame(error), lasting=False)
+        return blobs[0] if blobs else Skipped(path, answer["refused"], lasting=answer["lasting"])
 
     def close(self) -> None:
         """Stop the workers, whatever they are doing."""
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble
-            self._pool.join()
-            self._pool = None
+        with self._lock:
+            crew, self._crew = self._crew, None
+        if crew is not None:
+            crew.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,40 +94,48 @@ class DecodePool:
     ) -> None:
         self.close()
 
-    def _schedule(self, function: Any, *arguments: Any) -> ProcessFuture[Any]:
-        if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=self._workers,
-                initializer=prepare_worker,
-                initargs=(self._limits.memory_bytes,),
-                context=CleanContext(),
-            )
-        return self._pool.schedule(function, args=arguments, timeout=self._limits.seconds)
+    def _schedule(self, task: Any) -> Future[Answer]:
+        with self._lock:
+            if self._crew is None:
+                self._crew = Crew(self._workers, self._limits.memory_bytes, self._limits.seconds)
+            return self._crew.submit(task)
 
-    def _results(self, chunk: tuple[Request, ...], future: ProcessFuture[Any]) -> Iterator[Photo | Skipped]:
+    def _results(self, chunk: tuple[Request, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
         try:
-            answers = future.result()
-        except (ProcessExpired, TimeoutError) as error:
+            answers, blobs = future.result()
+        except (TimeoutError, WorkerDiedError) as error:
             if len(chunk) > 1:  # one of them did it: read each on its own
                 for request in chunk:
                     yield self.photo(request)
-                return
-            answers = [self._blame(error)]
+            else:
+                yield Skipped(chunk[0].uri, self._blame(error), chunk[0].stamp, lasting=False)
+            return
+        pixels = iter(blobs)
         for request, answer in zip(chunk, answers, strict=True):
-            yield _as_record(request, answer)
+            yield _as_record(request, answer, pixels)
 
-    def _blame(self, error: BaseException) -> Refused:
+    def _blame(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):
-            return Refused(f"decoding took longer than {self._limits.seconds:g} s", lasting=False)
-        return Refused("decoding it killed its worker process", lasting=False)
+            return f"decoding it took longer than {self._limits.seconds:g} s"
+        return "decoding it killed its worker process"
 
 
-def _as_record(request: Request, answer: Decoded | Refused) -> Photo | Skipped:
-    if isinstance(answer, Refused):
-        return Skipped(request.uri, answer.reason, request.stamp, answer.lasting)
-    pixels = None
-    if answer.pixels is not None:
+def _read_task(chunk: tuple[Request, ...]) -> Any:
+    """Say to a worker what to read; `serve` understands it."""
+    return {
+        "photos": [
+            (request.path, astuple(request.view), [digest.hex() for digest in request.known])
+            for request in chunk
+        ]
+    }
+
+
+def _as_record(request: Request, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:
+    if "refused" in answer:
+        return Skipped(request.uri, answer["refused"], request.stamp, answer["lasting"])
+    square = None
+    if answer["has_pixels"]:
         side = request.view.size
-        pixels = np.frombuffer(answer.pixels, np.uint8).reshape(side, side, 3)
-    stamp = FileStamp(answer.size, answer.mtime_ns)
-    return Photo(request.uri, stamp, answer.content_hash, pixels, answer.metadata)
+        square = np.frombuffer(next(pixels), np.uint8).reshape(side, side, 3)
+    stamp = FileStamp(answer["size"], answer["mtime_ns"])
+    return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, answer["metadata"])

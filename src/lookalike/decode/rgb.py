@@ -16,7 +16,7 @@ _WHITE = (255, 255, 255, 255)
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """Return width and height as the photo is meant to be seen; call it before `load`."""
     with suppress(Exception):  # malformed EXIF raises all sorts; such a photo is taken as it lies
-        if image.getexif().get(Base.Orientation) in _SIDEWAYS:
+        if image.format != "TIFF" and image.getexif().get(Base.Orientation) in _SIDEWAYS:  # see `_upright`
             return image.height, image.width
     return image.size
 

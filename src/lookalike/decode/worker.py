@@ -65,14 +65,10 @@ class _RefusalError(Exception):
 
 
 def prepare_worker(memory_bytes: int) -> None:
-    """Limit and quieten this process; pebble calls it when a worker starts."""
-    import signal  # used once per worker
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Limit and quieten this process, once, when it starts."""
     warnings.simplefilter("ignore")
     Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, with a reason for the user
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff and libjpeg complain there
     if sys.platform != "win32":
         import resource  # absent on Windows, where only the pixel and time limits hold
 
@@ -104,9 +100,9 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
     except MemoryError:
         return Refused("decoding it needs more memory than a worker may use")
     except UnidentifiedImageError:
-        return Refused("damaged: its content is not the format that its first bytes claim")
+        return Refused("damaged, or an unsupported variant of its format")
     except FileNotFoundError:
-        return Refused("vanished before it could be read", lasting=False)
+        return Refused("no such file", lasting=False)
     except PermissionError:
         return Refused("no permission to read it", lasting=False)
     except OSError as error:
@@ -143,19 +139,21 @@ def _read_thumbnail(path: str, longest: int) -> bytes:
 def _open(path: str) -> BufferedReader:
     """Open a regular file of believable size, never blocking on a pipe that took its name."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = os.fdopen(os.open(path, flags), "rb")
-    facts = os.fstat(file.fileno())
+    descriptor = os.open(path, flags)
+    facts = os.fstat(descriptor)
     refusal = None
-    if not stat.S_ISREG(facts.st_mode):
+    if stat.S_ISDIR(facts.st_mode):
+        refusal = "a folder, not a photo"
+    elif not stat.S_ISREG(facts.st_mode):
         refusal = "not a regular file"
     elif facts.st_size == 0:
         refusal = "empty file"
     elif facts.st_size > MAX_FILE_BYTES:
         refusal = f"larger than {MAX_FILE_BYTES >> 20:,} MiB"
     if refusal:
-        file.close()
+        os.close(descriptor)
         raise _RefusalError(refusal)
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _format(file: BufferedReader) -> str:

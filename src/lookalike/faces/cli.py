@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # `lookalike --help` answers at once, and `search` starts its decode worker before the slow imports.
 
 Command = Callable[..., Any]
+_MOST_ID_DIGITS = 18  # ids are 64-bit
 
 
 def collection_option(command: Command) -> Command:
@@ -50,7 +51,12 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--list", "list_file", type=click.File(), help="Read further paths from a file, one per line.")
+@click.option(
+    "--list",
+    "list_file",
+    type=click.File(encoding="utf-8", errors="surrogateescape"),
+    help="Read further paths from a file, one per line.",
+)
 @click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
 @click.option("--model", help="The model for a new collection (default: efficientnet-lite0).")
 @json_option
@@ -70,7 +76,7 @@ def add(
     """
     from lookalike.faces.contract import committed_json, report_json
     from lookalike.faces.progress import StepProgress
-    from lookalike.faces.text import printable, tally
+    from lookalike.faces.text import counted, printable, tally
     from lookalike.sources import read_list
 
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
@@ -86,9 +92,10 @@ def add(
         if report.skipped:
             click.echo("see why files were skipped with: lookalike info --skipped", err=True)
         if report.vanished > report.pruned:
-            click.echo(f"{report.vanished:,} items' files are gone; remove them with --prune", err=True)
+            gone = counted(report.vanished, "item")
+            click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
         if report.pruned:
-            click.echo(f"removed {report.pruned:,} items whose files are gone")
+            click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
     if report.absent:
         missing = ", ".join(printable(str(path)) for path in report.absent)
         raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")
@@ -121,6 +128,7 @@ def search(
     decoder = _started_decoder(asked)
     from lookalike.faces.contract import result_json
     from lookalike.faces.show import print_hits, write_hits_sheet
+    from lookalike.faces.text import counted
 
     with _collection(folder, decoder=decoder) as collection:
         results = collection.search_many(asked, k, where=where)
@@ -131,9 +139,8 @@ def search(
             print_hits(results)
         for result in results:
             if result.damaged:
-                click.echo(
-                    f"{len(result.damaged)} damaged vectors left out: run lookalike verify --repair", err=True
-                )
+                left_out = counted(len(result.damaged), "damaged vector")
+                click.echo(f"left out {left_out}; run: lookalike verify --repair", err=True)
         if sheet is not None:
             write_hits_sheet(collection, sheet, asked, results)
         if collection.is_building:
@@ -145,8 +152,11 @@ def search(
 @collection_option
 def remove(targets: tuple[str, ...], folder: Path | None) -> None:
     """Remove items by id, by path or by folder. The files themselves stay."""
+    from lookalike.faces.text import counted
+
     with _collection(folder) as collection:
-        click.echo(f"removed {collection.remove(*(_query(target) for target in targets)):,} items")
+        removed = collection.remove(*(_query(target) for target in targets))
+    click.echo(f"removed {counted(removed, 'item')}")
 
 
 @cli.command()
@@ -165,9 +175,8 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
             _emit(info_json(facts)) if as_json else print_info(facts)
             return
         for each in collection.skipped():
-            _emit(skipped_json(each)) if as_json else click.echo(
-                f"{printable(each.uri)}\t{printable(each.reason)}"
-            )
+            line = f"{printable(each.uri)}\t{printable(each.reason)}"
+            _emit(skipped_json(each)) if as_json else click.echo(line)
 
 
 @cli.command()
@@ -177,7 +186,7 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
 def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
     """Check every item, vector and index, and name what is damaged."""
     from lookalike.faces.contract import verify_json
-    from lookalike.faces.text import printable
+    from lookalike.faces.text import counted, printable
 
     with _collection(folder) as collection:
         report = collection.verify(repair=repair)
@@ -193,7 +202,7 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         way_out = "its photos are not where they were" if repair else "run: lookalike verify --repair"
         raise LookalikeError(f"{len(report.damage):,} damaged; {way_out}")
     if not as_json:
-        click.echo(f"sound: {report.items:,} items, {report.vectors:,} vectors")
+        click.echo(f"sound: {counted(report.items, 'item')}, {counted(report.vectors, 'vector')}")
 
 
 @cli.command()
@@ -217,10 +226,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know all letters
     try:
-        code = cli.main(standalone_mode=False)
-    except click.UsageError as error:
+        code = cli.main(prog_name="lookalike", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = 2
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "lookalike"
+        code = _fail(f"{error.format_message()} See: {command} --help", 2)
     except UsageError as error:
         code = _fail(error, 2)
     except (LookalikeError, click.ClickException) as error:
@@ -260,7 +272,8 @@ def _default_folder() -> Path:
 
 def _query(text: str) -> Path | int:
     """An item's id if it is a number and no file of that name exists."""
-    return int(text) if text.isdecimal() and not Path(text).exists() else Path(text)
+    is_id = text.isdecimal() and len(text) <= _MOST_ID_DIGITS and not os.path.lexists(text)
+    return int(text) if is_id else Path(text)
 
 
 def _started_decoder(asked: list[Path | int]) -> DecodePool | None:
@@ -275,5 +288,6 @@ def _started_decoder(asked: list[Path | int]) -> DecodePool | None:
 
 
 def _emit(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    as_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(value, ensure_ascii=not as_utf8) + "\n")
     sys.stdout.flush()

@@ -37,7 +37,8 @@ def write_sheet(path: Path, rows: list[list[Cell]]) -> None:
     try:
         sheet.save(path)
     except (OSError, ValueError) as error:  # ValueError: an unknown extension
-        raise StorageError(f"cannot write the sheet {path}: {error}") from error
+        why = f"{error}; use .png or .jpg" if isinstance(error, ValueError) else error.strerror or error
+        raise StorageError(f"cannot write the sheet {path}: {why}") from error
 
 
 def _block(cells: list[Cell]) -> Image.Image:

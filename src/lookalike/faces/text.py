@@ -12,6 +12,11 @@ def printable(name: str) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 item" or "2,000 items"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def tally(report: AddReport) -> str:
     """The line that an add ends with."""
     parts = ("added", "unchanged", "moved", "updated", "skipped")

@@ -31,6 +31,8 @@ class Header:
     recall: float
     nprobe: int
     depth: int
+    damaged: tuple[int, ...] = ()
+    """Items that it lacks because their stored vector was damaged when it was built."""
 
 
 def save_index(path: Path, index: IvfIndex, header: Header) -> None:

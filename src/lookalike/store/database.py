@@ -42,6 +42,8 @@ class Database:
         self._local = threading.local()
         self._opened: set[sqlite3.Connection] = set()
         self._write_lock = threading.RLock()
+        if create and not path.exists():
+            _create_file(path)
         check_header(path)
         with self.translated():
             self._writer = self._connect()
@@ -135,6 +137,35 @@ class Database:
         self._writer.execute("PRAGMA journal_mode = WAL")
         with self.writing() as connection:
             schema.migrate(connection)
+
+
+def _create_file(path: Path) -> None:
+    """Make an empty store beside `path` and move it there whole, unless another process was faster."""
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            schema.migrate(connection)
+            connection.execute("COMMIT")
+        _move_where_nothing_is(new, path)
+    except sqlite3.DatabaseError as error:
+        raise translate(error, path) from error
+    except OSError as error:
+        raise StorageError(f"cannot create {path}: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _move_where_nothing_is(new: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without hard links, such as a camera card
+        if not path.exists():
+            new.replace(path)
 
 
 class _OfOneThread:

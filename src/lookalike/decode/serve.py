@@ -1,0 +1,78 @@
+"""What a worker process runs: tasks in, answers out, until its parent is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from math import ceil
+from queue import SimpleQueue
+from typing import IO, Any
+
+from lookalike.decode.wire import read_message, write_message
+from lookalike.decode.worker import Decoded, Refused, Request, prepare_worker, read_photos, read_thumbnail
+from lookalike.records import View
+
+_GRACE_SECONDS = 5
+
+
+def main() -> None:
+    """Answer tasks from standard input; started with a memory limit in bytes and a time limit in seconds."""
+    memory_bytes, seconds = int(sys.argv[1]), float(sys.argv[2])
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)  # a library that prints must not garble the answers
+    prepare_worker(memory_bytes)
+    tasks: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_listen, args=(source, tasks), daemon=True).start()
+    write_message(sink, "ready")
+    while True:
+        task = tasks.get()
+        _set_alarm(seconds + _GRACE_SECONDS)
+        answer, blobs = _photos(task["photos"]) if "photos" in task else _thumbnail(task)
+        _set_alarm(0)
+        write_message(sink, answer, blobs)
+
+
+def _listen(source: IO[bytes], tasks: SimpleQueue[Any]) -> None:
+    """Take tasks; end this process, whatever it is decoding, as soon as its parent is gone."""
+    try:
+        while True:
+            tasks.put(read_message(source)[0])
+    finally:
+        os._exit(0)
+
+
+def _set_alarm(seconds: float) -> None:
+    """Let the kernel end this process, should both its parent and its threads be unable to."""
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(ceil(seconds))
+
+
+def _photos(wanted: list[Any]) -> tuple[list[Any], list[bytes]]:
+    requests = [
+        Request("", path, View(*view), tuple(bytes.fromhex(each) for each in known))
+        for path, view, known in wanted
+    ]
+    answers = read_photos(tuple(requests))
+    blobs = [answer.pixels for answer in answers if isinstance(answer, Decoded) and answer.pixels is not None]
+    return [_as_json(answer) for answer in answers], blobs
+
+
+def _thumbnail(task: Any) -> tuple[Any, list[bytes]]:
+    made = read_thumbnail(task["thumbnail"], task["longest"])
+    return (_as_json(made), []) if isinstance(made, Refused) else (None, [made])
+
+
+def _as_json(answer: Decoded | Refused) -> Any:
+    if isinstance(answer, Refused):
+        return {"refused": answer.reason, "lasting": answer.lasting}
+    return {
+        "sha256": answer.content_hash.hex(),
+        "size": answer.size,
+        "mtime_ns": answer.mtime_ns,
+        "metadata": answer.metadata,
+        "has_pixels": answer.pixels is not None,
+    }
