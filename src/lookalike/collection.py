@@ -161,6 +161,12 @@ class Collection:
         """Whether an index is being built in the background; answers are exact but slow meanwhile."""
         return self._keeper is not None and self._keeper.is_building
 
+    def wait_for_index(self) -> None:
+        """Return when no index is being built in the background; raises what ended the build, if anything."""
+        problem = self._keeper.wait() if self._keeper is not None else None
+        if problem is not None:
+            raise problem
+
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
         store = self._open()

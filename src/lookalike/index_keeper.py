@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from lookalike.errors import LookalikeError
 from lookalike.indexing import Indexer, LiveIndex
 
 
@@ -16,7 +15,7 @@ class IndexKeeper:
         self._live: LiveIndex | None = None
         self._opened = False
         self._builder: threading.Thread | None = None
-        self._failed = False
+        self._problem: Exception | None = None
         self._lock = threading.Lock()
 
     @property
@@ -32,7 +31,7 @@ class IndexKeeper:
                 self._live, self._opened = self._indexer.open(), True
             live = self._live
             needed = live is None or live.worn
-            if needed and self._builder is None and not self._failed:
+            if needed and self._builder is None and self._problem is None:
                 self._builder = threading.Thread(target=self._build, name="build index")
                 self._builder.start()
         if live is not None:
@@ -48,17 +47,18 @@ class IndexKeeper:
         with self._lock:
             self._live, self._opened = fresh, True
 
-    def wait(self) -> None:
-        """Return when no build is under way."""
+    def wait(self) -> Exception | None:
+        """Return when no build is under way: what went wrong with the last one, or None."""
         builder = self._builder
         if builder is not None:
             builder.join()
+        return self._problem
 
     def _build(self) -> None:
         built = None
         try:
             built = self._indexer.build()
-        except LookalikeError:  # a full disk, say: answers stay exact, and the next process tries again
-            self._failed = True
+        except Exception as error:  # a full disk, say: answers stay exact, and the next process tries again
+            self._problem = error
         with self._lock:
             self._live, self._builder = built or self._live, None

@@ -12,7 +12,7 @@ from lookalike.errors import DamagedError
 from lookalike.index import EXACT_UP_TO, Index
 from lookalike.index.exact import BestSoFar, ExactIndex
 from lookalike.index.file import Header, load_index, read_header, save_index
-from lookalike.index.ivf import TRAIN_ROWS, IvfIndex, train
+from lookalike.index.ivf import IvfIndex, train, train_count
 from lookalike.index.tune import QUERIES, RECALL_TARGET, make_truth, ranks_needed, tune
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.vectors import SpaceVectors
@@ -153,7 +153,7 @@ def build_ivf(vectors: SpaceVectors, target: float) -> LiveIndex:
     ids = vectors.ids()
     order = np.random.default_rng(0).permutation(len(ids))
     held_out = np.sort(ids[order[:QUERIES]])
-    sample = np.sort(ids[order[QUERIES : QUERIES + TRAIN_ROWS]])
+    sample = np.sort(ids[order[QUERIES : QUERIES + train_count(len(ids))]])
     index = train(vectors.fetch(sample.tolist()).rows, len(ids))
     queries = vectors.fetch(held_out.tolist())
     seen = BestSoFar(queries.rows, ranks_needed())

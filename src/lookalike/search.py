@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder
-from lookalike.errors import NotFoundError, QueryError, UsageError
+from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
-from lookalike.records import Hit, Ids, SearchResult, Skipped, Space, Vectors
+from lookalike.records import Hit, Ids, Photo, SearchResult, Skipped, Space, Vectors
 from lookalike.store import Store
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import SpaceVectors
@@ -22,6 +23,7 @@ from lookalike.store.vectors import SpaceVectors
 Query = Path | int
 """A photo file, or the id of an item (which is left out of its own hits)."""
 
+_EMBED_AT_ONCE = 32
 _RESCORE_ALL_UP_TO = 1_000  # so few allowed items are scored one and all, without the index
 
 
@@ -65,27 +67,34 @@ def _query_vectors(parts: Search, queries: Sequence[Query]) -> Vectors:
         rows[list(photos)] = _embedded(parts, list(photos.values()))
     for at, query in enumerate(queries):
         if isinstance(query, int):
-            block = parts.vectors.fetch([query])
-            if not len(block.ids):
-                known = (
-                    "is damaged: run lookalike verify --repair"
-                    if block.damaged
-                    else "is not in this collection"
-                )
-                raise NotFoundError(f"item {query} {known}")
-            rows[at] = block.rows[0]
+            rows[at] = _stored(parts.vectors, query)
     return rows
+
+
+def _stored(vectors: SpaceVectors, item_id: int) -> Vectors:
+    block = vectors.fetch([item_id])
+    if block.damaged:
+        raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
+    if not len(block.ids):
+        raise NotFoundError(f"item {item_id} is not in this collection")
+    row: Vectors = block.rows[0]
+    return row
 
 
 def _embedded(parts: Search, paths: list[Path]) -> Vectors:
     assert parts.embedder is not None  # the caller brings one whenever a query is a photo
     view = parts.embedder.spec.view
-    pixels = []
-    for answer in parts.decoder.photos(Request(str(path), str(path.absolute()), view) for path in paths):
-        if isinstance(answer, Skipped):
-            raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
-        pixels.append(answer.pixels)
-    return parts.embedder.embed(np.stack([each for each in pixels if each is not None]))
+    answers = parts.decoder.photos(Request(str(path), str(path.absolute()), view) for path in paths)
+    rows = []
+    while some := list(islice(answers, _EMBED_AT_ONCE)):
+        for answer in some:
+            if isinstance(answer, Skipped):
+                raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
+        photos = [photo for photo in some if isinstance(photo, Photo)]
+        rows.append(
+            parts.embedder.embed(np.stack([each.pixels for each in photos if each.pixels is not None]))
+        )
+    return np.concatenate(rows)
 
 
 def _nearest(

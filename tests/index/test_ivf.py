@@ -121,4 +121,4 @@ def test_settings_are_tried_from_cheap_to_dear_and_end_with_every_list():
 
 def test_more_items_get_more_lists_but_never_more_than_can_be_trained():
     counts = [list_count(n) for n in (100, 10_000, 1_000_000, 100_000_000)]
-    assert counts == [20, 200, 1638, 1638]
+    assert counts == [20, 200, 2000, 2048]

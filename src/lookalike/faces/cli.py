@@ -128,7 +128,7 @@ def search(
     decoder = _started_decoder(asked)
     from lookalike.faces.contract import result_json
     from lookalike.faces.show import print_hits, write_hits_sheet
-    from lookalike.faces.text import counted
+    from lookalike.faces.text import counted, printable
 
     with _collection(folder, decoder=decoder) as collection:
         results = collection.search_many(asked, k, where=where)
@@ -144,7 +144,11 @@ def search(
         if sheet is not None:
             write_hits_sheet(collection, sheet, asked, results)
         if collection.is_building:
-            click.echo("the index was missing or damaged: building it anew …", err=True)
+            click.echo("the index was missing, damaged or worn: building it anew …", err=True)
+            try:
+                collection.wait_for_index()
+            except LookalikeError as error:  # the hits are right all the same
+                click.echo(f"the index could not be built: {printable(str(error))}", err=True)
 
 
 @cli.command()

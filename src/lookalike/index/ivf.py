@@ -18,9 +18,9 @@ import numpy as np
 
 from lookalike.records import Ids, Vectors
 
-TRAIN_ROWS = 65_536
+_MOST_TRAIN_ROWS = 65_536
 DEPTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 400)
-_ROWS_PER_LIST = 40  # k-means wants about that many training rows per centroid
+_ROWS_PER_LIST = 32  # enough for k-means; more would cost memory and find no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,12 @@ class IvfIndex:
 
 def list_count(items: int) -> int:
     """How many lists to make for so many items."""
-    return int(np.clip(2 * np.sqrt(items), 16, TRAIN_ROWS // _ROWS_PER_LIST))
+    return int(np.clip(2 * np.sqrt(items), 16, _MOST_TRAIN_ROWS // _ROWS_PER_LIST))
+
+
+def train_count(items: int) -> int:
+    """How many rows to train on for so many items."""
+    return list_count(items) * _ROWS_PER_LIST
 
 
 def train(rows: Vectors, items: int) -> IvfIndex:

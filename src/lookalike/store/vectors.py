@@ -59,8 +59,18 @@ class SpaceVectors:
 
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
         """Return the vectors of those items that still have one, in ascending order of id."""
-        pages = [self._page(item_ids[at : at + _PAGE]) for at in range(0, len(item_ids), _PAGE)]
-        return _joined(pages, self._dim)
+        if len(item_ids) <= _PAGE:
+            return self._page(item_ids)
+        rows = np.empty((len(item_ids), self._dim), np.float32)  # once: joining pages would need it twice
+        ids: list[Ids] = []
+        damaged: list[int] = []
+        filled = 0
+        for block in self.blocks_of(_ids(list(item_ids))):
+            rows[filled : filled + len(block.ids)] = block.rows
+            filled += len(block.ids)
+            ids.append(block.ids)
+            damaged.extend(block.damaged)
+        return VectorBlock(np.concatenate(ids), rows[:filled], tuple(damaged))
 
     def blocks_of(self, item_ids: Ids) -> Iterator[VectorBlock]:
         """Yield the vectors of those items that still have one, some at a time."""
@@ -107,15 +117,3 @@ class SpaceVectors:
 
 def _ids(values: list[int]) -> Ids:
     return np.array(values, np.int64)
-
-
-def _joined(blocks: list[VectorBlock], dim: int) -> VectorBlock:
-    if len(blocks) == 1:
-        return blocks[0]
-    if not blocks:
-        return VectorBlock(_ids([]), np.empty((0, dim), np.float32))
-    return VectorBlock(
-        np.concatenate([block.ids for block in blocks]),
-        np.concatenate([block.rows for block in blocks]),
-        tuple(item_id for block in blocks for item_id in block.damaged),
-    )

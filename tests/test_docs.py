@@ -1,0 +1,100 @@
+"""What the documents say is so: commands, options, make targets, the Python example, generated pages."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lookalike.faces.cli import cli
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands_shown():
+    """Every `lookalike …` line of the README, as words."""
+    lines = "\n".join(blocks("console") + blocks("")).splitlines()
+    shown = [line.removeprefix("$ ") for line in lines if re.match(r"(\$ )?lookalike ", line)]
+    return [shlex.split(line) for line in shown]
+
+
+def test_there_are_commands_to_check():
+    assert {words[1] for words in commands_shown()} >= {"add", "search"}
+
+
+@pytest.mark.parametrize("words", commands_shown(), ids=" ".join)
+def test_a_shown_command_is_understood(words):
+    command = cli.commands[words[1]]
+    command.make_context(words[1], words[2:])  # raises for an unknown option or a missing argument
+
+
+def test_every_command_is_in_the_readme_and_the_other_way_round():
+    table = set(re.findall(r"^\| `lookalike (\w+)", README, re.MULTILINE))
+    assert table == set(cli.commands)
+
+
+def test_options_named_in_the_text_exist():
+    known = {name for command in cli.commands.values() for option in command.params for name in option.opts}
+    named = set(re.findall(r"`(--?[a-z][a-z-]*)", README))
+    assert named - {"--help"} <= known
+
+
+def test_make_targets_named_in_the_text_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make (demo|test|check|bench|[a-z]+)\b", README)) - {"sure"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_json_shown_has_the_shape_of_the_contract():
+    (shown,) = blocks("json")
+    result = json.loads(shown)
+    assert list(result) == ["query", "space", "recall", "hits"]
+    assert list(result["hits"][0]) == ["id", "uri", "score", "metadata"]
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(tmp_path, make_photo):
+    (example,) = blocks("python")
+    for seed in range(18):
+        make_photo(tmp_path / "Pictures" / f"{seed}.jpg", seed)
+    make_photo(tmp_path / "holiday.jpg", 3)
+    script = example.replace('where=["taken>=2019"]', 'where=["width>=10"]')
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0] == "18 0"
+    assert lines[1].split()[1].endswith("Pictures/3.jpg")
+    assert lines[-1].endswith("True")
+
+
+def test_the_benchmark_page_is_what_the_figures_give():
+    figures = ROOT / "docs" / "benchmarks.json"
+    sys.path.insert(0, str(ROOT / "bench"))
+    try:
+        from report import render
+    finally:
+        sys.path.pop(0)
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert page == render(json.loads(figures.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "docs/models.md", "docs/benchmarks.md"])
+def test_links_lead_somewhere(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / name).parent.joinpath(target).exists(), target
