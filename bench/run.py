@@ -2,6 +2,7 @@
 
     python bench/run.py                 everything, about forty minutes
     python bench/run.py reading cold    only these parts; figures of the others are kept
+    python bench/run.py page            nothing: write the page from the figures that are kept
 
 Parts: reading, search40k, search1m, cold, memory, size, quality. Figures are kept in docs/benchmarks.json.
 """
@@ -28,7 +29,7 @@ def main() -> None:
     need_data()
     WORK.mkdir(parents=True, exist_ok=True)
     figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    for name in sys.argv[1:] or PARTS:
+    for name in [] if sys.argv[1:] == ["page"] else sys.argv[1:] or PARTS:
         print(f"measuring {name} …", flush=True)
         figures[name] = PARTS[name]() | {"machine": machine()}
         print(json.dumps(figures[name]), flush=True)

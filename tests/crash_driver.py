@@ -1,7 +1,8 @@
 """Adds photos and prints each outcome, until it kills itself at a given step; run by test_crash.
 
 Usage: crash_driver.py COLLECTION PHOTOS STEP EXACT_UP_TO. A step is a statement of SQL that begins, a file
-that is made, synced or renamed; STEP 0 never comes. The last line printed is the number of steps taken.
+that is opened, synced, linked or renamed; STEP 0 never comes. The last line printed is the number of steps
+taken.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def main() -> None:
         return connection
 
     Database._connect = traced  # type: ignore[method-assign]
-    for module, name in ((os, "fsync"), (os, "replace"), (tempfile, "mkstemp")):
+    for module, name in ((os, "fsync"), (os, "replace"), (os, "link"), (Path, "open")):
         fuse.before(module, name)
     indexing.EXACT_UP_TO = exact_up_to
 

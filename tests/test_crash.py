@@ -131,14 +131,15 @@ def test_killed_at_random_moments(victim):
     dice = random.Random(2)
     victim.more(100)
     victim.drive()
-    killed = 0
-    for _ in range(50):
-        victim.more(50)
-        lines = dice.choice([0, 1, dice.randrange(60)])
-        pause = dice.uniform(0, 0.02 if lines else 0.8)
+    killed = runs = 0
+    while killed < 100:
+        runs += 1
+        assert runs < 200, "most runs ended before their moment had come"
+        victim.more(25)
+        lines = dice.choice([0, 1, dice.randrange(27)])
+        pause = dice.uniform(0, 0.01 if lines else 0.4)
         killed += victim.drive(kill=(lines, pause)) == -signal.SIGKILL
         victim.check(FakeEmbedder())
-    assert killed >= 30
     victim.finish(FakeEmbedder())
 
 
@@ -165,7 +166,7 @@ def test_killed_while_saving_an_index_leaves_the_old_or_the_new_one(victim, monk
     assert victim.drive(exact_up_to="50") == 0
     (file,) = (victim.path / "index").glob("*.ivf")
     seen = set()
-    for back in range(5, 0, -1):  # the last steps of a run: mkstemp, fsync, replace, fsync of the folder
+    for back in range(5, 0, -1):  # the last steps of a run: open, fsync, replace, fsync of the folder
         shutil.copytree(victim.path, victim.path.with_name("before"))
         victim.more(210)  # enough to be worth saving
         steps = int(_last_line(victim, "50"))
@@ -175,6 +176,8 @@ def test_killed_while_saving_an_index_leaves_the_old_or_the_new_one(victim, monk
         assert victim.drive(str(steps - back + 1), "50") == -signal.SIGKILL
         seen.add("old" if load_index(file)[1].seq == old else "new")
         victim.check(FakeEmbedder())
+        for leftover in file.parent.glob("*.new"):
+            os.utime(leftover, (0, 0))  # a young one could be of a process that is writing it
         with Collection(victim.path, embedder=FakeEmbedder(), decoder=CountingDecoder()) as collection:
             collection.add(victim.photos)
             assert list(file.parent.iterdir()) == [file]  # no leftover of the killed process

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import numbers, rows_of
+from helpers import Watched, numbers, rows_of
+from lookalike.decode.worker import Refused
 from lookalike.ingest import BATCH
+from lookalike.store.database import Database
 
 pytest_plugins = ["store_fixtures"]
 
@@ -139,13 +141,99 @@ def test_a_series_renumbered_by_one_is_complete_after_one_run(tmp_path, watched,
     assert numbers(watched.add(folder, prune=True)) == {"unchanged": count, "vanished": 1, "pruned": 1}
 
 
-def test_a_photo_overwritten_by_garbage_is_no_item_any_more(photos, watched):
+def test_a_photo_overwritten_by_garbage_stays_an_item_and_counts_as_vanished(photos, watched, make_photo):
+    """A sync client may have truncated the file: until `prune` is asked for, nothing is lost."""
+    watched.add(photos)
+    ids, vector = watched.ids(), watched.vector("1.png")
+    (photos / "1.png").write_bytes(b"not a photo")
+    for read in (["1.png"], []):  # the second run knows it from its record
+        assert numbers(watched.add(photos)) == {"skipped": 1, "unchanged": 5, "vanished": 1}
+        assert watched.decoder.read == read
+        assert (watched.ids(), watched.vector("1.png")) == (ids, vector)
+        assert watched.skipped() == {"1.png": "not a photo in a format that is read"}
+    make_photo(photos / "1.png", 1)  # what it was
+    assert numbers(watched.add(photos)) == {"unchanged": 6}
+    assert (watched.ids(), watched.vector("1.png")) == (ids, vector)
+    assert watched.skipped() == {}
+
+
+def test_a_truncated_photo_given_by_its_own_path_is_kept(photos, watched):
+    watched.add(photos)
+    ids = watched.ids()
+    (photos / "1.png").write_bytes((photos / "1.png").read_bytes()[:40])
+    assert numbers(watched.add(photos / "1.png", prune=True)) == {"skipped": 1}
+    assert watched.ids() == ids
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+def test_prune_removes_items_whose_file_holds_no_photo_any_more(photos, watched, known_before):
     watched.add(photos)
     (photos / "1.png").write_bytes(b"not a photo")
-    assert numbers(watched.add(photos)) == {"skipped": 1, "unchanged": 5}
+    if known_before:
+        watched.add(photos)
+    report = watched.add(photos, prune=True)
+    assert numbers(report) == {"skipped": 1, "unchanged": 5, "vanished": 1, "pruned": 1}
     assert sorted(watched.ids()) == ["0.png", "2.png", "3.png", "4.png", "5.png"]
     assert watched.skipped() == {"1.png": "not a photo in a format that is read"}
-    assert len(watched.collection.search(watched.ids()["0.png"], 10)) == 4
+    assert numbers(watched.add(photos, prune=True)) == {"skipped": 1, "unchanged": 5}
+
+
+def test_prune_spares_a_photo_that_came_back_whole_during_the_run(photos, watched, make_photo):
+    watched.add(photos)
+    (photos / "1.png").write_bytes(b"not a photo")
+
+    def restore(each):
+        make_photo(photos / "1.png", 1)
+
+    report = watched.add(photos, prune=True, on_commit=restore)
+    assert report.pruned == 0
+    assert "1.png" in watched.ids()
+
+
+def test_a_photo_that_cannot_be_read_this_time_is_not_vanished(photos, watched, monkeypatch):
+    watched.add(photos)
+    touch(photos / "1.png")
+    monkeypatch.setattr(
+        "helpers.read_photos", lambda requests: [Refused("out of memory", lasting=False) for _ in requests]
+    )
+    assert numbers(watched.add(photos, prune=True)) == {"skipped": 1, "unchanged": 5}
+    assert len(watched.ids()) == 6
+
+
+def steps_of_adding(folder: Path, count: int, monkeypatch) -> float:
+    """How much SQLite does per file when so many identical ones are added, renamed and added again."""
+    steps = 0
+
+    def tick() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connect = Database._connect
+
+    def counting(database):
+        connection = connect(database)
+        connection.set_progress_handler(tick, 10)
+        return connection
+
+    (folder / "photos").mkdir(parents=True)
+    for n in range(count):
+        shutil.copy(folder.parent / "one.png", folder / "photos" / f"{n:05}.png")
+    watched = Watched(folder / "c.lookalike")
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "_connect", counting)
+        assert watched.add(folder / "photos").added == count
+        (folder / "photos").rename(folder / "renamed")
+        assert watched.add(folder / "renamed").moved == count
+    watched.collection.close()
+    return steps / count
+
+
+@pytest.mark.slow
+def test_identical_files_cost_no_more_each_when_there_are_many(tmp_path, make_photo, monkeypatch):
+    make_photo(tmp_path / "one.png", 1, (8, 6))
+    few, many = (steps_of_adding(tmp_path / str(n), n, monkeypatch) for n in (300, 3000))
+    assert many < 1.3 * few
 
 
 def test_a_repaired_file_becomes_an_item_and_leaves_the_list(photos, watched, make_photo):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import numbers, rows_of
+from helpers import Watched, numbers, rows_of
 from lookalike.errors import NotFoundError
-from lookalike.sources import path_of
+from lookalike.sources import is_gone, path_of
+from lookalike.store.database import Database
 
 pytest_plugins = ["store_fixtures"]
 
@@ -87,6 +88,78 @@ def test_an_empty_folder_within_another_that_is_named_too_loses_nothing(photos, 
     assert numbers(report) == {"unchanged": 6}
     assert report.absent == (photos / "disk",)
     assert watched.ids() == ids
+
+
+def test_an_emptied_folder_below_the_one_given_loses_nothing(photos, watched, make_photo, tmp_path):
+    """A disk that was mounted below it and is not there today."""
+    disk = photos / "disk"
+    for seed in (80, 81):
+        make_photo(disk / "album" / f"{seed}.png", seed)
+    watched.add(photos)
+    ids = watched.ids()
+    shutil.copytree(disk, tmp_path / "copy")
+    shutil.rmtree(disk / "album")
+    for options in ({}, {"prune": True}):
+        report = watched.add(photos, **options)
+        assert numbers(report) == {"unchanged": 6}
+        assert report.absent == (disk,)
+    assert numbers(watched.add(tmp_path / "copy")) == {"added": 2}  # not moved: they may come back
+    assert watched.ids().items() >= {name: n for name, n in ids.items() if n <= 6}.items()
+    assert len(rows_of(watched.collection)) == 10
+    shutil.copytree(tmp_path / "copy" / "album", disk / "album")
+    assert numbers(watched.add(photos)) == {"unchanged": 8}
+
+
+def test_a_deleted_album_is_vanished_and_a_renamed_one_moved(photos, watched, make_photo):
+    for seed in (82, 83):
+        make_photo(photos / "a" / f"{seed}.png", seed)
+        make_photo(photos / "b" / f"{seed + 10}.png", seed + 10)
+    watched.add(photos)
+    shutil.rmtree(photos / "a")
+    (photos / "b").rename(photos / "c")
+    report = watched.add(photos, prune=True)
+    assert numbers(report) == {"unchanged": 6, "moved": 2, "vanished": 2, "pruned": 2}
+    assert report.absent == ()
+
+
+def test_a_list_of_files_costs_no_queries_and_transactions_of_each(photos, watched, monkeypatch):
+    def statements(*paths: Path) -> int:
+        count = 0
+
+        def tick(sql: str) -> None:
+            nonlocal count
+            count += 1
+
+        connect = Database._connect
+
+        def traced(database):
+            connection = connect(database)
+            connection.set_trace_callback(tick)
+            return connection
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "_connect", traced)
+            other = Watched(watched.collection.path)
+            other.add(*paths)
+            other.collection.close()
+        return count
+
+    watched.add(photos)
+    files = sorted(photos.iterdir())
+    assert statements(*files) - statements(files[0]) == 5 * 1  # noting each file that was found
+
+
+def test_a_skip_of_a_file_given_by_name_is_forgotten_when_it_is_an_item_again(photos, watched):
+    watched.add(photos)
+    good = (photos / "1.png").read_bytes()
+    facts = (photos / "1.png").stat()
+    (photos / "1.png").write_bytes(b"no photo")
+    watched.add(photos / "1.png")
+    assert list(watched.skipped()) == ["1.png"]
+    (photos / "1.png").write_bytes(good)
+    os.utime(photos / "1.png", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert numbers(watched.add(photos / "1.png")) == {"unchanged": 1}
+    assert watched.skipped() == {}
 
 
 def test_nothing_is_removed_below_a_folder_that_cannot_be_listed(photos, watched, make_photo, monkeypatch):
@@ -198,3 +271,16 @@ def test_a_folder_whose_own_name_is_not_utf_8(tmp_path, watched, make_photo):
     (folder / "2.png").unlink()
     assert numbers(watched.add(folder, prune=True)) == {"unchanged": 1, "vanished": 1, "pruned": 1}
     assert watched.collection.remove(folder) == 1
+
+
+def test_gone_means_that_the_folder_is_there_and_not_empty(tmp_path, make_photo, monkeypatch):
+    make_photo(tmp_path / "album" / "there.png", 1)
+    assert not is_gone(str(tmp_path / "album" / "there.png"))
+    assert is_gone(str(tmp_path / "album" / "x.png"))
+    assert is_gone(str(tmp_path / "other" / "deeper" / "x.png"))
+    assert is_gone(str(tmp_path / "album" / "there.png" / "x.png"))  # a file in the place of a folder
+    (tmp_path / "empty").mkdir()
+    assert not is_gone(str(tmp_path / "empty" / "x.png"))
+    assert not is_gone(str(tmp_path / "empty" / "deeper" / "x.png"))
+    close_off(monkeypatch, tmp_path / "album")
+    assert not is_gone(str(tmp_path / "album" / "x.png"))

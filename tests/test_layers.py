@@ -29,9 +29,10 @@ STAGES = set(ALLOWED) - {"datasets"}
 ALLOWED |= {name: set(STAGES) for name in ("indexing", "ingest", "search", "verify")}
 ALLOWED["search"].add("indexing")
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
-ALLOWED["collection"] = STAGES | {"indexing", "index_keeper", "ingest", "search", "verify"}
+ALLOWED["asked"] = STAGES | {"search"}
+ALLOWED["collection"] = STAGES | {"asked", "indexing", "index_keeper", "ingest", "search", "verify"}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
-ALLOWED["__init__"] = {"collection", "errors", "records"}
+ALLOWED["__init__"] = {"collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}
 
 

@@ -198,6 +198,7 @@ def test_any_name_is_walked(name, tmp_path):
     assert os.fsencode(path_of(found.uri)) == path
     found.uri.encode()  # it fits into a database
     assert not is_gone(found.uri)
+    (tmp_path / "another.jpg").touch()  # an empty folder could be a disk that is not mounted
     Path(os.fsdecode(path)).unlink()
     assert is_gone(found.uri)
 

@@ -138,6 +138,34 @@ def test_what_no_file_can_restore_is_kept_and_named(ready, photos, change):
     assert watched.ids() == ids
 
 
+@pytest.mark.parametrize("change", [FLIPPED_VECTOR, "UPDATE items SET metadata = '{}' WHERE id = 3"])
+def test_what_a_file_that_is_no_photo_any_more_cannot_restore_is_kept_and_named(ready, photos, change):
+    """Nothing is deleted, nothing is called repaired, and what was sound of the item stays."""
+    watched, ids, _ = ready
+    damage(watched, change, "UPDATE items SET metadata = '{}' WHERE id = 5")
+    stored = vectors_of(watched.collection)
+    good = (photos / "2.png").read_bytes()
+    (photos / "2.png").write_bytes(good[:50])
+    for repaired in ([5], []):
+        report = watched.collection.verify(repair=True)
+        assert [each.item_id for each in report.damage] == [3]
+        assert [each.item_id for each in report.repaired] == repaired
+        assert watched.ids() == ids
+        assert vectors_of(watched.collection) == stored
+    (photos / "2.png").write_bytes(good)
+    assert [each.item_id for each in watched.collection.verify(repair=True).repaired] == [3]
+    assert watched.ids() == ids
+
+
+def test_repairing_adds_nothing_where_a_folder_is_in_the_place_of_a_photo(ready, photos, make_photo):
+    watched, ids, _ = ready
+    damage(watched, FLIPPED_VECTOR)
+    (photos / "2.png").unlink()
+    make_photo(photos / "2.png" / "other.png", 60)
+    assert not watched.collection.verify(repair=True).sound
+    assert watched.ids() == ids
+
+
 def test_a_damaged_uri_is_put_right_by_the_next_add(ready, photos):
     watched, ids, answered = ready
     damage(watched, "UPDATE items SET uri = uri || 'x' WHERE id = 3")

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.errors import LookalikeError
-    from lookalike.records import AddReport, Hit, Item, SearchResult, Skipped
+    from lookalike.records import AddReport, Hit, Info, Item, SearchResult, Skipped
+    from lookalike.store.filters import Filter
+    from lookalike.verify import VerifyReport
 
 __version__ = "0.1.0"
 __all__ = [
     "AddReport",
     "Collection",
+    "Filter",
     "Hit",
+    "Info",
     "Item",
     "LookalikeError",
     "SearchResult",
     "Skipped",
+    "VerifyReport",
     "__version__",
 ]
 
@@ -31,10 +36,13 @@ _HOMES = {
     "Collection": "lookalike.collection",
     "LookalikeError": "lookalike.errors",
     "AddReport": "lookalike.records",
+    "Filter": "lookalike.store.filters",
     "Hit": "lookalike.records",
+    "Info": "lookalike.records",
     "Item": "lookalike.records",
     "SearchResult": "lookalike.records",
     "Skipped": "lookalike.records",
+    "VerifyReport": "lookalike.verify",
 }
 
 

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
+from lookalike.asked import AnyPath, Where, as_count, as_filters, as_path, as_query
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder
-from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError
+from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError, StorageError
 from lookalike.index_keeper import IndexKeeper
 from lookalike.indexing import Indexer
 from lookalike.ingest import Ingest, ingest
 from lookalike.models import DEFAULT_MODEL, load_bundled
 from lookalike.records import AddReport, Committed, Info, Item, SearchResult, Skipped, Space, SpaceInfo
-from lookalike.search import Query, Search, search
-from lookalike.sources import is_gone, path_of, require_some, split_present, uri_of
+from lookalike.search import Search, search
+from lookalike.sources import path_of, require_some, split_present, uri_of
 from lookalike.store import Store
-from lookalike.store.filters import Filter, parse_filter
+from lookalike.store.filters import Filter
 from lookalike.store.salvage import salvage
 from lookalike.store.store import STORE_FILE, check_model
 from lookalike.verify import Damage, VerifyReport, verify
-
-AnyPath = str | PathLike[str]
 
 
 class Collection:
@@ -44,7 +43,7 @@ class Collection:
         embedder: Embedder | None = None,
         decoder: DecodePool | None = None,
     ) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = as_path(path).absolute()
         self._model = model
         self._embedder_given = embedder
         self._embedders: dict[str, Embedder] = {}
@@ -52,6 +51,8 @@ class Collection:
         self._store: Store | None = None
         self._keeper: IndexKeeper | None = None
         self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._left_behind: list[object] = []
 
     def add(
         self,
@@ -66,20 +67,20 @@ class Collection:
         hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
         named in the report's `absent`; `NotFoundError` is raised when none does.
         """
-        present, absent = split_present(Path(path).expanduser() for path in paths)
+        present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
+        if self._model is not None:
+            load_bundled(self._model)  # an unknown name must not leave an empty collection behind
         store = self._open(create=True)
         embedder = self._embedder(self._space_name(store))
         space = store.ensure_space(embedder.spec.name, embedder.spec.model_id, embedder.spec.dim)
         step, commit = on_step or _ignore, on_commit or _ignore
         parts = Ingest(store, space, self._decoder, embedder, step, commit)
         report = ingest(parts, present, prune=prune)
-        if not store.items.is_empty():
-            step("indexing", 0, None)
-            self.refresh_index()
-        return replace(report, absent=(*absent, *report.absent))
+        step("indexing", 0, None)
+        return replace(report, absent=(*absent, *report.absent), index_problem=self._try_refresh(store))
 
-    def search(self, query: AnyPath | int, k: int = 8, *, where: Sequence[str | Filter] = ()) -> SearchResult:
+    def search(self, query: AnyPath | SupportsIndex, k: int = 8, *, where: Where = ()) -> SearchResult:
         """Return the k items most similar to a photo file, or to an item given by its id.
 
         `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"
@@ -89,11 +90,10 @@ class Collection:
         return self.search_many([query], k, where=where)[0]
 
     def search_many(
-        self, queries: Iterable[AnyPath | int], k: int = 8, *, where: Sequence[str | Filter] = ()
+        self, queries: Iterable[AnyPath | SupportsIndex], k: int = 8, *, where: Where = ()
     ) -> list[SearchResult]:
         """Answer several queries at once, in order; see `search`."""
-        asked = [_as_query(query) for query in queries]
-        filters = _filters(where)
+        asked, k, filters = [as_query(query) for query in queries], as_count(k), as_filters(where)
         store = self._open()
         space = self._default_space(store)
         embedder = None
@@ -104,7 +104,7 @@ class Collection:
         parts = Search(store, space, store.vectors(space), live, self._decoder, embedder)
         return search(parts, asked, k, filters)
 
-    def remove(self, *targets: AnyPath | int) -> int:
+    def remove(self, *targets: AnyPath | SupportsIndex) -> int:
         """Remove items by id or by path (a folder stands for all items below it); returns how many.
 
         The files themselves are not touched. Raises `NotFoundError` when a target matches nothing, and then
@@ -129,19 +129,20 @@ class Collection:
             raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
         raise NotFoundError(f"item {item_id} is not in this collection")
 
-    def items(self, *, where: Sequence[str | Filter] = (), limit: int = 100, after: int = 0) -> list[Item]:
+    def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
         items = self._open().items
-        ids = items.matching(_filters(where))
+        ids = items.matching(as_filters(where))
         found = items.get(ids[ids > after][:limit].tolist())
         return [found[item_id] for item_id in sorted(found)]
 
-    def thumbnail(self, query: AnyPath | int, longest: int = 256) -> bytes | None:
+    def thumbnail(self, query: AnyPath | SupportsIndex, longest: int = 256) -> bytes | None:
         """Return the picture of an item or a photo file, upright, as JPEG bytes; None if it cannot be read.
 
         No side is longer than `longest` pixels. Raises `NotFoundError` for an unknown item.
         """
-        path = path_of(self.item(query).uri) if isinstance(query, int) else str(Path(query).expanduser())
+        wanted = as_query(query)
+        path = path_of(self.item(wanted).uri) if isinstance(wanted, int) else str(wanted)
         made = self._decoder.thumbnail(path, longest)
         return None if isinstance(made, Skipped) else made
 
@@ -153,7 +154,7 @@ class Collection:
         """Return the facts of the collection."""
         store = self._open()
         spaces = tuple(self._space_info(store, space) for space in store.spaces())
-        size = sum(file.stat().st_size for file in self.path.glob("store.sqlite*"))
+        size = sum(map(_size_of, self.path.glob("store.sqlite*")))
         return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces)
 
     @property
@@ -186,27 +187,26 @@ class Collection:
             report = VerifyReport(0, 0, (Damage(STORE_FILE, str(error)),))
         if not repair or report.sound:
             return report
+        if self._store is not None:
+            self._store.database.check_writable()
         if any(each.item_id is None for each in report.damage):  # a file is broken, not only rows
             self._forget_indexes()
         if any(each.what == STORE_FILE for each in report.damage):
-            self.close()
+            self._release()
             salvage(self.path / STORE_FILE)
             report = replace(
                 report, damage=(*report.damage, *verify(self._open(), self.path / "index").damage)
             )
         self._restore(report)
         after = verify(self._open(), self.path / "index")
-        return replace(after, repaired=tuple(each for each in report.damage if each not in after.damage))
+        left = {(each.what, each.item_id) for each in after.damage}
+        repaired = tuple(each for each in report.damage if (each.what, each.item_id) not in left)
+        return replace(after, repaired=repaired)
 
     def close(self) -> None:
-        """Stop the workers and close the files; a build under way is finished first."""
-        if self._keeper is not None:
-            self._keeper.wait()
+        """Stop the workers and close the files, after a build under way; the next use opens them again."""
+        self._release()
         self._decoder.close()
-        with self._lock:
-            if self._store is not None:
-                self._store.close()
-            self._store, self._keeper = None, None
 
     def __enter__(self) -> Self:
         return self
@@ -217,10 +217,41 @@ class Collection:
         self.close()
 
     def _open(self, *, create: bool = False) -> Store:
+        if self._process != os.getpid():
+            self._start_over()
         with self._lock:
             if self._store is None:
                 self._store = Store(self.path, create=create)
             return self._store
+
+    def _release(self) -> None:
+        """Let go of the files; the next use opens them again."""
+        if self._keeper is not None:
+            self._keeper.wait()
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+            self._store, self._keeper = None, None
+
+    def _start_over(self) -> None:
+        """Open everything anew in a forked process: threads and connections stayed with its parent.
+
+        What the parent uses is kept untouched; to close it here could disturb it there.
+        """
+        self._left_behind += [self._store, self._keeper, self._embedders]
+        self._store, self._keeper, self._embedders = None, None, {}
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+
+    def _try_refresh(self, store: Store) -> str | None:
+        """Bring the index up to date; it is a cache, so what hinders that is told and does no harm."""
+        if store.items.is_empty():
+            return None
+        try:
+            self.refresh_index()
+        except StorageError as error:
+            return str(error)
+        return None
 
     def _space_name(self, store: Store) -> str:
         space = store.default_space()
@@ -248,9 +279,12 @@ class Collection:
 
     def _index_keeper(self, store: Store, space: Space) -> IndexKeeper:
         with self._lock:
-            if self._keeper is None:
-                self._keeper = IndexKeeper(Indexer(self.path, space, store.vectors(space)))
-            return self._keeper
+            if self._keeper is not None and self._store is store:
+                return self._keeper
+            keeper = IndexKeeper(Indexer(self.path, space, store.vectors(space)))
+            if self._store is store:  # else it was closed meanwhile, and its keeper must not outlive it
+                self._keeper = keeper
+            return keeper
 
     def _forget_indexes(self) -> None:
         """Drop every index, in memory and on disk: they are caches of what is about to be repaired."""
@@ -262,13 +296,15 @@ class Collection:
     def _restore(self, report: VerifyReport) -> None:
         """Read again the files behind damaged rows, and build the index anew."""
         store = self._open()
-        restorable = {each.uri: each.item_id for each in report.damage if each.uri and not is_gone(each.uri)}
-        orphans = [each.item_id for each in report.damage if each.uri is None]
-        doomed = [item_id for item_id in (*restorable.values(), *orphans) if item_id is not None]
-        store.items.drop_vectors(doomed)
-        if restorable:
-            self.add(*(path_of(uri) for uri in restorable))
-        elif store.items.count():
+        store.items.drop_orphans()
+        paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
+        files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
+        if files:
+            embedder = self._embedder(self._space_name(store))
+            space = self._default_space(store)
+            check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
+            ingest(Ingest(store, space, self._decoder, embedder, _ignore, _ignore), files, afresh=True)
+        if not store.items.is_empty():
             self.refresh_index()
 
     def _space_info(self, store: Store, space: Space) -> SpaceInfo:
@@ -276,25 +312,21 @@ class Collection:
         kind, recall, size = Indexer(self.path, space, vectors).describe()
         return SpaceInfo(space.name, space.model_id, space.dim, vectors.count(), kind, recall, size)
 
-    def _targeted(self, store: Store, target: AnyPath | int) -> list[int]:
-        if isinstance(target, int):
-            return list(store.items.get([target]))
-        uri = uri_of(Path(target).expanduser())
+    def _targeted(self, store: Store, target: AnyPath | SupportsIndex) -> list[int]:
+        wanted = as_query(target)
+        if isinstance(wanted, int):
+            return list(store.items.get([wanted])) or list(store.items.damaged([wanted]))
+        uri = uri_of(wanted)
         item = store.items.by_uri(uri)
         return [item.id] if item else store.items.matching([Filter("folder", "=", uri)]).tolist()
 
 
-def _as_query(query: AnyPath | int) -> Query:
-    return query if isinstance(query, int) else Path(query).expanduser()
-
-
-def _filters(where: Sequence[str | Filter]) -> list[Filter]:
-    filters = [each if isinstance(each, Filter) else parse_filter(each) for each in where]
-    return [
-        replace(each, value=uri_of(Path(each.value).expanduser())) if each.field == "folder" else each
-        for each in filters
-    ]
-
-
 def _ignore(*_: Any) -> None:
     """Stand in for a listener that nobody gave."""
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # the log goes when its last user does
+        return 0

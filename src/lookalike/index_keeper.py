@@ -17,6 +17,7 @@ class IndexKeeper:
         self._builder: threading.Thread | None = None
         self._problem: Exception | None = None
         self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
 
     @property
     def is_building(self) -> bool:
@@ -40,12 +41,13 @@ class IndexKeeper:
 
     def refresh(self) -> None:
         """Bring the index up to date before returning."""
-        self.wait()
-        with self._lock:
-            live = self._live
-        fresh = self._indexer.refresh(live or self._indexer.open())
-        with self._lock:
-            self._live, self._opened = fresh, True
+        with self._refreshing:  # two threads that have added need not build twice
+            self.wait()
+            with self._lock:
+                live = self._live
+            fresh = self._indexer.refresh(live or self._indexer.open())
+            with self._lock:
+                self._live, self._opened = fresh, True
 
     def wait(self) -> Exception | None:
         """Return when no build is under way: what went wrong with the last one, or None."""

@@ -11,7 +11,7 @@ import numpy as np
 from lookalike.errors import DamagedError
 from lookalike.index import EXACT_UP_TO, Index
 from lookalike.index.exact import BestSoFar, ExactIndex
-from lookalike.index.file import Header, load_index, read_header, save_index
+from lookalike.index.file import Header, load_index, read_header, remove_leftovers, save_index
 from lookalike.index.ivf import IvfIndex, train, train_count
 from lookalike.index.tune import QUERIES, RECALL_TARGET, make_truth, ranks_needed, tune
 from lookalike.records import Ids, Space, Vectors
@@ -41,7 +41,7 @@ class LiveIndex:
     def worn(self) -> bool:
         """Whether so much has changed that it should be built anew."""
         if isinstance(self.index, ExactIndex):
-            return len(self.index) > 2 * EXACT_UP_TO
+            return len(self.index) > EXACT_UP_TO
         return self.changed > _REBUILD_AFTER * self.built_count
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None) -> list[Ids]:
@@ -90,8 +90,8 @@ class Indexer:
         seq = self.vectors.seq()
         if (header.space, header.model_id) != (self._space.name, self._space.model_id) or header.seq > seq:
             return None  # copied from elsewhere, or newer than a store that was put back from a backup
-        changed = abs(len(index) - header.built_count)
-        live = LiveIndex(index, header.seq, header.built_count, changed, damaged=frozenset(header.damaged))
+        damaged = frozenset(header.damaged)
+        live = LiveIndex(index, header.seq, header.built_count, header.changed, damaged=damaged)
         live.catch_up(self.vectors)
         return live
 
@@ -119,14 +119,14 @@ class Indexer:
         """Write the index file, if the index is of the kind that has one."""
         if not isinstance(live.index, IvfIndex):
             return
-        for leftover in self.path.parent.glob(f"{self.path.name}.*.new"):  # of a killed process
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(self.path)
         settings = live.index.settings
         header = Header(
             self._space.name,
             self._space.model_id,
             live.seq,
             live.built_count,
+            live.changed,
             live.index.recall,
             settings.nprobe,
             settings.depth,
@@ -140,7 +140,7 @@ class Indexer:
         if live is None:
             return self.build(target)
         live.catch_up(self.vectors)
-        if live.worn or (isinstance(live.index, ExactIndex) and len(live.index) > EXACT_UP_TO):
+        if live.worn:
             return self.build(target)
         if live.unsaved > _SAVE_AFTER:
             self.save(live)
@@ -152,8 +152,9 @@ def build_ivf(vectors: SpaceVectors, target: float) -> LiveIndex:
     seq = vectors.seq()
     ids = vectors.ids()
     order = np.random.default_rng(0).permutation(len(ids))
-    held_out = np.sort(ids[order[:QUERIES]])
-    sample = np.sort(ids[order[QUERIES : QUERIES + train_count(len(ids))]])
+    asked = min(QUERIES, len(ids) // 4)
+    held_out = np.sort(ids[order[:asked]])
+    sample = np.sort(ids[order[asked : asked + train_count(len(ids))]])
     index = train(vectors.fetch(sample.tolist()).rows, len(ids))
     queries = vectors.fetch(held_out.tolist())
     seen = BestSoFar(queries.rows, ranks_needed())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder
 from lookalike.records import AddReport, Committed, Photo, Skipped, Space
-from lookalike.sources import Walk, is_gone, path_of, uri_of
+from lookalike.sources import Walk, emptied_folder, examine, is_gone, path_of, uri_of
 from lookalike.store import Batch, Store
 from lookalike.store.scan import Scan
 
@@ -30,7 +30,7 @@ class Ingest:
     """The parts that reading needs, and who is told about it.
 
     `on_step(name, done, total)` hears how far "looking" (total None) and "reading" are; `on_commit` hears of
-    each file once its outcome is on disk.
+    each file once its outcome is on disk. `passed` is the memory of one run: see `store.commit.BatchWriter`.
     """
 
     store: Store
@@ -39,15 +39,17 @@ class Ingest:
     embedder: Embedder
     on_step: Callable[[str, int, int | None], None]
     on_commit: Callable[[Committed], None]
+    passed: dict[bytes, int] = field(default_factory=dict)
 
 
-def ingest(parts: Ingest, paths: list[Path], *, prune: bool) -> AddReport:
-    """Bring the files at `paths` into the store; what is unchanged is not read again."""
+def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: bool = False) -> AddReport:
+    """Bring the files at `paths` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
-    walk = Walk(paths)
+    walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan(parts.space, reader) as scan:
         _look(parts, walk, scan)
-        scan.settle()
+        if not afresh:
+            scan.settle()
         tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
         photos = _decode(parts, scan)
         total = scan.total()
@@ -91,7 +93,7 @@ def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
 
 def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
     """Put a batch on disk, then say so."""
-    written = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone)
+    written = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone, passed=parts.passed)
     for each in written.committed:
         parts.on_commit(each)
     tally = Counter[str](each.outcome for each in written.committed)
@@ -107,17 +109,33 @@ def _reread(parts: Ingest, uris: list[str]) -> Iterator[Photo | Skipped]:
 
 
 def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
-    """Find the items whose files are gone, and remove them where that was asked for and is safe."""
-    roots = {uri_of(path): path for path in walk.paths}
-    lost = {root: [item for item in scan.vanished(root) if is_gone(item[1])] for root in roots}
+    """Find the items whose files are gone or hold no photo; remove them where asked for and safe."""
+    folders = {uri_of(path): path for path in walk.paths if path.is_dir()}
+    missing = {root: scan.vanished(root) for root in folders}
+    gone = {root: [item for item in items if is_gone(item[1])] for root, items in missing.items()}
+    refused = {uri: (item_id, stamp) for root in folders for item_id, uri, stamp in scan.refused(root)}
     # An empty folder where items were is more likely an unmounted disk: what was below it is left alone.
-    absent = [root for root, items in lost.items() if items and not scan.found_below(root)]
+    absent = {root: folders[root] for root, items in gone.items() if items and not scan.found_below(root)}
+    for _, uri in (item for items in missing.values() for item in items):
+        if (emptied := emptied_folder(uri)) is not None:
+            absent[uri_of(emptied)] = folders.get(uri_of(emptied), Path(emptied))
     hidden = scan.below([*absent, *walk.closed])
-    vanished = dict(item for items in lost.values() for item in items if item[0] not in hidden)
-    pruned = parts.store.remove_gone(list(vanished.items()), is_gone) if prune and vanished else 0
-    if not walk.closed:
-        for root in roots.keys() - set(absent):
-            parts.store.forget_skips(scan, root)
+    vanished = {item_id: uri for items in gone.values() for item_id, uri in items if item_id not in hidden}
+    vanished |= {item_id: uri for uri, (item_id, _) in refused.items()}
+
+    def is_vanished(uri: str) -> bool:
+        return is_gone(uri) or (uri in refused and examine(path_of(uri)).stamp == refused[uri][1])
+
+    pruned = parts.store.remove_vanished(list(vanished.items()), is_vanished) if prune and vanished else 0
+    roots = [] if walk.closed else [root for root in folders if root not in absent]
+    parts.store.forget_skips(scan.outdated_skips(roots))
     return AddReport(
-        **tally, vanished=len(vanished), pruned=pruned, absent=tuple(roots[root] for root in absent)
+        added=tally["added"],
+        unchanged=tally["unchanged"],
+        moved=tally["moved"],
+        updated=tally["updated"],
+        skipped=tally["skipped"],
+        vanished=len(vanished),
+        pruned=pruned,
+        absent=tuple(absent.values()),
     )

@@ -108,8 +108,9 @@ class Hit:
 class SearchResult(Sequence[Hit]):
     """The hits of one query, best first, and how far to trust them.
 
-    `recall` is the share of true nearest neighbours that the index finds, as measured on this collection
-    (1.0 = exact). `damaged` lists items left out because their stored vector is not what was written.
+    `recall` is 1.0 where the answer is exact; else the share of the true 10 nearest that the index finds, as
+    measured on this collection without conditions. `damaged` lists items left out because their stored
+    bytes are not what was written.
     """
 
     query: str
@@ -157,8 +158,9 @@ class Committed:
 class AddReport:
     """What one `add` did. `found` is the sum of the five outcomes.
 
-    `vanished` counts items whose file is gone although its folder is there; `pruned` of them were removed.
-    `absent` names the paths that do not exist or are empty where items were: nothing of theirs was touched.
+    `vanished` counts the items below the folders given whose file is gone, although its folder is there, or
+    lastingly holds no photo any more; `pruned` of them were removed. `absent` names the paths that do not
+    exist and the folders that are empty where items were: nothing of theirs was touched.
     """
 
     added: int = 0
@@ -169,6 +171,8 @@ class AddReport:
     vanished: int = 0
     pruned: int = 0
     absent: tuple[Path, ...] = ()
+    index_problem: str | None = None
+    """Why the index could not be brought up to date; search goes on without it."""
 
     @property
     def found(self) -> int:

@@ -12,10 +12,10 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder
-from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
+from lookalike.errors import DamagedError, NotFoundError, QueryError
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
-from lookalike.records import Hit, Ids, Photo, SearchResult, Skipped, Space, Vectors
+from lookalike.records import Hit, Ids, Item, Photo, SearchResult, Skipped, Space, Vectors
 from lookalike.store import Store
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import SpaceVectors
@@ -44,19 +44,20 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
+    """Items with their exact scores, best first; `recall` is how surely the nearest are among them."""
+
     ids: Ids
     scores: Vectors
     damaged: tuple[int, ...]
+    recall: float
 
 
 def search(parts: Search, queries: Sequence[Query], k: int, filters: Sequence[Filter]) -> list[SearchResult]:
     """Answer each query with its k nearest items, fewer only where there are no more."""
-    if k < 1:
-        raise UsageError(f"k is how many hits to return: at least 1, got {k}")
     rows = _query_vectors(parts, queries)
     allowed = parts.store.items.matching(filters) if filters else None
     scored = _nearest(parts, queries, rows, k, allowed)
-    return [_result(parts, query, one) for query, one in zip(queries, scored, strict=True)]
+    return [_result(parts, query, one, k) for query, one in zip(queries, scored, strict=True)]
 
 
 def _query_vectors(parts: Search, queries: Sequence[Query]) -> Vectors:
@@ -102,20 +103,20 @@ def _nearest(
 ) -> list[_Scored]:
     """Find candidates for all queries at once and let the store's vectors decide."""
     wanted = k + 1  # an item does not answer itself
+    recall = 1.0
     if allowed is not None and len(allowed) <= _RESCORE_ALL_UP_TO:
         candidates = [allowed] * len(queries)
     elif parts.live is not None:
-        candidates = parts.live.search(rows, wanted, allowed)
+        candidates, recall = parts.live.search(rows, wanted, allowed), parts.live.index.recall
     else:
         candidates = _exhaustive(parts.vectors, rows, wanted, allowed)
     scored = []
     for query, row, some in zip(queries, rows, candidates, strict=True):
-        one = _rescored(parts.vectors, query, row, some)
+        one = _rescored(parts.vectors, query, row, some, recall)
         if len(one.ids) < k and len(some) < _how_many(parts, allowed):  # the index lost some to the filter
-            one = _rescored(
-                parts.vectors, query, row, _exhaustive(parts.vectors, row[None], wanted, allowed)[0]
-            )
-        scored.append(_Scored(one.ids[:k], one.scores[:k], one.damaged))
+            every = _exhaustive(parts.vectors, row[None], wanted, allowed)[0]
+            one = _rescored(parts.vectors, query, row, every, 1.0)
+        scored.append(one)
     return scored
 
 
@@ -133,25 +134,31 @@ def _exhaustive(vectors: SpaceVectors, rows: Vectors, k: int, allowed: Ids | Non
     return list(best.ranked()[0])
 
 
-def _rescored(vectors: SpaceVectors, query: Query, row: Vectors, candidates: Ids) -> _Scored:
+def _rescored(vectors: SpaceVectors, query: Query, row: Vectors, candidates: Ids, recall: float) -> _Scored:
     """Score candidates exactly, best first, equal ones by id."""
     block = vectors.fetch(candidates.tolist())
     scores = np.clip(block.rows @ row, -1.0, 1.0)
     order = np.lexsort((block.ids, -scores))
     if isinstance(query, int):
         order = order[block.ids[order] != query]
-    return _Scored(block.ids[order], scores[order], block.damaged)
+    return _Scored(block.ids[order], scores[order], block.damaged, recall)
 
 
-def _result(parts: Search, query: Query, scored: _Scored) -> SearchResult:
-    items = parts.store.items.get(scored.ids.tolist())
-    hits = tuple(
-        Hit(item.id, item.uri, round(float(score), 6), item.metadata)
-        for item_id, score in zip(scored.ids.tolist(), scored.scores, strict=True)
-        if (item := items.get(item_id)) is not None  # damaged, or removed a moment ago
-    )
-    lost = [item_id for item_id in scored.ids.tolist() if item_id not in items]
+def _result(parts: Search, query: Query, scored: _Scored, k: int) -> SearchResult:
+    """Look the best k items up; one that is damaged, or was removed a moment ago, makes room for the next."""
+    hits: list[Hit] = []
+    lost: list[int] = []
+    for at in range(0, len(scored.ids), k):
+        ids, scores = scored.ids[at : at + k].tolist(), scored.scores[at : at + k].tolist()
+        items = parts.store.items.get(ids)
+        hits += [_hit(items[each], score) for each, score in zip(ids, scores, strict=True) if each in items]
+        lost += [each for each in ids if each not in items]
+        if len(hits) >= k:
+            break
     left_out = parts.live.damaged if parts.live else frozenset[int]()
     damaged = tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)}))
-    recall = parts.live.index.recall if parts.live else 1.0
-    return SearchResult(str(query), parts.space.name, recall, hits, damaged)
+    return SearchResult(str(query), parts.space.name, scored.recall, tuple(hits[:k]), damaged)
+
+
+def _hit(item: Item, score: float) -> Hit:
+    return Hit(item.id, item.uri, round(score, 6), item.metadata)

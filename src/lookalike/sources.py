@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -14,7 +15,7 @@ from lookalike.errors import NotFoundError
 from lookalike.records import FileStamp, Found
 
 _FILE_SCHEME = "file://"
-_COLLECTION_MARK = b"lkal"  # the application id of store.schema, which stages may not import
+_MOST_NAMED = 5
 
 
 def uri_of(path: str | Path) -> str:
@@ -35,30 +36,65 @@ def path_of(uri: str) -> str:
 
 
 def is_gone(uri: str) -> bool:
-    """Tell whether nothing lies at a uri any more (a broken link still lies there)."""
+    """Tell whether nothing lies at a uri any more (a broken link still lies there).
+
+    An empty folder in its place is most likely a disk that is not mounted: what was on it is not gone.
+    """
+    folder = _folder_left(path_of(uri))
+    return folder is not None and _is_empty(folder) is False
+
+
+def emptied_folder(uri: str) -> str | None:
+    """Return the empty folder that is left where the file was, or None where another reason holds."""
+    folder = _folder_left(path_of(uri))
+    return folder if folder is not None and _is_empty(folder) else None
+
+
+def _folder_left(path: str) -> str | None:
+    """Return the nearest folder that is left of the way to a path; None if something is, or may be, there."""
+    way = path
+    while True:
+        try:
+            facts = os.lstat(way)
+        except (FileNotFoundError, NotADirectoryError):
+            way = os.path.dirname(way)  # noqa: PTH120  # names may not be UTF-8
+        except (OSError, ValueError):  # it may well be there, behind a door that is closed to us
+            return None
+        else:
+            break
+    if way == path:
+        return None
+    return way if not stat.S_ISREG(facts.st_mode) else os.path.dirname(way)  # noqa: PTH120
+
+
+def _is_empty(folder: str) -> bool | None:
+    """Tell whether a folder holds nothing that a walk would see; None if it cannot be looked into."""
     try:
-        os.lstat(path_of(uri))
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:  # it may well be there, behind a door that is closed to us
-        return False
-    return False
+        with os.scandir(folder) as entries:
+            return all(entry.name.startswith(".") for entry in entries)
+    except OSError:
+        return None
 
 
 @dataclass(slots=True)
 class Walk:
     """Walks paths given by the user; afterwards `closed` holds the folders that could not be looked into.
 
-    Folders are walked with all that lies below; hidden files and folders (a leading dot) and other
-    collections are left out unless named. Links to folders are followed once.
+    Folders are walked with all that lies below. Left out unless named: hidden files and folders (a leading
+    dot), folders that are collections by name, and always `own`, the folder of the collection that is added
+    to. Links to folders are followed once.
     """
 
     paths: list[Path]
+    own: Path | None = None
     closed: list[str] = field(default_factory=list)
     _entered: set[tuple[int, int]] = field(default_factory=set)
 
     def files(self) -> Iterator[Found]:
         """Yield every file, in the order of the directory; one that cannot be read comes with its problem."""
+        with suppress(OSError):  # it may not exist
+            facts = os.stat(self.own or "")  # noqa: PTH116
+            self._entered.add((facts.st_dev, facts.st_ino))
         for path in self.paths:
             if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a link leads to no permission
                 yield from self._folder(str(path))
@@ -120,7 +156,8 @@ def split_present(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
 def require_some(present: list[Path], absent: list[Path]) -> None:
     """Refuse a request of which nothing is there."""
     if absent and not present:
-        raise NotFoundError(f"no such file or folder: {', '.join(map(str, absent))}")
+        more = f" and {len(absent) - _MOST_NAMED:,} more" if len(absent) > _MOST_NAMED else ""
+        raise NotFoundError(f"no such file or folder: {', '.join(map(str, absent[:_MOST_NAMED]))}{more}")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -131,12 +168,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_collection(folder: str) -> bool:
-    """Tell a collection by what SQLite wrote into its store's header for us."""
-    try:
-        with open(os.path.join(folder, "store.sqlite"), "rb") as file:  # noqa: PTH118, PTH123
-            return file.read(72)[68:] == _COLLECTION_MARK
-    except OSError:
-        return False
+    """Tell a collection by its names alone.
+
+    To open and close its store would drop the locks that this process may hold on it (POSIX), and with them
+    what other processes have committed.
+    """
+    return folder.endswith(".lookalike") and os.path.exists(os.path.join(folder, "store.sqlite"))  # noqa: PTH110, PTH118
 
 
 def _stat_problem(path: str, error: OSError) -> str:

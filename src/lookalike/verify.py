@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +61,10 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
 
 
 def _check_file(store: Store) -> Iterator[Damage]:
-    with store.database.translated():
-        try:
-            rows = store.database.reader.execute(f"PRAGMA integrity_check({_MOST_FINDINGS})").fetchall()
-        except sqlite3.DatabaseError as error:
-            rows = [(str(error),)]
+    try:
+        rows = store.database.fetch(f"PRAGMA integrity_check({_MOST_FINDINGS})")
+    except DamagedError as error:
+        rows = [(str(error.__cause__),)]
     for (finding,) in rows:
         if finding != "ok":
             yield Damage("store.sqlite", finding.replace("\n", "; "))

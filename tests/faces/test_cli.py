@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -88,11 +90,52 @@ def test_search_by_id_leaves_the_item_out(run, photos):
     assert hits == {str(photos / f"{seed}.png") for seed in (0, 1, 2, 4, 5)}
 
 
-def test_a_file_whose_name_is_a_number_comes_before_the_id(run, photos, monkeypatch):
+def test_a_file_whose_name_is_a_number_is_never_mixed_up_with_an_item(run, photos, monkeypatch):
     run("add", photos)
-    (photos / "5.png").rename(photos / "1")
+    shutil.copy(photos / "5.png", photos / "1")
     monkeypatch.chdir(photos)
-    assert run("search", "1", "-k", 1).lines[1].split()[-1] == str(photos / "5.png")
+    for command in ("search", "remove"):
+        told = run(command, "1")
+        assert told.code == 2
+        assert "1 is a file here and could be an item: write ./1 or id:1" in told.err
+    assert run("search", "./1", "-k", 1).lines[1].split()[-1] == str(photos / "5.png")
+    assert run("remove", "id:1").out == "removed 1 item\n"
+
+
+def test_an_empty_word_is_no_path(run, photos, monkeypatch):
+    run("add", photos)
+    monkeypatch.chdir(photos)
+    for words in (("remove", ""), ("add", ""), ("search", ""), ("info", "-c", "")):
+        told = run(*words)
+        assert (told.code, told.out) == (2, "")
+        assert "an empty path" in told.err
+    assert json.loads(run("info", "--json").out)["items"] == 6
+
+
+def test_a_bad_query_does_not_cost_the_others_their_answers(run, photos):
+    run("add", photos)
+    told = run("search", "--json", photos / "2.png", "no.png", "id:999", "3")
+    assert told.code == 1
+    assert [json.loads(line)["query"] for line in told.lines] == [str(photos / "2.png"), "3"]
+    first, second = told.err.splitlines()
+    assert (
+        first.endswith("no.png: no such file") and second == "lookalike: item 999 is not in this collection"
+    )
+
+
+def test_a_sheet_never_overwrites_the_query(run, photos):
+    run("add", photos)
+    before = (photos / "2.png").read_bytes()
+    told = run("search", photos / "2.png", "--sheet", photos / "2.png")
+    assert (told.code, told.out) == (2, "")
+    assert "would overwrite the query" in told.err
+    assert (photos / "2.png").read_bytes() == before
+
+
+def test_a_list_from_windows_loses_no_path(run, photos, tmp_path):
+    paths = tmp_path / "list.txt"
+    paths.write_bytes("\r\n".join(str(photos / f"{n}.png") for n in (1, 2)).encode("utf-8-sig"))
+    assert numbers(run("add", "--list", paths)) == [2, 2, 0, 0, 0, 0]
 
 
 def test_several_queries_have_a_title_each(run, photos):
@@ -243,9 +286,7 @@ def test_an_interruption_says_what_is_kept(run, photos, monkeypatch):
     monkeypatch.setattr(cli, "_collection", interrupt)
     told = run("add", photos)
     assert told.code == 130
-    assert (
-        told.err == "\nlookalike: interrupted; what was read so far is kept, run the same command to go on\n"
-    )
+    assert told.err == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"
 
 
 def test_a_folder_without_a_photo_is_counted_too(run, tmp_path):

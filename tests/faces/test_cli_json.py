@@ -12,7 +12,7 @@ HEX = "0123456789abcdef"
 HIT = {"id": int, "uri": str, "score": float, "metadata": dict}
 REPORT = dict.fromkeys(
     ["found", "added", "unchanged", "moved", "updated", "skipped", "vanished", "pruned"], int
-) | {"absent": list}
+) | {"absent": list, "index_problem": type(None)}
 SPACE = {
     "name": str,
     "model_sha256": str,

@@ -58,7 +58,7 @@ def test_a_list_comes_through_a_pipe(lookalike, photos):
 
 def test_an_unknown_model_names_the_known_ones(lookalike, photos):
     refused = lookalike("add", photos, "--model", "nonsense")
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.startswith("lookalike: no model named 'nonsense'; there are efficientnet-lite0")
     assert refused.stderr.count("\n") == 1
 
@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_what_was_read_and_the_next_run_goes_on(tmp_path, make_phot
         os.killpg(program.pid, signal.SIGINT)  # as a terminal does
         output, errors = program.communicate(timeout=60)
     assert program.returncode == 130
-    assert errors == "\nlookalike: interrupted; what was read so far is kept, run the same command to go on\n"
+    assert errors == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"
     assert not psutil.wait_procs(workers, timeout=30)[1]
     kept = 1 + output.count('"added"')
     assert 0 < kept < 600

@@ -5,7 +5,7 @@ import shutil
 import onnxruntime as ort
 import pytest
 
-from lookalike.errors import ModelError, NotFoundError
+from lookalike.errors import ModelError, UsageError
 from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled, read_record
 
 
@@ -41,7 +41,7 @@ def test_each_model_is_what_its_record_and_its_card_say(name):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(NotFoundError, match="'vgg16'; there are efficientnet-lite0, efficientnet-lite2"):
+    with pytest.raises(UsageError, match="'vgg16'; there are efficientnet-lite0, efficientnet-lite2"):
         load_bundled("vgg16")
 
 

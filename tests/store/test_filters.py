@@ -90,15 +90,13 @@ def meets(item_id: int, condition: Filter) -> bool:
 numbers = st.one_of(st.integers(-200, 700), st.floats(-200, 700, allow_nan=False)).map(str)
 letters = st.text(st.sampled_from("canoCAN*?[]% ÉéD57x-^!\\"), max_size=8)
 texts = st.one_of(st.sampled_from([*CAMERAS, "canon*", "*é*", "*É*", "?*", "x[[]1]"]), letters)
-moments = st.one_of(
-    st.sampled_from(TAKEN).flatmap(lambda t: st.integers(0, len(t)).map(lambda n: t[:n])),
-    st.sampled_from(["*-06-*", "20??"]),
-)
+moments = st.sampled_from(TAKEN).flatmap(lambda t: st.integers(1, len(t)).map(lambda n: t[:n]))
 operators = st.sampled_from(list(COMPARE))
 conditions = st.one_of(
     st.builds(Filter, st.sampled_from(["id", "width", "height", "lat", "lon"]), operators, numbers),
     st.builds(Filter, st.sampled_from(["camera", "format", "uri"]), operators, texts),
     st.builds(Filter, st.just("taken"), operators, moments),
+    st.builds(Filter, st.just("taken"), st.sampled_from(["=", "!="]), st.sampled_from(["*-06-*", "20??"])),
     st.builds(
         Filter,
         st.just("folder"),
@@ -150,6 +148,16 @@ def test_conditions_are_read(text, expected):
         "folder<a",
         "camera=" + "*" * 60_000,
         "camera=\udce9",
+        "taken=",
+        "taken>=last year",
+        "taken>=06/2019",
+        "taken=2019-6",
+        "taken=19-06-01",
+        "taken<2019*",
+        "taken=2019-06-*x",
+        "taken=2019-06-15T12:30:00Z",
+        "taken=2019-06-15T12:30:00.5",
+        "taken=٢٠١٩",
     ],
 )
 def test_nonsense_is_refused_in_one_line(text):
@@ -173,6 +181,50 @@ def test_a_year_stands_for_all_of_it(store):
     assert found("taken>2019") == {TAKEN[4]}
     assert found("taken>=2019-06", "taken<=2019-06") == set(TAKEN[2:4])
     assert found("taken!=2019") == {TAKEN[0], TAKEN[4]}
+
+
+def test_a_moment_may_have_a_space_for_its_t(store):
+    expected = store.items.matching([parse_filter("taken=2019-06-15T12")]).tolist()
+    assert expected
+    for text in ("taken=2019-06-15 12", "taken=2019-06-15t12", "taken=2019-06-15 12*"):
+        assert store.items.matching([parse_filter(text)]).tolist() == expected
+
+
+def test_a_refused_moment_says_what_is_expected():
+    with pytest.raises(UsageError, match=r"2019-06-30T18:05:00.*got 'June'"):
+        parse_filter("taken>=June")
+
+
+@pytest.mark.parametrize(
+    "metadata", ["'{'", "''", "x'7b7d'", "x'ff'", "CAST(x'7bff7d' AS TEXT)", "17", "'[1]'"]
+)
+@pytest.mark.parametrize("asked", ["camera=canon*", "camera!=é", "width>0", "taken>=2019", "lat<90"])
+def test_a_damaged_row_ends_no_search(tmp_path, metadata, asked):
+    store = Store(tmp_path / "f.lookalike", create=True)
+    space = store.ensure_space("fake", "f" * 64, 4)
+    facts = {"camera": "Canon", "width": 5, "taken": "2019-01-01T00:00:00", "lat": 1.5}
+    photos = [
+        (Photo(f"/{n}", FileStamp(n, n), bytes([n]) * 32, None, facts), np.ones(4, np.float32))
+        for n in (1, 2)
+    ]
+    store.commit(space, Batch(photos), reader="r", is_gone=lambda _: False)
+    with store.database.writing() as connection:
+        connection.execute(f"UPDATE items SET metadata = {metadata} WHERE id = 1")
+    assert store.items.matching([parse_filter(asked)]).tolist() == [2]
+    store.close()
+
+
+def test_a_damaged_uri_ends_no_search(tmp_path):
+    store = Store(tmp_path / "f.lookalike", create=True)
+    space = store.ensure_space("fake", "f" * 64, 4)
+    photo = Photo("/é.png", FileStamp(1, 1), b"1" * 32, None, {})
+    store.commit(space, Batch([(photo, np.ones(4, np.float32))]), reader="r", is_gone=lambda _: False)
+    with store.database.writing() as connection:
+        connection.execute(
+            "INSERT INTO items SELECT 2, CAST(x'ff' AS TEXT), content_hash, 1, 1, metadata, 1 FROM items"
+        )
+    assert store.items.matching([parse_filter("uri=/É*")]).tolist() == [1]
+    store.close()
 
 
 def test_a_folder_filter_uses_the_index(store):

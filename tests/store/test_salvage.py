@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import DamagedError
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound
+from lookalike.store.salvage import salvage
 
 pytest_plugins = ["store_fixtures"]
 
@@ -84,3 +87,60 @@ def test_every_row_of_a_rescued_store_is_sound(photos, watched):
     assert select(folder, "SELECT count(*) FROM vectors_1") == [(6,)]
     with Collection(folder, embedder=FakeEmbedder(), decoder=CountingDecoder()) as collection:
         assert rows_of(collection) == [(n + 1, uri) for n, (_, uri) in enumerate(rows_of(collection))]
+
+
+def broken_photos(watched: Watched, photos: Path) -> tuple[Path, bytes]:
+    """A collection whose file must be rescued, and the bytes of that file."""
+    watched.add(photos)
+    folder = watched.collection.path
+    watched.collection.close()
+    execute(folder, "UPDATE spaces SET is_default = 0")
+    return folder, (folder / "store.sqlite").read_bytes()
+
+
+@pytest.mark.parametrize("step", range(1, 5))
+def test_killed_between_the_renames_of_a_rescue(photos, watched, monkeypatch, step):
+    """Whoever opens the collection next finds it whole, or as broken as it was."""
+    folder, broken = broken_photos(watched, photos)
+    (folder / "store.sqlite-shm").write_bytes(b"left by a killed process")
+    replace, taken = os.replace, 0
+
+    def stopping(*paths):
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            raise KeyboardInterrupt
+        replace(*paths)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            salvage(folder / "store.sqlite")
+    assert (folder / "store.sqlite").exists() == (step < 4)
+    with Collection(folder, embedder=FakeEmbedder(), decoder=CountingDecoder()) as collection:
+        assert collection.info().items == 6
+        assert collection.verify(repair=True).sound
+        assert len(collection.search(1, 5)) == 5
+    assert (folder / "store.damaged").read_bytes() == broken or step < 4
+    assert not (folder / "store.salvage").exists()
+
+
+def test_each_rescue_keeps_its_broken_file(photos, watched):
+    folder, broken = broken_photos(watched, photos)
+    kept = [salvage(folder / "store.sqlite")]
+    for n in range(2):
+        execute(folder, f"UPDATE spaces SET name = 'other{n}'")
+        kept.append(salvage(folder / "store.sqlite"))
+    assert [path.name for path in kept] == ["store.damaged", "store.damaged-2", "store.damaged-3"]
+    assert kept[0].read_bytes() == broken
+    assert len({path.read_bytes() for path in kept}) == 3
+
+
+def test_the_folder_is_synced_after_the_last_rename(photos, watched, monkeypatch):
+    folder, _ = broken_photos(watched, photos)
+    steps = []
+    replace, fsync = os.replace, os.fsync
+    monkeypatch.setattr(os, "replace", lambda *paths: (steps.append("replace"), replace(*paths)))
+    monkeypatch.setattr(os, "fsync", lambda file: (steps.append("fsync"), fsync(file)))
+    salvage(folder / "store.sqlite")
+    assert steps[-2:] == ["replace", "fsync"]

@@ -44,6 +44,8 @@ class DecodePool:
         self._limits = limits or Limits()
         self._crew: Crew | None = None
         self._lock = threading.Lock()
+        self._process = os.getpid()
+        self._left_behind: list[Crew | None] = []
 
     def start(self) -> None:
         """Start the workers now, so that the first file need not wait for them."""
@@ -95,6 +97,9 @@ class DecodePool:
         self.close()
 
     def _schedule(self, task: Any) -> Future[Answer]:
+        if self._process != os.getpid():  # forked: the threads that mind the workers stayed behind
+            self._left_behind.append(self._crew)
+            self._crew, self._lock, self._process = None, threading.Lock(), os.getpid()
         with self._lock:
             if self._crew is None:
                 self._crew = Crew(self._workers, self._limits.memory_bytes, self._limits.seconds)

@@ -35,7 +35,7 @@ class WorkerProcess:
         self._seconds = seconds
         self._process = subprocess.Popen(
             # -P: a PIL.py in the current folder is not Pillow
-            [sys.executable, "-P", "-c", _START, str(memory_bytes), str(seconds), *sys.path],
+            [sys.executable, "-P", "-c", _START, str(memory_bytes), str(seconds), *filter(None, sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # libtiff and libjpeg complain there

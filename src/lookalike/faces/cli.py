@@ -13,6 +13,7 @@ import click
 
 from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
+from lookalike.faces.arguments import PathArgument, QueryArgument
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 # `lookalike --help` answers at once, and `search` starts its decode worker before the slow imports.
 
 Command = Callable[..., Any]
-_MOST_ID_DIGITS = 18  # ids are 64-bit
 
 
 def collection_option(command: Command) -> Command:
@@ -32,7 +32,7 @@ def collection_option(command: Command) -> Command:
         "-c",
         "folder",
         envvar="LOOKALIKE_COLLECTION",
-        type=click.Path(path_type=Path),
+        type=PathArgument(),
         help="The collection's folder.  [env: LOOKALIKE_COLLECTION; default: in your data folder]",
     )(command)
 
@@ -50,11 +50,11 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PathArgument())
 @click.option(
     "--list",
     "list_file",
-    type=click.File(encoding="utf-8", errors="surrogateescape"),
+    type=click.File(encoding="utf-8-sig", errors="surrogateescape"),
     help="Read further paths from a file, one per line.",
 )
 @click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
@@ -94,6 +94,8 @@ def add(
         if report.vanished > report.pruned:
             gone = counted(report.vanished, "item")
             click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
+        if report.index_problem:
+            click.echo(f"the index could not be brought up to date: {report.index_problem}", err=True)
         if report.pruned:
             click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
     if report.absent:
@@ -102,7 +104,7 @@ def add(
 
 
 @cli.command()
-@click.argument("queries", nargs=-1, required=True, metavar="QUERY...")
+@click.argument("queries", nargs=-1, required=True, metavar="QUERY...", type=QueryArgument())
 @click.option("--number", "-k", "k", default=8, show_default=True, help="How many hits.")
 @click.option(
     "--where", "-w", multiple=True, metavar="CONDITION", help="Such as camera='canon*', taken>=2019-06."
@@ -113,53 +115,60 @@ def add(
 @json_option
 @collection_option
 def search(
-    queries: tuple[str, ...],
+    queries: tuple[Path | int, ...],
     k: int,
     where: tuple[str, ...],
     sheet: Path | None,
     as_json: bool,
     folder: Path | None,
 ) -> None:
-    """Find the photos most like QUERY: a photo file or an item's id.
+    """Find the photos most like QUERY: a photo file or an item's id (12, or id:12).
 
     Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon.
     """
-    asked = [_query(query) for query in queries]
-    decoder = _started_decoder(asked)
+    if sheet is not None and any(isinstance(query, Path) and _same_file(query, sheet) for query in queries):
+        raise UsageError(f"--sheet {sheet} would overwrite the query")
+    decoder = _started_decoder(queries)
+    from lookalike.faces.answers import answer
     from lookalike.faces.contract import result_json
     from lookalike.faces.show import print_hits, write_hits_sheet
     from lookalike.faces.text import counted, printable
 
     with _collection(folder, decoder=decoder) as collection:
-        results = collection.search_many(asked, k, where=where)
+        answered, failures = answer(collection, queries, k, where)
+        results = [result for _, result in answered]
         if as_json:
             for result in results:
                 _emit(result_json(result))
         else:
             print_hits(results)
-        for result in results:
-            if result.damaged:
-                left_out = counted(len(result.damaged), "damaged vector")
-                click.echo(f"left out {left_out}; run: lookalike verify --repair", err=True)
-        if sheet is not None:
-            write_hits_sheet(collection, sheet, asked, results)
+        left_out = {item_id for result in results for item_id in result.damaged}
+        if left_out:
+            what = counted(len(left_out), "damaged vector")
+            click.echo(f"left out {what}; run: lookalike verify --repair", err=True)
+        if sheet is not None and answered:
+            write_hits_sheet(collection, sheet, answered)
+        for failure in failures:
+            _fail(failure, 1)
         if collection.is_building:
             click.echo("the index was missing, damaged or worn: building it anew …", err=True)
             try:
                 collection.wait_for_index()
             except LookalikeError as error:  # the hits are right all the same
                 click.echo(f"the index could not be built: {printable(str(error))}", err=True)
+    if failures:
+        raise click.exceptions.Exit(1)
 
 
 @cli.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...", type=QueryArgument())
 @collection_option
-def remove(targets: tuple[str, ...], folder: Path | None) -> None:
-    """Remove items by id, by path or by folder. The files themselves stay."""
+def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
+    """Remove items by id (12, or id:12), by path or by folder. The files themselves stay."""
     from lookalike.faces.text import counted
 
     with _collection(folder) as collection:
-        removed = collection.remove(*(_query(target) for target in targets))
+        removed = collection.remove(*targets)
     click.echo(f"removed {counted(removed, 'item')}")
 
 
@@ -214,7 +223,9 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
     "--photos", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Use your own photos."
 )
 @click.option("--count", default=1000, show_default=True, help="How many COCO photos to fetch.")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--folder", type=PathArgument(), default=Path("demo"), show_default=True, help="Where to put it all."
+)
 def demo(photos: Path | None, count: int, folder: Path) -> None:
     """Try it: get photos, index them, search, and write the hits as a picture.
 
@@ -242,10 +253,13 @@ def main() -> None:
     except (LookalikeError, click.ClickException) as error:
         code = _fail(error.message if isinstance(error, click.ClickException) else error, 1)
     except (KeyboardInterrupt, click.Abort):
-        code = _fail("interrupted; what was read so far is kept, run the same command to go on", 130)
+        code = _fail("interrupted; what is done is kept, run the same command to go on", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
         code = 1
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _fail(f"cannot write what was found: {error.strerror or error}", 1)
     except Exception as error:
         if os.environ.get("LOOKALIKE_DEBUG"):
             raise
@@ -274,14 +288,12 @@ def _default_folder() -> Path:
     return user_data_path("lookalike", appauthor=False) / "photos.lookalike"
 
 
-def _query(text: str) -> Path | int:
-    """An item's id if it is a number and no file of that name exists."""
-    is_id = text.isdecimal() and len(text) <= _MOST_ID_DIGITS and not os.path.lexists(text)
-    return int(text) if is_id else Path(text)
+def _same_file(one: Path, other: Path) -> bool:
+    return other.exists() and one.exists() and one.samefile(other)
 
 
-def _started_decoder(asked: list[Path | int]) -> DecodePool | None:
-    photos = sum(isinstance(query, Path) for query in asked)
+def _started_decoder(queries: tuple[Path | int, ...]) -> DecodePool | None:
+    photos = sum(isinstance(query, Path) for query in queries)
     if not photos:
         return None
     from lookalike.decode.pool import DecodePool

@@ -46,6 +46,7 @@ def report_json(report: AddReport) -> Json:
         "vanished": report.vanished,
         "pruned": report.pruned,
         "absent": [str(path) for path in report.absent],
+        "index_problem": report.index_problem,
     }
 
 

@@ -38,7 +38,7 @@ def run_demo(folder: Path, photos: Path | None, count: int) -> None:
         click.echo(f"\nmost like {printable(str(query))}:")
         results = collection.search_many([query], k=9)
         print_hits(results)
-        write_hits_sheet(collection, folder / "hits.png", [query], results)
+        write_hits_sheet(collection, folder / "hits.png", [(query, results[0])])
     click.echo(f"\nsearch on with: lookalike search -c {folder / 'demo.lookalike'} PHOTO")
 
 

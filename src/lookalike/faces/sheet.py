@@ -35,7 +35,9 @@ def write_sheet(path: Path, rows: list[list[Cell]]) -> None:
         sheet.paste(block, (0, top))
         top += block.height
     try:
-        sheet.save(path)
+        new = path.with_name(f".new-{path.name}")  # a kill or a full disk leaves what was there
+        sheet.save(new)
+        new.replace(path)
     except (OSError, ValueError) as error:  # ValueError: an unknown extension
         why = f"{error}; use .png or .jpg" if isinstance(error, ValueError) else error.strerror or error
         raise StorageError(f"cannot write the sheet {path}: {why}") from error

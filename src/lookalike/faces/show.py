@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.collection import Collection
+from lookalike.faces.answers import Answered
 from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, printable
 from lookalike.records import Info, SearchResult
@@ -39,12 +40,10 @@ def print_info(info: Info) -> None:
         click.echo(f"index       {space.index}{found}{size}")
 
 
-def write_hits_sheet(
-    collection: Collection, path: Path, asked: list[Path | int], results: list[SearchResult]
-) -> None:
+def write_hits_sheet(collection: Collection, path: Path, answered: list[Answered]) -> None:
     """Write queries and hits as one picture to `path`."""
     rows = []
-    for query, result in zip(asked, results, strict=True):
+    for query, result in answered:
         title = f"item {query}" if isinstance(query, int) else printable(query.name)
         cells = [Cell(collection.thumbnail(query), "query", title, is_query=True)]
         cells.extend(

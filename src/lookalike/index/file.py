@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from lookalike.errors import DamagedError, StorageError
 from lookalike.index.ivf import IvfIndex, Settings
 
 _MAGIC = b"lookalike index 1\n"
+_LONGEST_HEADER = 100_000_000  # it lists damaged items
+_LEFTOVER_SECONDS = 3600  # no save takes so long, so an older new file is of a killed process
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Header:
     seq: int
     built_count: int
     """Items when it was trained and measured; it may hold more by now."""
+    changed: int
+    """Items written and removed since then, over all runs."""
     recall: float
     nprobe: int
     depth: int
@@ -62,13 +67,24 @@ def load_index(path: Path) -> tuple[IvfIndex, Header]:
     end = content.find(b"\n", len(_MAGIC))
     header = _parse(path, content[: len(_MAGIC)], content[len(_MAGIC) : end])
     settings = Settings(header.nprobe, header.depth)
-    return IvfIndex.from_bytes(view[end + 1 : -32], settings, header.recall), header
+    try:
+        return IvfIndex.from_bytes(view[end + 1 : -32], settings, header.recall), header
+    except Exception as error:  # Faiss raises RuntimeError and more at what another version wrote
+        raise DamagedError(f"{path} was written by another version of Faiss") from error
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove new files that killed processes left beside `path`, and none that is being written."""
+    for leftover in path.parent.glob(f"{path.name}.*.new"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                leftover.unlink()
 
 
 def read_header(path: Path) -> Header:
     """Read what an index file says of itself, unverified; raises `OSError` or `DamagedError`."""
     with path.open("rb") as file:
-        magic, line = file.readline(200), file.readline(10_000)
+        magic, line = file.readline(200), file.readline(_LONGEST_HEADER)
     return _parse(path, magic, line)
 
 

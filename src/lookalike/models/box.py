@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lookalike.errors import NotFoundError
+from lookalike.errors import UsageError
 from lookalike.models.record import ModelRecord, read_record
 
 DEFAULT_MODEL = "efficientnet-lite0"
@@ -17,7 +17,7 @@ def bundled_names() -> list[str]:
 
 
 def load_bundled(name: str = DEFAULT_MODEL) -> ModelRecord:
-    """Return the record of a bundled model; raises `NotFoundError` for any other name."""
+    """Return the record of a bundled model; raises `UsageError` for any other name."""
     if name not in bundled_names():
-        raise NotFoundError(f"no model named {name!r}; there are {', '.join(bundled_names())}")
+        raise UsageError(f"no model named {name!r}; there are {', '.join(bundled_names())}")
     return read_record(_FOLDER / name)

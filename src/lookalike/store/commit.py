@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.records import Committed, Photo, Skipped, Space
-from lookalike.store.items import delete_item, delete_vectors, tick
+from lookalike.store.items import delete_vectors, tick
 from lookalike.store.rows import (
     ITEM_COLUMNS,
     encode_metadata,
@@ -42,14 +42,10 @@ class Written:
     lost: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Twin:
-    """An item with the same content: where it lay, its stored vector, and whether its row is sound."""
+_MOST_TWINS = 64  # looked at for one photo: thousands of files may be identical
 
-    uri: str
-    row: tuple[int, bytes]
-    metadata: str
-    is_sound: bool
+_Known = tuple[str, tuple[int, bytes]]
+"""The metadata of a sound item, and checksum and bytes of its sound vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +53,16 @@ class BatchWriter:
     """Writes batches into one space.
 
     `is_gone(uri)` tells that a file does not exist any more, so that its item may move to a new uri with the
-    same content; `reader` names what decodes, to be kept with skipped inputs.
+    same content; `reader` names what decodes, to be kept with skipped inputs. `passed` remembers from batch
+    to batch, by content, the last id of those items that were found in their place, so that none is looked
+    for twice.
     """
 
     connection: sqlite3.Connection
     space: Space
     reader: str
     is_gone: Callable[[str], bool]
+    passed: dict[bytes, int]
 
     def write(self, batch: Batch) -> Written:
         """Write a batch inside the caller's transaction; what it returns is true once that commits."""
@@ -75,23 +74,21 @@ class BatchWriter:
                 written.lost.append(photo.uri)
             else:
                 written.committed.append(outcome)
-        written.committed.extend(self._skip(skipped, seq) for skipped in batch.skipped)
+        written.committed.extend(self._skip(skipped) for skipped in batch.skipped)
         return written
 
     def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed | None:
         own = self._one("SELECT id, content_hash FROM items WHERE uri = ?", photo.uri)
-        twins = self._twins(photo.content_hash)
-        sound = {item_id: twin for item_id, twin in twins.items() if twin.is_sound}
-        if own and own[0] in sound:
+        if own and own[1] == photo.content_hash and self._known(own[0]):
             self._place(own[0], photo)
             return Committed(photo.uri, "unchanged", own[0])
-        moved = next((item_id for item_id, twin in twins.items() if self.is_gone(twin.uri)), None)
-        if moved is not None and not own:
+        moved = None if own else self._moved(photo.content_hash)
+        if moved is not None:
             self._place(moved, photo)
             return Committed(photo.uri, "moved", moved)
-        if sound:  # equal content has equal vectors, to the last bit
-            twin = next(iter(sound.values()))
-            metadata, row = twin.metadata, twin.row
+        known = self._known_of(photo.content_hash)
+        if known is not None:  # equal content has equal vectors, to the last bit
+            metadata, row = known
         elif vector is not None:
             metadata, row = encode_metadata(photo.metadata), encode_vector(vector)
         else:
@@ -100,28 +97,45 @@ class BatchWriter:
             return self._update(own, photo, metadata, (seq, *row))
         return self._insert(photo, metadata, (seq, *row))
 
-    def _skip(self, skipped: Skipped, seq: int) -> Committed:
+    def _skip(self, skipped: Skipped) -> Committed:
+        """Note a skipped input; an item of that uri stays, for its file may come back whole."""
         size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
-        own = self._one("SELECT id FROM items WHERE uri = ?", skipped.uri)
-        if own and skipped.lasting:  # the file holds no photo any more, so its item has nothing to show
-            delete_item(self.connection, own[0], seq)
         self.connection.execute(
             "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?, ?)",
             (skipped.uri, skipped.reason, size, mtime_ns, skipped.lasting, self.reader),
         )
         return Committed(skipped.uri, "skipped", reason=skipped.reason)
 
-    def _twins(self, content_hash: bytes) -> dict[int, _Twin]:
-        """Return the items, by id, with this content and a sound vector in this space."""
-        vectors = f"vectors_{self.space.id}"
-        same = f"SELECT {ITEM_COLUMNS} FROM items WHERE content_hash = ?"
-        sql = f"SELECT * FROM ({same}) JOIN {vectors} ON item_id = id"
-        twins = {}
-        for *item, _, _, checksum, vector in self.connection.execute(sql, (content_hash,)):
-            if vector_is_sound(checksum, vector, self.space.dim):
-                item_id, uri, _, _, _, metadata, _ = item
-                twins[item_id] = _Twin(uri, (checksum, vector), metadata, item_is_sound(item))
-        return twins
+    def _moved(self, content_hash: bytes) -> int | None:
+        """Return an item with this content and a sound vector whose file is gone."""
+        for item_id, uri in self._twins(content_hash, self.passed.get(content_hash, 0)):
+            if self.is_gone(uri) and self._vector(item_id):
+                return item_id
+            self.passed[content_hash] = item_id
+        return None
+
+    def _known_of(self, content_hash: bytes) -> _Known | None:
+        """Return what is known of this content from some sound item."""
+        return next((known for each, _ in self._twins(content_hash) if (known := self._known(each))), None)
+
+    def _twins(self, content_hash: bytes, beyond: int = 0) -> list[tuple[int, str]]:
+        """Return id and uri of some items with this content, by ascending id beyond one."""
+        sql = f"SELECT id, uri FROM items WHERE content_hash = ? AND id > ? ORDER BY id LIMIT {_MOST_TWINS}"
+        return self.connection.execute(sql, (content_hash, beyond)).fetchall()
+
+    def _known(self, item_id: int) -> _Known | None:
+        """Return what is stored of an item if its row and its vector in this space are sound."""
+        item = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
+        vector = self._vector(item_id)
+        return (item[-2], vector) if vector and item_is_sound(item) else None
+
+    def _vector(self, item_id: int) -> tuple[int, bytes] | None:
+        """Return checksum and bytes of an item's vector in this space if it is sound."""
+        sql = f"SELECT checksum, vector FROM vectors_{self.space.id} WHERE item_id = ?"
+        row = self._one(sql, item_id)
+        if row is None or not vector_is_sound(row[0], row[1], self.space.dim):
+            return None
+        return int(row[0]), row[1]
 
     def _insert(self, photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]) -> Committed:
         checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)

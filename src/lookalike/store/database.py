@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from lookalike.errors import (
     CollectionError,
@@ -21,6 +23,7 @@ from lookalike.store import schema
 from lookalike.store.filters import unicode_lower
 
 _BUSY_SECONDS = 600  # writers queue; another's batch takes milliseconds, its repair minutes
+_TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
 _SMALLEST_FILE = 512  # bytes; one page
 _DAMAGE = {  # what correct SQL meets only in a file that is not as it was written
     sqlite3.SQLITE_CORRUPT,
@@ -35,39 +38,31 @@ class Database:
     """One SQLite file in WAL mode: any number of readers that never wait, one writer at a time.
 
     Each thread reads over a connection of its own, as long as it lives; writes of all threads share one.
+    On a medium that cannot be written to, `read_only` is True and every write raises `StorageError`.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
+        self.read_only = False
+        self._query = "mode=rw"
         self._local = threading.local()
-        self._opened: set[sqlite3.Connection] = set()
-        self._write_lock = threading.RLock()
+        self._opened: set[_Link] = set()
+        self._closed = False
+        self._gate = threading.Lock()  # of `_opened` and `_closed`
         if create and not path.exists():
             _create_file(path)
         check_header(path)
         with self.translated():
-            self._writer = self._connect()
             try:
-                self._prepare(create)
+                self._writer = self._first_link(create)
             except BaseException:
                 self.close()
                 raise
 
-    @property
-    def reader(self) -> sqlite3.Connection:
-        """This thread's connection for reading."""
-        own: _OfOneThread | None = getattr(self._local, "own", None)
-        if own is None:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            own = self._local.own = _OfOneThread(connection, self._opened)
-        return own.connection
-
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read one consistent state, however many statements it takes; keep it short."""
-        with self.translated():
-            connection = self.reader
+        with self.translated(), self._used(self._reader()) as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -75,35 +70,47 @@ class Database:
                 if connection.in_transaction:  # some errors end it by themselves
                     connection.execute("COMMIT")
 
+    def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """Return the rows of one statement, which needs no transaction of its own."""
+        with self.translated(), self._used(self._reader()) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One write transaction: on disk when the block ends, or nothing of it when it raises."""
-        with self._write_lock, self.translated():
-            self._writer.execute("BEGIN IMMEDIATE")
+        self.check_writable()
+        with self.translated(), self._used(self._writer) as connection:
+            self._patiently(connection, "BEGIN IMMEDIATE")
             try:
-                yield self._writer
-                self._writer.execute("COMMIT")
+                yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
+
+    def check_writable(self) -> None:
+        """Raise `StorageError` where nothing can be written."""
+        if self.read_only:
+            raise StorageError(f"{self.path.parent} cannot be written to: its disk or folder is read-only")
 
     @contextmanager
     def scratch(self) -> Iterator[sqlite3.Connection]:
-        """A connection of one's own, for temporary tables that die with it."""
-        with self.translated():
-            connection = self._connect()
-            try:
-                yield connection
-            finally:
-                self._opened.discard(connection)
-                connection.close()
+        """A connection of one's own, for temporary tables that die with it; `close` leaves it alone."""
+        with self.translated(), closing(self._connect()) as connection:
+            yield connection
 
     def close(self) -> None:
-        """Close every connection; the file is complete at any time, closed or not."""
-        while self._opened:
-            self._opened.pop().close()
-        self._local = threading.local()
+        """Close every connection, each when its statements in flight have ended; for good.
+
+        The file is complete at any time, closed or not.
+        """
+        with self._gate:
+            self._closed = True
+            links = list(self._opened)
+            self._opened.clear()
+        for link in links:
+            link.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -115,28 +122,114 @@ class Database:
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
 
+    def _reader(self) -> _Link:
+        """Return this thread's connection for reading."""
+        own: _OfOneThread | None = getattr(self._local, "own", None)
+        if own is None:
+            link = self._link()
+            link.connection.execute("PRAGMA query_only = ON")
+            own = self._local.own = _OfOneThread(link, self._opened)
+        return own.link
+
+    @contextmanager
+    def _used(self, link: _Link) -> Iterator[sqlite3.Connection]:
+        """Keep a connection from being closed while it is used."""
+        with link.lock:
+            self._check_open()
+            yield link.connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StorageError(f"{self.path.parent} was closed while it was in use")
+
+    def _link(self) -> _Link:
+        with self._gate:
+            self._check_open()
+            link = _Link(self._connect())
+            self._opened.add(link)
+            return link
+
     def _connect(self) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?{self._query}"
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=_TRY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        self._opened.add(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            connection.close()
+            raise
         connection.text_factory = lenient_text
         connection.create_function("unicode_lower", 1, unicode_lower, deterministic=True)
         return connection
 
-    def _prepare(self, create: bool) -> None:
-        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
-        if version == schema.FORMAT:
-            return
+    def _first_link(self, create: bool) -> _Link:
+        """Open the file to write, or where that is not possible to read; bring it to this format."""
+        for query in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+            self._query, self.read_only = query, query != "mode=rw"
+            if "immutable" in query and _has_content(self.path.with_name(f"{self.path.name}-wal")):
+                break  # it would be read without the last changes
+            try:
+                link = self._link()
+                (version,) = self._patiently(link.connection, "PRAGMA user_version").fetchone()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+                    raise
+                continue
+            if version != schema.FORMAT:
+                self._prepare(link, version, create)
+            return link
+        raise StorageError(
+            f"{self.path.parent} is on a read-only disk or in a read-only folder, and its last changes are "
+            f"still in {self.path.name}-wal; copy it to another place and use it there"
+        )
+
+    def _prepare(self, link: _Link, version: int, create: bool) -> None:
         check_format(version, self.path.parent)
-        (tables,) = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        (tables,) = link.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version == 0 and (tables or not create):
             raise NotACollectionError(f"{self.path.parent} is not a lookalike collection")
-        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._patiently(link.connection, "PRAGMA journal_mode = WAL")
+        self._writer = link
         with self.writing() as connection:
             schema.migrate(connection)
+
+    def _patiently(self, connection: sqlite3.Connection, sql: str) -> sqlite3.Cursor:
+        """Execute what may have to wait for another process, in tries so short that Ctrl-C gets through."""
+        end = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return connection.execute(sql)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            self._check_open()
+
+
+class _Link:
+    """A connection, and the lock that whoever uses or closes it holds."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.lock = threading.RLock()
+
+    def close(self) -> None:
+        """Close the connection when nobody uses it."""
+        with self.lock:
+            self.connection.close()
+
+
+class _OfOneThread:
+    """A thread's connection, closed when the thread ends."""
+
+    def __init__(self, link: _Link, opened: set[_Link]) -> None:
+        self.link = link
+        self._opened = opened
+
+    def __del__(self) -> None:
+        self._opened.discard(self.link)
+        self.link.close()
 
 
 def _create_file(path: Path) -> None:
@@ -166,18 +259,6 @@ def _move_where_nothing_is(new: Path, path: Path) -> None:
     except OSError:  # a disk without hard links, such as a camera card
         if not path.exists():
             new.replace(path)
-
-
-class _OfOneThread:
-    """A thread's connection, closed when the thread ends."""
-
-    def __init__(self, connection: sqlite3.Connection, opened: set[sqlite3.Connection]) -> None:
-        self.connection = connection
-        self._opened = opened
-
-    def __del__(self) -> None:
-        self._opened.discard(self.connection)
-        self.connection.close()
 
 
 def lenient_text(raw: bytes) -> str:
@@ -248,6 +329,10 @@ def translate(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
     if code == sqlite3.SQLITE_READONLY:
         return StorageError(f"{path.parent} cannot be written to")
     return StorageError(f"cannot use {path}: {error}")
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _disk_is_full(path: Path) -> bool:

@@ -13,6 +13,8 @@ from lookalike.errors import UsageError
 _SYNTAX = re.compile(r"\s*(\w+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
+_MOMENT = "0000-00-00T00:00:00"  # of which a condition on `taken` gives as much as it wants to
+_MOMENT_LETTERS = "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
 _NUMBERS = {"id", "width", "height", "lat", "lon"}
 _TEXTS = {"uri", "folder", "taken", "camera", "format"}
 
@@ -49,20 +51,26 @@ def to_sql(condition: Filter) -> tuple[str, list[str | float]]:
         raise UsageError(f"no operator {operator!r}; there are {' '.join(_OPERATORS)}")
     if field == "folder":
         return _folder(operator, value)
-    column = field if field in ("id", "uri") else f"json_extract(metadata, '$.{field}')"
+    column = field
+    if field not in ("id", "uri"):  # a damaged row must not end the whole search
+        column = f"CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{field}') END"
     if field in _NUMBERS:
-        return f"{column} {operator} ?", [_number(condition)]
+        return f"({column}) {operator} ?", [_number(condition)]
     if field not in _TEXTS:
         raise UsageError(f"no field {field!r}; there are {', '.join(sorted(_NUMBERS | _TEXTS))}")
     if len(value) > _LONGEST or not _is_utf8(value):
         raise UsageError(f"{field} is compared with text of up to {_LONGEST:,} letters")
-    if field == "taken" and not set("*?") & set(value):
-        column = f"substr({column}, 1, {len(value)})"
+    if field == "taken":
+        value = _moment(condition)
+        if not set("*?") & set(value):
+            column = f"substr({column}, 1, {len(value)})"
     if operator in ("=", "!="):
         negation = "NOT " if operator == "!=" else ""
-        lower = "lower" if value.isascii() else "unicode_lower"  # SQLite's own knows ASCII only, and is fast
-        return f"{lower}({column}) {negation}GLOB ?", [value.lower().replace("[", "[[]")]
-    return f"{column} {operator} ?", [value]
+        lower = f"lower({column})"  # SQLite's own knows ASCII only, and is fast
+        if not value.isascii():
+            lower = f"unicode_lower(CAST(({column}) AS BLOB))"  # damaged text would not get as far as Python
+        return f"{lower} {negation}GLOB ?", [value.lower().replace("[", "[[]")]
+    return f"({column}) {operator} ?", [value]
 
 
 def at_or_below(root: str) -> tuple[str, list[str]]:
@@ -81,9 +89,9 @@ def at_or_below(root: str) -> tuple[str, list[str]]:
     return f"({sql})", [end for range_ in ranges for end in range_]
 
 
-def unicode_lower(value: str | float | None) -> str | float | None:
+def unicode_lower(value: bytes | None) -> str | None:
     """Stand in for SQLite's `lower`."""
-    return value.lower() if isinstance(value, str) else value
+    return None if value is None else value.decode(errors="replace").lower()
 
 
 def _number(condition: Filter) -> float:
@@ -94,6 +102,20 @@ def _number(condition: Filter) -> float:
     if math.isnan(number):
         raise UsageError(f"{condition.field} is a number; got {condition.value!r}")
     return number
+
+
+def _moment(condition: Filter) -> str:
+    """Return the value of a condition on `taken` as it would be stored."""
+    value = condition.value.replace(" ", "T").upper()
+    wild = condition.operator in ("=", "!=") and set("*?") & set(value)
+    if wild and re.fullmatch(r"[0-9T:*?-]+", value):
+        return value
+    if not value or not re.fullmatch(_MOMENT_LETTERS, value + _MOMENT[len(value) :]):
+        raise UsageError(
+            f"taken is compared with a moment such as 2019, 2019-06 or 2019-06-30T18:05:00 (for = and != "
+            f"also with * and ? in it); got {condition.value!r}"
+        )
+    return value
 
 
 def _folder(operator: str, value: str) -> tuple[str, list[str | float]]:

@@ -86,12 +86,13 @@ class Items:
             seq = tick(connection)
             return sum(delete_item(connection, item_id, seq) for item_id in item_ids)
 
-    def drop_vectors(self, item_ids: Sequence[int]) -> None:
-        """Delete the vectors of items in all spaces, so that their files count as not yet read."""
+    def drop_orphans(self) -> None:
+        """Delete the vectors that belong to no item."""
         with self._database.writing() as connection:
             tick(connection)
-            for item_id in item_ids:
-                delete_vectors(connection, item_id)
+            for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
+                orphans = "item_id NOT IN (SELECT id FROM items)"
+                connection.execute(f"DELETE FROM vectors_{space_id} WHERE {orphans}")
 
     def _rows(self, item_ids: Sequence[int]) -> list[ItemRow]:
         rows: list[ItemRow] = []

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import DamagedError
+from lookalike.errors import DamagedError, StorageError
 from lookalike.store.database import Database, lenient_text
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
 from lookalike.store.schema import VECTORS_TABLE, run_script
@@ -24,8 +24,9 @@ def salvage(path: Path) -> Path:
     No other process may have the collection open. Rows that are damaged or unreachable are left out: the
     files they stand for are read again by the next `add`.
     """
-    fresh = path.with_suffix(".salvage")
-    fresh.unlink(missing_ok=True)
+    fresh = _fresh_name(path)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{fresh}{suffix}").unlink(missing_ok=True)
     source = sqlite3.connect(path, isolation_level=None)
     source.text_factory = lenient_text
     target = Database(fresh, create=True)
@@ -43,13 +44,44 @@ def salvage(path: Path) -> Path:
     finally:
         source.close()
         target.close()
-    kept = path.with_suffix(".damaged")
-    os.replace(path, kept)  # noqa: PTH105  # atomic, as pathlib's is not documented to be on Windows
-    for suffix in ("-wal", "-shm"):
+    kept = _free_name(path.with_suffix(".damaged"))
+    # The log first: beside another file than its own it would do harm. `finish_salvage` goes on from there.
+    for suffix in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):
-            os.replace(path.with_name(path.name + suffix), kept.with_name(kept.name + suffix))  # noqa: PTH105
-    os.replace(fresh, path)  # noqa: PTH105
+            os.replace(f"{path}{suffix}", f"{kept}{suffix}")  # noqa: PTH105  # atomic
+    finish_salvage(path)
     return kept
+
+
+def finish_salvage(path: Path) -> None:
+    """Put a rescued store in the place of the broken one that was moved away; does nothing where one is."""
+    if path.exists() or not _fresh_name(path).exists():
+        return
+    try:
+        os.replace(_fresh_name(path), path)  # noqa: PTH105
+    except FileNotFoundError:  # another process did it
+        return
+    except OSError as error:
+        raise StorageError(f"cannot put the rescued {path} in its place: {error.strerror}") from error
+    if hasattr(os, "O_DIRECTORY"):  # Windows has no such handle and journals renames itself
+        folder = os.open(path.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _fresh_name(path: Path) -> Path:
+    return path.with_suffix(".salvage")
+
+
+def _free_name(path: Path) -> Path:
+    """Return a path at which no broken store, or log of one, is kept yet."""
+    name, number = path, 1
+    while any(Path(f"{name}{suffix}").exists() for suffix in ("", "-wal", "-shm")):
+        number += 1
+        name = path.with_name(f"{path.name}-{number}")
+    return name
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from lookalike.records import FileStamp, Found, Skipped, Space
 from lookalike.store.filters import at_or_below
 
 _PAGE = 500
+_MOST_ALIKE = 64  # items of a file's size whose content it is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,10 @@ class Scan:
 
     def to_read(self) -> Iterator[FileToRead]:
         """Yield the files to read, by uri."""
-        known = (
-            f"SELECT DISTINCT content_hash FROM items JOIN vectors_{self._space.id} ON item_id = id "
-            "WHERE size = ? OR uri = ? LIMIT 50"
-        )
+        alike = f"SELECT content_hash FROM items JOIN vectors_{self._space.id} ON item_id = id WHERE"
+        known = f"{alike} uri = ? UNION SELECT * FROM ({alike} size = ? LIMIT {_MOST_ALIKE})"
         for uri, _, size, mtime_ns in self._pages("state IS NULL AND problem IS NULL"):
-            hashes = self._connection.execute(known, (size, uri)).fetchall()
+            hashes = self._connection.execute(known, (uri, size)).fetchall()
             yield FileToRead(uri, FileStamp(size, mtime_ns), tuple(row[0] for row in hashes))
 
     def vanished(self, root: str) -> list[tuple[int, str]]:
@@ -99,14 +98,27 @@ class Scan:
             ids.update(row[0] for row in rows)
         return ids
 
-    def forget_skips(self, connection: sqlite3.Connection, root: str) -> None:
-        """Drop (over a writer) the record of skipped files at or below `root` that are gone or unchanged."""
+    def refused(self, root: str) -> list[tuple[int, str, FileStamp]]:
+        """Return id, uri and the file's stamp of items below `root` whose file lastingly holds no photo."""
         place, range_ = at_or_below(root)
-        sql = f"""SELECT uri FROM skipped WHERE {place} AND NOT EXISTS (
-                  SELECT 1 FROM temp.found WHERE found.uri = skipped.uri AND state IS NOT 'unchanged')"""
-        connection.executemany(
-            "DELETE FROM skipped WHERE uri = ?", self._connection.execute(sql, range_).fetchall()
-        )
+        sql = f"""SELECT id, uri, found.size, found.mtime_ns
+                  FROM (SELECT id, uri FROM items WHERE {place}) JOIN temp.found USING (uri)
+                  JOIN skipped USING (uri)
+                  WHERE lasting AND reader = ? AND state IS NOT 'unchanged'
+                  AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns"""
+        rows = self._connection.execute(sql, (*range_, self._reader))
+        return [(item_id, uri, FileStamp(size, mtime_ns)) for item_id, uri, size, mtime_ns in rows]
+
+    def outdated_skips(self, roots: Sequence[str]) -> list[str]:
+        """Return the uris on record as skipped that are unchanged items again, or gone from below `roots`."""
+        again = "SELECT uri FROM skipped JOIN temp.found USING (uri) WHERE state = 'unchanged'"
+        uris = {row[0] for row in self._connection.execute(again)}
+        for root in roots:
+            place, range_ = at_or_below(root)
+            sql = f"""SELECT uri FROM skipped WHERE {place}
+                      AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = skipped.uri)"""
+            uris.update(row[0] for row in self._connection.execute(sql, range_))
+        return sorted(uris)
 
     def found_below(self, root: str) -> bool:
         """Tell whether the walk found anything at or below `root`."""

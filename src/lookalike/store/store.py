@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from lookalike.records import Space
 from lookalike.store.commit import Batch, BatchWriter, Written
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
+from lookalike.store.salvage import finish_salvage
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
 from lookalike.store.vectors import SpaceVectors
@@ -28,6 +29,7 @@ class Store:
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder = folder
         path = folder / STORE_FILE
+        finish_salvage(path)
         _check_folder(folder, path, create)
         if create:
             try:
@@ -72,10 +74,19 @@ class Store:
         """Return the vectors of a space."""
         return SpaceVectors(self.database, space)
 
-    def commit(self, space: Space, batch: Batch, *, reader: str, is_gone: Callable[[str], bool]) -> Written:
+    def commit(
+        self,
+        space: Space,
+        batch: Batch,
+        *,
+        reader: str,
+        is_gone: Callable[[str], bool],
+        passed: dict[bytes, int] | None = None,
+    ) -> Written:
         """Put a batch on disk in one transaction; see `commit.BatchWriter`."""
         with self.database.writing() as connection:
-            return BatchWriter(connection, space, reader, is_gone).write(batch)
+            memory = {} if passed is None else passed
+            return BatchWriter(connection, space, reader, is_gone, memory).write(batch)
 
     @contextmanager
     def scan(self, space: Space, reader: str) -> Iterator[Scan]:
@@ -83,19 +94,21 @@ class Store:
         with self.database.scratch() as connection:
             yield Scan(connection, space, reader)
 
-    def forget_skips(self, scan: Scan, root: str) -> None:
-        """Drop the record of skipped files below `root` that the scan did not find any more."""
+    def forget_skips(self, uris: Sequence[str]) -> None:
+        """Drop the record of inputs that were skipped."""
+        if not uris:
+            return
         with self.database.writing() as connection:
-            scan.forget_skips(connection, root)
+            connection.executemany("DELETE FROM skipped WHERE uri = ?", ((uri,) for uri in uris))
 
-    def remove_gone(self, items: list[tuple[int, str]], is_gone: Callable[[str], bool]) -> int:
-        """Remove those of the items `(id, uri)` that still have that uri and whose file is gone."""
+    def remove_vanished(self, items: Sequence[tuple[int, str]], is_vanished: Callable[[str], bool]) -> int:
+        """Remove those of the items `(id, uri)` that still have that uri and of which `is_vanished` holds."""
         with self.database.writing() as connection:
             seq = tick(connection)
             removed = 0
             for item_id, uri in items:
                 row = connection.execute("SELECT uri FROM items WHERE id = ?", (item_id,)).fetchone()
-                if row == (uri,) and is_gone(uri):
+                if row == (uri,) and is_vanished(uri):
                     removed += delete_item(connection, item_id, seq)
             return removed
 
@@ -124,7 +137,7 @@ def _check_folder(folder: Path, path: Path, create: bool) -> None:
     if path.exists():
         return
     # Another process may be making the store at this moment.
-    others = folder.is_dir() and any(not each.name.startswith(STORE_FILE) for each in folder.iterdir())
+    others = folder.is_dir() and any(not each.name.startswith((STORE_FILE, ".")) for each in folder.iterdir())
     if create and others:
         raise NotACollectionError(
             f"{folder} holds other files; name a new or empty folder for the collection"

@@ -12,7 +12,7 @@ from lookalike.store.database import Database
 from lookalike.store.items import marks
 from lookalike.store.rows import decode_vectors, vector_is_sound
 
-_PAGE = 1000
+_PAGE = 250  # vectors at a time: 1.3 MB of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ class SpaceVectors:
 
     def seq(self) -> int:
         """Return the clock of the store; it stands still while nothing changes."""
-        with self._database.translated():
-            return int(self._database.reader.execute("SELECT seq FROM clock").fetchone()[0])
+        return int(self._database.fetch("SELECT seq FROM clock")[0][0])
 
     def ids(self) -> Ids:
         """Return the ids of all items that have a vector, ascending."""
@@ -103,8 +102,7 @@ class SpaceVectors:
 
     def _page(self, item_ids: Sequence[int]) -> VectorBlock:
         sql = f"SELECT item_id, checksum, vector FROM {self._table} WHERE item_id IN ({marks(item_ids)})"
-        with self._database.translated():  # one statement needs no transaction of its own
-            return self._block(self._database.reader.execute(sql, item_ids).fetchall())
+        return self._block(self._database.fetch(sql, item_ids))
 
     def _block(self, rows: list[tuple[int, int, bytes]]) -> VectorBlock:
         sound = [row for row in rows if vector_is_sound(row[1], row[2], self._dim)]

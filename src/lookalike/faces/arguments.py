@@ -1,0 +1,44 @@
+"""How the words of a command line become paths and items."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+_MOST_ID_DIGITS = 18  # ids are 64-bit
+_ID = "id:"
+
+
+class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
+    """A path as it is written: the shell has expanded ~, and an empty word is an unset variable."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; fails for the empty word, which would mean the current folder."""
+        if value == "":
+            self.fail("an empty path (an unset variable?)", param, ctx)
+        return Path(value)
+
+
+class QueryArgument(PathArgument):
+    """A photo's path, or an item's id: `id:12`, or just `12` where no file has that name."""
+
+    name = "query"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path or an id; fails where the words could mean both."""
+        if isinstance(value, Path | int):
+            return value
+        number = value.removeprefix(_ID)
+        is_id = number.isascii() and number.isdigit() and len(number) <= _MOST_ID_DIGITS
+        if value.startswith(_ID) and is_id:
+            return int(number)
+        if is_id and os.path.lexists(value):
+            self.fail(
+                f"{value} is a file here and could be an item: write ./{value} or id:{value}", param, ctx
+            )
+        return int(number) if is_id else super().convert(value, param, ctx)
