@@ -20,6 +20,9 @@ Photos of COCO, about 640×480, each file distinct. Decode and inference use the
 all of them busy, so together they cannot come near the slower of the two: what the cores can do for both is
 1 / (1/decode + 1/inference), and the last row says how close `add` comes, start-up included. The row before
 it compares with the slower of the two when each has half of the cores, as it has while both run.
+
+With what else runs on the machine the example slows down more than `add`: in other runs on this machine it
+read 4.3 to 7.1 photos/s, `add` 214 to 229, and the ratio was 31 to 45.
 """
 
 

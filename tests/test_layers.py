@@ -28,6 +28,8 @@ ALLOWED = {
 STAGES = set(ALLOWED) - {"datasets"}
 ALLOWED |= {name: set(STAGES) for name in ("indexing", "ingest", "search", "verify")}
 ALLOWED["search"].add("indexing")
+ALLOWED["vanished"] = {"records", "sources", "store"}
+ALLOWED["ingest"].add("vanished")
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
 ALLOWED["asked"] = STAGES | {"search"}
 ALLOWED["collection"] = STAGES | {"asked", "indexing", "index_keeper", "ingest", "search", "verify"}

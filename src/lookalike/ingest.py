@@ -15,9 +15,10 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder
 from lookalike.records import AddReport, Committed, Photo, Skipped, Space
-from lookalike.sources import Walk, emptied_folder, examine, is_gone, path_of, uri_of
+from lookalike.sources import Walk, is_gone, path_of
 from lookalike.store import Batch, Store
 from lookalike.store.scan import Scan
+from lookalike.vanished import find_vanished
 
 BATCH = 32
 """Photos per inference call and transaction."""
@@ -109,33 +110,19 @@ def _reread(parts: Ingest, uris: list[str]) -> Iterator[Photo | Skipped]:
 
 
 def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
-    """Find the items whose files are gone or hold no photo; remove them where asked for and safe."""
-    folders = {uri_of(path): path for path in walk.paths if path.is_dir()}
-    missing = {root: scan.vanished(root) for root in folders}
-    gone = {root: [item for item in items if is_gone(item[1])] for root, items in missing.items()}
-    refused = {uri: (item_id, stamp) for root in folders for item_id, uri, stamp in scan.refused(root)}
-    # An empty folder where items were is more likely an unmounted disk: what was below it is left alone.
-    absent = {root: folders[root] for root, items in gone.items() if items and not scan.found_below(root)}
-    for _, uri in (item for items in missing.values() for item in items):
-        if (emptied := emptied_folder(uri)) is not None:
-            absent[uri_of(emptied)] = folders.get(uri_of(emptied), Path(emptied))
-    hidden = scan.below([*absent, *walk.closed])
-    vanished = {item_id: uri for items in gone.values() for item_id, uri in items if item_id not in hidden}
-    vanished |= {item_id: uri for uri, (item_id, _) in refused.items()}
-
-    def is_vanished(uri: str) -> bool:
-        return is_gone(uri) or (uri in refused and examine(path_of(uri)).stamp == refused[uri][1])
-
-    pruned = parts.store.remove_vanished(list(vanished.items()), is_vanished) if prune and vanished else 0
-    roots = [] if walk.closed else [root for root in folders if root not in absent]
-    parts.store.forget_skips(scan.outdated_skips(roots))
+    """Find the items that have vanished; remove them where that was asked for."""
+    vanished = find_vanished(walk, scan)
+    pruned = 0
+    if prune and vanished.items:
+        pruned = parts.store.remove_vanished(list(vanished.items.items()), vanished.still)
+    parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
     return AddReport(
         added=tally["added"],
         unchanged=tally["unchanged"],
         moved=tally["moved"],
         updated=tally["updated"],
         skipped=tally["skipped"],
-        vanished=len(vanished),
+        vanished=len(vanished.items),
         pruned=pruned,
-        absent=tuple(absent.values()),
+        absent=vanished.absent,
     )
