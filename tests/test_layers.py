@@ -17,12 +17,13 @@ ROOT = Path(lookalike.__file__).parent
 ALLOWED = {
     "errors": set(),
     "records": set(),
+    "durable": set(),
     "sources": {"errors", "records"},
     "decode": {"errors", "records"},
     "models": {"errors", "records"},
     "embed": {"errors", "records", "models"},
-    "store": {"errors", "records"},
-    "index": {"errors", "records"},
+    "store": {"durable", "errors", "records"},
+    "index": {"durable", "errors", "records"},
     "datasets": {"errors"},
 }
 STAGES = set(ALLOWED) - {"datasets"}

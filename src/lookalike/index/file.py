@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
 from lookalike.index.ivf import IvfIndex, Settings
 
@@ -110,9 +111,4 @@ def _replace(path: Path, parts: tuple[bytes, ...]) -> None:
         with suppress(OSError):
             new.unlink()
         raise
-    if hasattr(os, "O_DIRECTORY"):  # Windows has no such handle and journals renames itself
-        folder = os.open(path.parent, os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
 from lookalike.store.database import Database, lenient_text
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
@@ -63,12 +64,7 @@ def finish_salvage(path: Path) -> None:
         return
     except OSError as error:
         raise StorageError(f"cannot put the rescued {path} in its place: {error.strerror}") from error
-    if hasattr(os, "O_DIRECTORY"):  # Windows has no such handle and journals renames itself
-        folder = os.open(path.parent, os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
 
 
 def _fresh_name(path: Path) -> Path:
