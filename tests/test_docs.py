@@ -57,7 +57,7 @@ def test_the_json_shown_has_the_shape_of_the_contract():
     (shown,) = blocks("json")
     result = json.loads(shown)
     assert list(result) == ["query", "space", "recall", "hits"]
-    assert list(result["hits"][0]) == ["id", "uri", "score", "metadata"]
+    assert list(result["hits"][0]) == ["id", "uri", "content", "score", "metadata"]
 
 
 @pytest.mark.slow

@@ -28,12 +28,15 @@ ALLOWED = {
 }
 STAGES = set(ALLOWED) - {"datasets"}
 ALLOWED |= {name: set(STAGES) for name in ("indexing", "ingest", "search", "verify")}
-ALLOWED["search"].add("indexing")
+ALLOWED["queries"] = STAGES
+ALLOWED["background"] = {"records", "store"}
+ALLOWED["search"] |= {"background", "indexing", "queries"}
 ALLOWED["vanished"] = {"records", "sources", "store"}
 ALLOWED["ingest"].add("vanished")
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
-ALLOWED["asked"] = STAGES | {"search"}
+ALLOWED["asked"] = STAGES | {"queries"}
 ALLOWED["collection"] = STAGES | {"asked", "indexing", "index_keeper", "ingest", "search", "verify"}
+ALLOWED["collection"] |= {"background", "queries"}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
 ALLOWED["__init__"] = {"collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}

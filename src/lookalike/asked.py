@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,12 +11,19 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from lookalike.errors import UsageError
-from lookalike.search import Query
+from lookalike.queries import Example, Query, Source
+from lookalike.records import Box, Wish, Words
 from lookalike.sources import uri_of
 from lookalike.store.filters import Filter, parse_filter
 
 AnyPath = str | PathLike[str]
 Where = str | Filter | Sequence[str | Filter]
+AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | tuple[Example, ...]
+"""A photo's path or bytes, an item's id, words, or weighted examples of these."""
+
+_MOST_EXAMPLES = 32
+_MOST_WORDS = 2_000  # letters
+_DEEPEST = 100_000  # hits; beyond, the answer is a list of the whole collection
 
 
 def as_path(given: AnyPath) -> Path:
@@ -34,13 +42,55 @@ def as_path(given: AnyPath) -> Path:
     return Path(given)
 
 
-def as_query(given: AnyPath | SupportsIndex) -> Query:
-    """Return the path of a photo, or an item's id from any whole number."""
+def as_target(given: AnyPath | SupportsIndex) -> Path | int:
+    """Return a path, or an item's id from any whole number."""
     if isinstance(given, bool):
         raise UsageError(f"expected a photo's path or an item's id, got {given!r}")
     if isinstance(given, SupportsIndex):
         return operator.index(given)
     return as_path(given)
+
+
+def as_query(given: AnyQuery) -> Query:
+    """Return the examples of a query: at least one, of weight 1 unless they say otherwise."""
+    if isinstance(given, list | tuple):
+        if not 1 <= len(given) <= _MOST_EXAMPLES:
+            raise UsageError(f"a query has 1 to {_MOST_EXAMPLES} examples, got {len(given)}")
+        return tuple(_as_example(each) for each in given)
+    return (_as_example(given),)
+
+
+def _as_example(given: AnyPath | SupportsIndex | bytes | Words | Example) -> Example:
+    example = given if isinstance(given, Example) else Example(_as_source(given))
+    if not (math.isfinite(example.weight) and 0 < abs(example.weight) <= 1000):
+        raise UsageError(f"a weight is a number from -1000 to 1000 other than 0, got {example.weight!r}")
+    if example.box is not None:
+        if isinstance(example.source, Words):
+            raise UsageError("a box is a part of a photo; words have none")
+        _check_box(example.box)
+    return replace(example, source=_as_source(example.source))
+
+
+def _as_source(given: AnyPath | SupportsIndex | bytes | Words) -> Source:
+    if isinstance(given, Words):
+        if not given.text.strip() or len(given.text) > _MOST_WORDS:
+            raise UsageError(f"words to search by: 1 to {_MOST_WORDS:,} letters")
+        return Words(" ".join(given.text.split()))
+    if isinstance(given, bytes):
+        return given
+    return as_target(given)
+
+
+def _check_box(box: Box) -> None:
+    """Refuse a box that is not inside the photo; a little rounding does no harm."""
+    inside = (
+        box.left >= 0 and box.top >= 0 and box.left + box.width <= 1.0001 and box.top + box.height <= 1.0001
+    )
+    if not (inside and box.width > 0 and box.height > 0):  # also where one is not a number
+        raise UsageError(
+            "a box is left, top, width and height as fractions of the photo: from 0 to 1, inside it, got "
+            f"{box.left:g}, {box.top:g}, {box.width:g}, {box.height:g}"
+        )
 
 
 def as_count(k: SupportsIndex) -> int:
@@ -50,6 +100,14 @@ def as_count(k: SupportsIndex) -> int:
     if operator.index(k) < 1:
         raise UsageError(f"k is how many hits to return: at least 1, got {k}")
     return operator.index(k)
+
+
+def as_wish(wish: Wish) -> Wish:
+    """Return what is wanted, its numbers checked."""
+    k = as_count(wish.k)
+    if wish.offset < 0 or (wish.offset and wish.offset + k > _DEEPEST):
+        raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {wish.offset}")
+    return replace(wish, k=k)
 
 
 def as_filters(where: Where) -> list[Filter]:

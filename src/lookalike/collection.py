@@ -6,26 +6,44 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
 
-from lookalike.asked import AnyPath, Where, as_count, as_filters, as_path, as_query
+from lookalike.asked import AnyPath, AnyQuery, Where, as_filters, as_path, as_query, as_target, as_wish
+from lookalike.background import Background
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import Embedder
-from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError, StorageError
+from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
+from lookalike.embed import Embedder, WordsEmbedder
+from lookalike.errors import DamagedError, ModelMismatchError, NotFoundError, StorageError, UsageError
 from lookalike.index_keeper import IndexKeeper
 from lookalike.indexing import Indexer
 from lookalike.ingest import Ingest, ingest
 from lookalike.models import DEFAULT_MODEL, load_bundled
-from lookalike.records import AddReport, Committed, Info, Item, SearchResult, Skipped, Space, SpaceInfo
+from lookalike.queries import Asking, Query
+from lookalike.records import (
+    AddReport,
+    Committed,
+    Info,
+    Item,
+    SearchResult,
+    Skipped,
+    Space,
+    SpaceInfo,
+    Vote,
+    Wish,
+)
 from lookalike.search import Search, search
 from lookalike.sources import path_of, require_some, split_present, uri_of
 from lookalike.store import Store
+from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
 from lookalike.store.salvage import salvage
 from lookalike.store.store import STORE_FILE, check_model
 from lookalike.verify import Damage, VerifyReport, verify
+
+_LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
 
 class Collection:
@@ -49,7 +67,8 @@ class Collection:
         self._embedders: dict[str, Embedder] = {}
         self._decoder = decoder or DecodePool()
         self._store: Store | None = None
-        self._keeper: IndexKeeper | None = None
+        self._keepers: dict[int, IndexKeeper] = {}
+        self._backgrounds: dict[int, Background] = {}
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._left_behind: list[object] = []
@@ -80,29 +99,35 @@ class Collection:
         step("indexing", 0, None)
         return replace(report, absent=(*absent, *report.absent), index_problem=self._try_refresh(store))
 
-    def search(self, query: AnyPath | SupportsIndex, k: int = 8, *, where: Where = ()) -> SearchResult:
-        """Return the k items most similar to a photo file, or to an item given by its id.
+    def search(self, query: AnyQuery, k: int = 8, *, where: Where = ()) -> SearchResult:
+        """Return the k items most similar to a query: a photo's path or bytes, or an item given by its id.
 
-        `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"
-        (see `store.filters.Filter`). Raises `QueryError` for a file that is no photo, `NotFoundError` for an
-        unknown item or an empty collection.
+        Several weighted examples (`queries.Example`) make one query, too. `where` holds conditions that every
+        hit meets, such as "camera=canon*" or "taken>=2019" (see `store.filters.Filter`). Raises `QueryError`
+        for what is no photo, `NotFoundError` for an unknown item or an empty collection.
         """
         return self.search_many([query], k, where=where)[0]
 
     def search_many(
-        self, queries: Iterable[AnyPath | SupportsIndex], k: int = 8, *, where: Where = ()
+        self, queries: Iterable[AnyQuery], k: int = 8, *, where: Where = ()
     ) -> list[SearchResult]:
         """Answer several queries at once, in order; see `search`."""
-        asked, k, filters = [as_query(query) for query in queries], as_count(k), as_filters(where)
+        return self.answer(queries, Wish(k), where=where)
+
+    def answer(
+        self, queries: Iterable[AnyQuery], wish: Wish, *, where: Where = (), max_pixels: int = MAX_PIXELS
+    ) -> list[SearchResult]:
+        """Answer several queries at once with all that `wish` says; photos of more pixels are refused."""
+        asked, wish, filters = [as_query(query) for query in queries], as_wish(wish), as_filters(where)
         store = self._open()
-        space = self._default_space(store)
+        space = self._space(store, wish.space)
         embedder = None
-        if any(isinstance(query, Path) for query in asked):
+        if any(_needs_model(query) for query in asked):
             embedder = self._embedder(space.name)
             check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
         live = self._index_keeper(store, space).live()
-        parts = Search(store, space, store.vectors(space), live, self._decoder, embedder)
-        return search(parts, asked, k, filters)
+        asking = Asking(store, store.vectors(space), space.dim, self._decoder, embedder, max_pixels)
+        return search(Search(asking, space, live, self._background(store, space)), asked, wish, filters)
 
     def remove(self, *targets: AnyPath | SupportsIndex) -> int:
         """Remove items by id or by path (a folder stands for all items below it); returns how many.
@@ -132,19 +157,51 @@ class Collection:
     def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
         items = self._open().items
-        ids = items.matching(as_filters(where))
-        found = items.get(ids[ids > after][:limit].tolist())
+        ids = items.matching(as_filters(where), after=after, limit=limit)
+        found = items.get(ids.tolist())
         return [found[item_id] for item_id in sorted(found)]
 
-    def thumbnail(self, query: AnyPath | SupportsIndex, longest: int = 256) -> bytes | None:
-        """Return the picture of an item or a photo file, upright, as JPEG bytes; None if it cannot be read.
+    def random_items(self, count: int = 1, *, where: Where = ()) -> list[Item]:
+        """Return up to `count` different items that meet the conditions, by chance."""
+        items = self._open().items
+        return list(items.get(items.random(as_filters(where), count)).values())
 
-        No side is longer than `longest` pixels. Raises `NotFoundError` for an unknown item.
+    def facets(self) -> Facets:
+        """Return what the items can be filtered by: cameras, folders, first and last moment."""
+        return self._open().items.facets()
+
+    def thumbnail(
+        self, query: AnyPath | SupportsIndex | bytes, longest: int = 256, *, max_pixels: int = MAX_PIXELS
+    ) -> bytes | None:
+        """Return the picture of an item or a photo, upright, as JPEG bytes; None if it cannot be read.
+
+        No side is longer than `longest` pixels. A file that has changed since its item was added cannot be
+        read. Raises `NotFoundError` for an unknown item.
         """
-        wanted = as_query(query)
-        path = path_of(self.item(wanted).uri) if isinstance(wanted, int) else str(wanted)
-        made = self._decoder.thumbnail(path, longest)
+        if isinstance(query, bytes):
+            request = ThumbnailRequest("", longest, content=query, max_pixels=max_pixels)
+        elif isinstance(wanted := as_target(query), int):
+            item = self.item(wanted)
+            request = ThumbnailRequest(path_of(item.uri), longest, content_hash=item.content_hash)
+        else:
+            request = ThumbnailRequest(str(wanted), longest)
+        made = self._decoder.thumbnail(request)
         return None if isinstance(made, Skipped) else made
+
+    def vote(self, query: str, item_id: int, value: int, *, space: str | None = None) -> None:
+        """Keep what someone thinks of a hit of a query, named by `SearchResult.key`: 1, −1, or 0 to withdraw.
+
+        Raises `NotFoundError` for an unknown item or space.
+        """
+        if value not in (1, 0, -1) or not query or len(query) > _LONGEST_KEY:
+            raise UsageError(f"a vote is 1, -1 or 0 on a hit of a query; got {value!r} for {query[:80]!r}")
+        store = self._open()
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        store.votes.put(query, item_id, value, self._space(store, space).name, at)
+
+    def votes(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
+        """Return up to `limit` votes in the order given, beyond the id `after`; only of `query` if given."""
+        return self._open().votes.list(query=query, after=after, limit=limit)
 
     def skipped(self) -> list[Skipped]:
         """Return the inputs that could not become items, with the reasons."""
@@ -160,18 +217,18 @@ class Collection:
     @property
     def is_building(self) -> bool:
         """Whether an index is being built in the background; answers are exact but slow meanwhile."""
-        return self._keeper is not None and self._keeper.is_building
+        return any(keeper.is_building for keeper in list(self._keepers.values()))
 
     def wait_for_index(self) -> None:
         """Return when no index is being built in the background; raises what ended the build, if anything."""
-        problem = self._keeper.wait() if self._keeper is not None else None
-        if problem is not None:
-            raise problem
+        for problem in [keeper.wait() for keeper in list(self._keepers.values())]:
+            if problem is not None:
+                raise problem
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
         store = self._open()
-        self._index_keeper(store, self._default_space(store)).refresh()
+        self._index_keeper(store, self._space(store)).refresh()
 
     def verify(self, *, repair: bool = False) -> VerifyReport:
         """Check every item, vector and index file, and name what is damaged.
@@ -226,20 +283,20 @@ class Collection:
 
     def _release(self) -> None:
         """Let go of the files; the next use opens them again."""
-        if self._keeper is not None:
-            self._keeper.wait()
+        for keeper in list(self._keepers.values()):
+            keeper.wait()
         with self._lock:
             if self._store is not None:
                 self._store.close()
-            self._store, self._keeper = None, None
+            self._store, self._keepers, self._backgrounds = None, {}, {}
 
     def _start_over(self) -> None:
         """Open everything anew in a forked process: threads and connections stayed with its parent.
 
         What the parent uses is kept untouched; to close it here could disturb it there.
         """
-        self._left_behind += [self._store, self._keeper, self._embedders]
-        self._store, self._keeper, self._embedders = None, None, {}
+        self._left_behind += [self._store, self._keepers, self._embedders]
+        self._store, self._keepers, self._backgrounds, self._embedders = None, {}, {}, {}
         self._lock = threading.RLock()
         self._process = os.getpid()
 
@@ -260,11 +317,17 @@ class Collection:
             raise ModelMismatchError(f"{self.path} was made with the model {space.name}, not {wanted}")
         return space.name if space else wanted or DEFAULT_MODEL
 
-    def _default_space(self, store: Store) -> Space:
-        space = store.default_space()
-        if space is None or store.items.is_empty():
+    def _space(self, store: Store, name: str | None = None) -> Space:
+        """Return the space of a name, or the default one."""
+        default = store.default_space()
+        if default is None or store.items.is_empty():
             raise NotFoundError(f"{self.path} is empty; bring photos in with: lookalike add FOLDER")
-        return space
+        if name is None:
+            return default
+        spaces = {space.name: space for space in store.spaces()}
+        if name not in spaces:
+            raise NotFoundError(f"no space named {name!r}; there are {', '.join(spaces)}")
+        return spaces[name]
 
     def _embedder(self, name: str) -> Embedder:
         if self._embedder_given is not None:
@@ -279,29 +342,36 @@ class Collection:
 
     def _index_keeper(self, store: Store, space: Space) -> IndexKeeper:
         with self._lock:
-            if self._keeper is not None and self._store is store:
-                return self._keeper
+            if space.id in self._keepers and self._store is store:
+                return self._keepers[space.id]
             keeper = IndexKeeper(Indexer(self.path, space, store.vectors(space)))
             if self._store is store:  # else it was closed meanwhile, and its keeper must not outlive it
-                self._keeper = keeper
+                self._keepers[space.id] = keeper
             return keeper
+
+    def _background(self, store: Store, space: Space) -> Background:
+        with self._lock:
+            if space.id not in self._backgrounds:
+                self._backgrounds[space.id] = Background(store.vectors(space))
+            return self._backgrounds[space.id]
 
     def _forget_indexes(self) -> None:
         """Drop every index, in memory and on disk: they are caches of what is about to be repaired."""
         for file in (self.path / "index").glob("*.ivf"):
             file.unlink(missing_ok=True)
         with self._lock:
-            self._keeper = None
+            self._keepers = {}
 
     def _restore(self, report: VerifyReport) -> None:
         """Read again the files behind damaged rows, and build the index anew."""
         store = self._open()
         store.items.drop_orphans()
+        store.votes.drop_damaged()
         paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
         files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
         if files:
             embedder = self._embedder(self._space_name(store))
-            space = self._default_space(store)
+            space = self._space(store)
             check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
             ingest(Ingest(store, space, self._decoder, embedder, _ignore, _ignore), files, afresh=True)
         if not store.items.is_empty():
@@ -310,15 +380,30 @@ class Collection:
     def _space_info(self, store: Store, space: Space) -> SpaceInfo:
         vectors = store.vectors(space)
         kind, recall, size = Indexer(self.path, space, vectors).describe()
-        return SpaceInfo(space.name, space.model_id, space.dim, vectors.count(), kind, recall, size)
+        return SpaceInfo(
+            space.name,
+            space.model_id,
+            space.dim,
+            vectors.count(),
+            kind,
+            recall,
+            size,
+            is_default=space.is_default,
+            takes_words=isinstance(self._embedder_given, WordsEmbedder),
+        )
 
     def _targeted(self, store: Store, target: AnyPath | SupportsIndex) -> list[int]:
-        wanted = as_query(target)
+        wanted = as_target(target)
         if isinstance(wanted, int):
             return list(store.items.get([wanted])) or list(store.items.damaged([wanted]))
         uri = uri_of(wanted)
         item = store.items.by_uri(uri)
         return [item.id] if item else store.items.matching([Filter("folder", "=", uri)]).tolist()
+
+
+def _needs_model(query: Query) -> bool:
+    """Whether a photo or words must be embedded to answer."""
+    return any(not isinstance(each.source, int) or each.box is not None for each in query)
 
 
 def _ignore(*_: Any) -> None:

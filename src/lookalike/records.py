@@ -58,6 +58,23 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """A part of an upright photo, in fractions 0–1 of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A query in words, for spaces that words can search."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One decoded photo: what was read from its bytes in a single pass."""
 
@@ -96,12 +113,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: an item and its score, the cosine similarity to the query (−1 to 1, bigger is closer)."""
+    """One answer: an item and its score, the cosine similarity to the query (−1 to 1, bigger is closer).
+
+    `copy_of` is the id of the first better hit that this one is a near copy of (the same photo in another
+    size, format or edit), where that was asked for.
+    """
 
     id: int
     uri: str
     score: float
     metadata: Metadata
+    content_hash: bytes
+    copy_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +133,8 @@ class SearchResult(Sequence[Hit]):
 
     `recall` is 1.0 where the answer is exact; else the share of the true 10 nearest that the index finds, as
     measured on this collection without conditions. `damaged` lists items left out because their stored
-    bytes are not what was written.
+    bytes are not what was written. `query` is what was asked, for people; `key` is the same by content, so
+    that a photo's name does not matter: votes are kept under it. `more` tells whether hits follow these.
     """
 
     query: str
@@ -118,6 +142,11 @@ class SearchResult(Sequence[Hit]):
     recall: float
     hits: tuple[Hit, ...]
     damaged: tuple[int, ...] = ()
+    key: str = ""
+    more: bool = False
+    background: float | None = None
+    """Hits that score below it are no closer than photos that have nothing to do with the query (see
+    `background`); None where it was not asked for or cannot be told."""
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -134,6 +163,21 @@ class SearchResult(Sequence[Hit]):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """Which hits of a query are wanted.
+
+    `k` hits after the first `offset`, in the space of that name (None: the default one). `mark_copies` fills
+    `Hit.copy_of`, `background` fills `SearchResult.background`.
+    """
+
+    k: int = 8
+    offset: int = 0
+    space: str | None = None
+    mark_copies: bool = False
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Space:
     """The vectors of one model in one collection. `model_id` is the sha256 of the model's file."""
 
@@ -142,6 +186,24 @@ class Space:
     model_id: str
     dim: int
     is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What someone thinks of a hit: `value` is 1 (it is like the query) or −1.
+
+    `query` is the `SearchResult.key` it was a hit of, `at` the moment in UTC, ISO 8601. `uri` is None when
+    the item was removed, or its content is not what was voted on any more.
+    """
+
+    id: int
+    query: str
+    item_id: int
+    value: int
+    space: str
+    at: str
+    content_hash: bytes
+    uri: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +256,9 @@ class SpaceInfo:
     index: str
     recall: float | None
     index_bytes: int
+    is_default: bool = True
+    takes_words: bool = False
+    """Whether it can be searched by words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,119 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
-from lookalike.embed import Embedder
-from lookalike.errors import DamagedError, NotFoundError, QueryError
+from lookalike.background import Background
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
-from lookalike.records import Hit, Ids, Item, Photo, SearchResult, Skipped, Space, Vectors
+from lookalike.queries import Asked, Asking, Query, ask
+from lookalike.records import Hit, Ids, Item, SearchResult, Space, Vectors, Wish
 from lookalike.store import Store
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import SpaceVectors
 
-Query = Path | int
-"""A photo file, or the id of an item (which is left out of its own hits)."""
+NEAR_COPY = 0.9
+"""From this score on two photos are taken for versions of the same one: no two Caltech-101 photos of
+different classes come as near (`bench/background.py`)."""
 
-_EMBED_AT_ONCE = 32
 _RESCORE_ALL_UP_TO = 1_000  # so few allowed items are scored one and all, without the index
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The parts that answering needs; the decoder and the embedder are asked for photos only.
+    """The parts that answering needs.
 
     Without an index (`live`) the answers are exact and slow: all vectors are read from the store.
     """
 
-    store: Store
+    asking: Asking
     space: Space
-    vectors: SpaceVectors
     live: LiveIndex | None
-    decoder: DecodePool
-    embedder: Embedder | None
+    background: Background
+
+    @property
+    def store(self) -> Store:
+        """Where the items are."""
+        return self.asking.store
+
+    @property
+    def vectors(self) -> SpaceVectors:
+        """The vectors that are searched."""
+        return self.asking.vectors
 
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """Items with their exact scores, best first; `recall` is how surely the nearest are among them."""
+    """Items with exact scores and vectors, best first; `recall` is how surely the nearest are among them."""
 
     ids: Ids
     scores: Vectors
+    rows: Vectors
     damaged: tuple[int, ...]
     recall: float
 
 
-def search(parts: Search, queries: Sequence[Query], k: int, filters: Sequence[Filter]) -> list[SearchResult]:
-    """Answer each query with its k nearest items, fewer only where there are no more."""
-    rows = _query_vectors(parts, queries)
+def search(
+    parts: Search, queries: Sequence[Query], wish: Wish, filters: Sequence[Filter]
+) -> list[SearchResult]:
+    """Answer each query with its nearest items, fewer than asked for only where there are no more."""
+    asked = ask(parts.asking, queries)
     allowed = parts.store.items.matching(filters) if filters else None
-    scored = _nearest(parts, queries, rows, k, allowed)
-    return [_result(parts, query, one, k) for query, one in zip(queries, scored, strict=True)]
+    scored = _nearest(parts, asked, wish, allowed)
+    return [_result(parts, query, one, wish) for query, one in zip(asked, scored, strict=True)]
 
 
-def _query_vectors(parts: Search, queries: Sequence[Query]) -> Vectors:
-    """Return one unit-length row per query."""
-    rows = np.empty((len(queries), parts.space.dim), np.float32)
-    photos = {at: query for at, query in enumerate(queries) if isinstance(query, Path)}
-    if photos:
-        rows[list(photos)] = _embedded(parts, list(photos.values()))
-    for at, query in enumerate(queries):
-        if isinstance(query, int):
-            rows[at] = _stored(parts.vectors, query)
-    return rows
-
-
-def _stored(vectors: SpaceVectors, item_id: int) -> Vectors:
-    block = vectors.fetch([item_id])
-    if block.damaged:
-        raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
-    if not len(block.ids):
-        raise NotFoundError(f"item {item_id} is not in this collection")
-    row: Vectors = block.rows[0]
-    return row
-
-
-def _embedded(parts: Search, paths: list[Path]) -> Vectors:
-    assert parts.embedder is not None  # the caller brings one whenever a query is a photo
-    view = parts.embedder.spec.view
-    answers = parts.decoder.photos(Request(str(path), str(path.absolute()), view) for path in paths)
-    rows = []
-    while some := list(islice(answers, _EMBED_AT_ONCE)):
-        for answer in some:
-            if isinstance(answer, Skipped):
-                raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
-        photos = [photo for photo in some if isinstance(photo, Photo)]
-        rows.append(
-            parts.embedder.embed(np.stack([each.pixels for each in photos if each.pixels is not None]))
-        )
-    return np.concatenate(rows)
-
-
-def _nearest(
-    parts: Search, queries: Sequence[Query], rows: Vectors, k: int, allowed: Ids | None
-) -> list[_Scored]:
+def _nearest(parts: Search, asked: Sequence[Asked], wish: Wish, allowed: Ids | None) -> list[_Scored]:
     """Find candidates for all queries at once and let the store's vectors decide."""
-    wanted = k + 1  # an item does not answer itself
+    rows = np.stack([one.row for one in asked]) if asked else np.empty((0, parts.space.dim), np.float32)
+    end = wish.offset + wish.k
+    wanted = (
+        end + 1 + max((len(one.own) for one in asked), default=0)
+    )  # and one that tells whether more follow
     recall = 1.0
     if allowed is not None and len(allowed) <= _RESCORE_ALL_UP_TO:
-        candidates = [allowed] * len(queries)
+        candidates = [allowed] * len(asked)
     elif parts.live is not None:
         candidates, recall = parts.live.search(rows, wanted, allowed), parts.live.index.recall
     else:
         candidates = _exhaustive(parts.vectors, rows, wanted, allowed)
     scored = []
-    for query, row, some in zip(queries, rows, candidates, strict=True):
-        one = _rescored(parts.vectors, query, row, some, recall)
-        if len(one.ids) < k and len(some) < _how_many(parts, allowed):  # the index lost some to the filter
-            every = _exhaustive(parts.vectors, row[None], wanted, allowed)[0]
-            one = _rescored(parts.vectors, query, row, every, 1.0)
+    for query, some in zip(asked, candidates, strict=True):
+        one = _rescored(parts.vectors, query, some, recall)
+        if len(one.ids) < end and len(some) < _how_many(parts, allowed):  # the index lost some to the filter
+            every = _exhaustive(parts.vectors, query.row[None], wanted, allowed)[0]
+            one = _rescored(parts.vectors, query, every, 1.0)
         scored.append(one)
     return scored
 
@@ -134,31 +105,56 @@ def _exhaustive(vectors: SpaceVectors, rows: Vectors, k: int, allowed: Ids | Non
     return list(best.ranked()[0])
 
 
-def _rescored(vectors: SpaceVectors, query: Query, row: Vectors, candidates: Ids, recall: float) -> _Scored:
+def _rescored(vectors: SpaceVectors, query: Asked, candidates: Ids, recall: float) -> _Scored:
     """Score candidates exactly, best first, equal ones by id."""
     block = vectors.fetch(candidates.tolist())
-    scores = np.clip(block.rows @ row, -1.0, 1.0)
+    scores = np.clip(block.rows @ query.row, -1.0, 1.0)
     order = np.lexsort((block.ids, -scores))
-    if isinstance(query, int):
-        order = order[block.ids[order] != query]
-    return _Scored(block.ids[order], scores[order], block.damaged, recall)
+    if query.own:
+        order = order[~np.isin(block.ids[order], list(query.own))]
+    return _Scored(block.ids[order], scores[order], block.rows[order], block.damaged, recall)
 
 
-def _result(parts: Search, query: Query, scored: _Scored, k: int) -> SearchResult:
-    """Look the best k items up; one that is damaged, or was removed a moment ago, makes room for the next."""
+def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish) -> SearchResult:
+    """Look the best items up; one that is damaged, or was removed a moment ago, makes room for the next."""
     hits: list[Hit] = []
+    kept: list[int] = []
     lost: list[int] = []
-    for at in range(0, len(scored.ids), k):
-        ids, scores = scored.ids[at : at + k].tolist(), scored.scores[at : at + k].tolist()
+    end = wish.offset + wish.k
+    for at in range(0, len(scored.ids), end):
+        ids, scores = scored.ids[at : at + end].tolist(), scored.scores[at : at + end].tolist()
         items = parts.store.items.get(ids)
+        kept += [at + place for place, each in enumerate(ids) if each in items]
         hits += [_hit(items[each], score) for each, score in zip(ids, scores, strict=True) if each in items]
         lost += [each for each in ids if each not in items]
-        if len(hits) >= k:
+        if len(hits) >= end:
             break
+    if wish.mark_copies:
+        hits = _marked(hits[:end], scored.rows[kept[:end]])
     left_out = parts.live.damaged if parts.live else frozenset[int]()
-    damaged = tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)}))
-    return SearchResult(str(query), parts.space.name, scored.recall, tuple(hits[:k]), damaged)
+    return SearchResult(
+        str(query),
+        parts.space.name,
+        scored.recall,
+        tuple(hits[wish.offset : end]),
+        damaged=tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)})),
+        key=query.key,
+        more=len(hits) >= end and len(scored.ids) > end + len(lost),
+        background=parts.background.line(query.row) if wish.background else None,
+    )
+
+
+def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:
+    """Name for each hit the best one, itself no copy, that it is a near copy of; `rows` `(hits, dim)`."""
+    near = rows @ rows.T >= NEAR_COPY
+    firsts = np.zeros(len(hits), bool)
+    marked = []
+    for at, hit in enumerate(hits):
+        originals = np.flatnonzero(near[at, :at] & firsts[:at])
+        firsts[at] = not len(originals)
+        marked.append(replace(hit, copy_of=hits[originals[0]].id) if len(originals) else hit)
+    return marked
 
 
 def _hit(item: Item, score: float) -> Hit:
-    return Hit(item.id, item.uri, round(score, 6), item.metadata)
+    return Hit(item.id, item.uri, round(score, 6), item.metadata, item.content_hash)

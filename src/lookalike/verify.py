@@ -11,6 +11,8 @@ from lookalike.index.file import load_index
 from lookalike.records import Space
 from lookalike.store import Store
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
+from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
+from lookalike.store.votes import vote_is_sound
 
 _PAGE = 1000
 _MOST_FINDINGS = 100  # of SQLite's own check; rows are all named
@@ -56,6 +58,7 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
         for space in store.spaces():
             vectors += store.vectors(space).count()
             damage += _check_vectors(store, space)
+        damage += _check_votes(store)
     damage += _check_indexes(index_folder)
     return VerifyReport(items, vectors, tuple(damage))
 
@@ -101,6 +104,12 @@ def _check_vectors(store: Store, space: Space) -> Iterator[Damage]:
     with store.database.reading() as connection:
         for item_id, uri in connection.execute(missing).fetchall():
             yield Damage(f"vector of item {item_id} in {space.name}", "it is missing", item_id, _text(uri))
+
+
+def _check_votes(store: Store) -> Iterator[Damage]:
+    for row in _rows(store, f"SELECT {VOTE_COLUMNS} FROM votes", "id"):
+        if not vote_is_sound(row):
+            yield Damage(f"vote {row[0]}", "its row is not what was written; a repair drops it")
 
 
 def _check_indexes(folder: Path) -> Iterator[Damage]:

@@ -12,7 +12,7 @@ import pytest
 from pictures import gif_header, jpeg_header, png_chunk, png_header
 
 from lookalike.decode.pool import DecodePool, Limits
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import Request, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped, View
 
 VIEW = View(32)
@@ -174,10 +174,10 @@ def test_thumbnails_are_upright_jpegs_and_failures_are_told(tmp_path, make_photo
     from PIL import Image
 
     path = make_photo(tmp_path / "a.png", 1, size=(400, 100))
-    with Image.open(BytesIO(pool.thumbnail(str(path), 200))) as picture:
+    with Image.open(BytesIO(pool.thumbnail(ThumbnailRequest(str(path), 200)))) as picture:
         assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (200, 50))
     (tmp_path / "a.txt").write_text("no photo")
-    refused = pool.thumbnail(str(tmp_path / "a.txt"), 200)
+    refused = pool.thumbnail(ThumbnailRequest(str(tmp_path / "a.txt"), 200))
     assert (refused.reason, refused.lasting) == ("not a photo in a format that is read", True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 HEX = "0123456789abcdef"
-HIT = {"id": int, "uri": str, "score": float, "metadata": dict}
+HIT = {"id": int, "uri": str, "content": str, "score": float, "metadata": dict}
 REPORT = dict.fromkeys(
     ["found", "added", "unchanged", "moved", "updated", "skipped", "vanished", "pruned"], int
 ) | {"absent": list, "index_problem": type(None)}
@@ -21,6 +22,8 @@ SPACE = {
     "index": str,
     "recall": float,
     "index_bytes": int,
+    "is_default": bool,
+    "takes_words": bool,
 }
 
 
@@ -64,6 +67,7 @@ def test_search_tells_one_result_per_query(run, photos):
     assert second["hits"][0] == {
         "id": 6,
         "uri": str(photos / "5.png"),
+        "content": hashlib.sha256((photos / "5.png").read_bytes()).hexdigest()[:16],
         "score": 1.0,
         "metadata": {"width": 96, "height": 64, "format": "PNG"},
     }

@@ -75,6 +75,17 @@ def test_a_golden_collection_opens_and_holds_what_was_written(golden):
     assert select(golden.path, "PRAGMA application_id") == [(schema.APPLICATION_ID,)]
 
 
+def test_a_golden_collection_holds_the_votes_that_were_given(golden, request):
+    votes = [(each.query, each.item_id, each.value, each.space, each.at, each.uri) for each in golden.votes()]
+    if request.node.callspec.params["golden"] == "v1":  # before there were votes
+        assert votes == []
+    else:
+        assert votes == [
+            ("item:1", 2, 1, "fake", "2026-11-25T12:00:00+00:00", "/golden/été 1.jpg"),
+            ("item:1", 5, -1, "fake", "2026-11-25T12:00:01+00:00", None),  # the item was removed
+        ]
+
+
 def test_a_golden_collection_answers(golden):
     rows = golden_script().rows()
     scores = rows @ rows[0]
@@ -110,7 +121,10 @@ def test_a_newer_format_is_refused_and_not_touched(photos, watched, use):
         "verify": watched.collection.verify,
         "repair": lambda: watched.collection.verify(repair=True),
     }
-    with pytest.raises(NewerFormatError, match=r"format 2, this one knows 1.*pip install --upgrade"):
+    with pytest.raises(
+        NewerFormatError,
+        match=rf"format {schema.FORMAT + 1}, this one knows {schema.FORMAT}.*pip install --upgrade",
+    ):
         calls[use]()
     assert fingerprint(folder) == before
 
@@ -250,18 +264,19 @@ def test_a_migration_runs_once_and_whole_or_not_at_all(photos, watched, monkeypa
     folder = watched.collection.path
     watched.collection.close()
     second = "CREATE TABLE stars (item_id INTEGER PRIMARY KEY);\nINSERT INTO stars SELECT id FROM items;\n"
-    monkeypatch.setattr(schema, "FORMAT", 2)
+    known = schema.FORMAT
+    monkeypatch.setattr(schema, "FORMAT", known + 1)
     monkeypatch.setattr(
         schema, "MIGRATIONS", (*schema.MIGRATIONS, second + "INSERT INTO nowhere VALUES (1);")
     )
     before = select(folder, "SELECT * FROM items")
     with pytest.raises(DamagedError, match="nowhere"):
         Store(folder)
-    assert select(folder, "PRAGMA user_version") == [(1,)]
+    assert select(folder, "PRAGMA user_version") == [(known,)]
     assert select(folder, "SELECT count(*) FROM sqlite_master WHERE name = 'stars'") == [(0,)]
-    monkeypatch.setattr(schema, "MIGRATIONS", (schema.MIGRATIONS[0], second))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS[:known], second))
     for _ in range(2):
         Store(folder).close()
-        assert select(folder, "PRAGMA user_version") == [(2,)]
+        assert select(folder, "PRAGMA user_version") == [(known + 1,)]
         assert select(folder, "SELECT count(*) FROM stars") == [(6,)]
     assert select(folder, "SELECT * FROM items") == before

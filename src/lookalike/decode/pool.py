@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.decode.processes import Answer, Crew, WorkerDiedError, cpu_count
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import Request, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
 
 _CHUNK = (
@@ -50,7 +50,7 @@ class DecodePool:
     def start(self) -> None:
         """Start the workers now, so that the first file need not wait for them."""
         for _ in range(self._workers):
-            self._schedule(_read_task(()))
+            self._schedule(())
 
     def photos(self, requests: Iterable[Request]) -> Iterator[Photo | Skipped]:
         """Yield one result per request, in order, reading a bounded number of files ahead."""
@@ -59,7 +59,7 @@ class DecodePool:
         try:
             while True:
                 while len(running) < _AHEAD * self._workers and (chunk := tuple(islice(remaining, _CHUNK))):
-                    running.append((chunk, self._schedule(_read_task(chunk))))
+                    running.append((chunk, self._schedule(chunk)))
                 if not running:
                     return
                 yield from self._results(*running.popleft())
@@ -69,17 +69,24 @@ class DecodePool:
 
     def photo(self, request: Request) -> Photo | Skipped:
         """Read one file."""
-        (result,) = self._results((request,), self._schedule(_read_task((request,))))
+        (result,) = self._results((request,), self._schedule((request,)))
         return result
 
-    def thumbnail(self, path: str, longest: int) -> bytes | Skipped:
-        """Return the upright picture at `path` as JPEG bytes, no side longer than `longest` pixels."""
-        task = {"thumbnail": os.path.abspath(path), "longest": longest}  # noqa: PTH100  # not to follow links
+    def thumbnail(self, request: ThumbnailRequest) -> bytes | Skipped:
+        """Return the upright picture as JPEG bytes."""
+        task = {
+            "thumbnail": os.path.abspath(request.path),  # noqa: PTH100  # not to follow links
+            "longest": request.longest,
+            "has_content": request.content is not None,
+            "content_hash": request.content_hash.hex() if request.content_hash else None,
+            "max_pixels": request.max_pixels,
+        }
+        contents = [] if request.content is None else [request.content]
         try:
-            answer, blobs = self._schedule(task).result()
+            answer, blobs = self._submit(task, contents).result()
         except (TimeoutError, WorkerDiedError) as error:
-            return Skipped(path, self._blame(error), lasting=False)
-        return blobs[0] if blobs else Skipped(path, answer["refused"], lasting=answer["lasting"])
+            return Skipped(request.path, self._blame(error), lasting=False)
+        return blobs[0] if blobs else Skipped(request.path, answer["refused"], lasting=answer["lasting"])
 
     def close(self) -> None:
         """Stop the workers, whatever they are doing."""
@@ -96,14 +103,30 @@ class DecodePool:
     ) -> None:
         self.close()
 
-    def _schedule(self, task: Any) -> Future[Answer]:
+    def _schedule(self, chunk: tuple[Request, ...]) -> Future[Answer]:
+        """Have a chunk read by the next worker that is free; `serve` understands the task."""
+        wanted = [
+            {
+                "path": request.path,
+                "view": astuple(request.view),
+                "known": [digest.hex() for digest in request.known],
+                "has_content": request.content is not None,
+                "box": astuple(request.box) if request.box else None,
+                "max_pixels": request.max_pixels,
+            }
+            for request in chunk
+        ]
+        contents = [request.content for request in chunk if request.content is not None]
+        return self._submit({"photos": wanted}, contents)
+
+    def _submit(self, task: Any, contents: list[bytes]) -> Future[Answer]:
         if self._process != os.getpid():  # forked: the threads that mind the workers stayed behind
             self._left_behind.append(self._crew)
             self._crew, self._lock, self._process = None, threading.Lock(), os.getpid()
         with self._lock:
             if self._crew is None:
                 self._crew = Crew(self._workers, self._limits.memory_bytes, self._limits.seconds)
-            return self._crew.submit(task)
+            return self._crew.submit(task, contents)
 
     def _results(self, chunk: tuple[Request, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
         try:
@@ -123,16 +146,6 @@ class DecodePool:
         if isinstance(error, TimeoutError):
             return f"decoding it took longer than {self._limits.seconds:g} s"
         return "decoding it killed its worker process"
-
-
-def _read_task(chunk: tuple[Request, ...]) -> Any:
-    """Say to a worker what to read; `serve` understands it."""
-    return {
-        "photos": [
-            (request.path, astuple(request.view), [digest.hex() for digest in request.known])
-            for request in chunk
-        ]
-    }
 
 
 def _as_record(request: Request, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:

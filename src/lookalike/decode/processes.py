@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any, cast
@@ -52,9 +53,9 @@ class WorkerProcess:
         """Return when it has started; raises `TimeoutError` or `WorkerDiedError`."""
         self._exchange(None, _START_SECONDS)
 
-    def ask(self, task: Any) -> Answer:
+    def ask(self, task: Any, blobs: Sequence[bytes] = ()) -> Answer:
         """Return the answer to a task; raises `TimeoutError` or `WorkerDiedError`, and then it has ended."""
-        return self._exchange(task, self._seconds)
+        return self._exchange(task, self._seconds, blobs)
 
     def kill(self) -> None:
         """End the process at once; any thread may call it."""
@@ -68,7 +69,7 @@ class WorkerProcess:
             with suppress(OSError):  # what was not written yet never will be
                 cast(IO[bytes], stream).close()
 
-    def _exchange(self, task: Any, seconds: float) -> Answer:
+    def _exchange(self, task: Any, seconds: float, blobs: Sequence[bytes] = ()) -> Answer:
         expired = threading.Event()
 
         def expire() -> None:
@@ -80,7 +81,7 @@ class WorkerProcess:
         timer.start()
         try:
             if task is not None:
-                write_message(cast(IO[bytes], self._process.stdin), task)
+                write_message(cast(IO[bytes], self._process.stdin), task, blobs)
             return read_message(cast(IO[bytes], self._process.stdout))
         except (OSError, EOFError, ValueError) as error:
             raise (TimeoutError if expired.is_set() else WorkerDiedError) from error
@@ -99,9 +100,9 @@ class Crew:
         self._workers: set[WorkerProcess] = set()
         self._closed = False
 
-    def submit(self, task: Any) -> Future[Answer]:
+    def submit(self, task: Any, blobs: Sequence[bytes] = ()) -> Future[Answer]:
         """Have a task answered; the future raises `TimeoutError` or `WorkerDiedError` if it cannot be."""
-        return self._threads.submit(self._ask, task)
+        return self._threads.submit(self._ask, task, blobs)
 
     def close(self) -> None:
         """Stop all workers, whatever they are doing, and drop the tasks that wait."""
@@ -114,13 +115,13 @@ class Crew:
         for worker in workers:
             worker.stop()
 
-    def _ask(self, task: Any) -> Answer:
+    def _ask(self, task: Any, blobs: Sequence[bytes]) -> Answer:
         worker: WorkerProcess | None = getattr(self._mine, "worker", None)
         if worker is None or not worker.alive:  # killed while it had nothing to do
             self._dismiss(worker)
             worker = self._mine.worker = self._started()
         try:
-            return worker.ask(task)
+            return worker.ask(task, blobs)
         except BaseException:
             self._dismiss(worker)
             raise

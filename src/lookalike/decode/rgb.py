@@ -7,7 +7,7 @@ from contextlib import suppress
 from PIL import Image, ImageCms, ImageOps
 from PIL.ExifTags import Base
 
-from lookalike.records import View
+from lookalike.records import Box, View
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _WHITE = (255, 255, 255, 255)
@@ -27,14 +27,16 @@ def load(image: Image.Image, shortest: int) -> None:
     image.load()
 
 
-def square(image: Image.Image, view: View) -> Image.Image:
-    """Return the upright centre square of a loaded `image` that `view` asks for, as RGB."""
+def square(image: Image.Image, view: View, box: Box | None = None) -> Image.Image:
+    """Return the upright centre square of a loaded `image`, or of a part, that `view` asks for, as RGB."""
     image = _displayable(_upright(image))
+    if box is not None:
+        image = _cut(image, box)
     side = min(image.size) * view.fraction
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    box = (left, top, left + side, top + side)
+    centre = (left, top, left + side, top + side)
     filter_ = Image.Resampling[view.resample]
-    return _on_white(image.resize((view.size, view.size), filter_, box, reducing_gap=3.0))
+    return _on_white(image.resize((view.size, view.size), filter_, centre, reducing_gap=3.0))
 
 
 def thumbnail(image: Image.Image, longest: int) -> Image.Image:
@@ -42,6 +44,15 @@ def thumbnail(image: Image.Image, longest: int) -> Image.Image:
     small = _displayable(_upright(image))
     small.thumbnail((longest, longest), Image.Resampling.BICUBIC, reducing_gap=3.0)
     return _on_white(small)
+
+
+def _cut(image: Image.Image, box: Box) -> Image.Image:
+    """Return a part of an upright image, at least one pixel of it."""
+    left, top = (int(share * full) for share, full in zip((box.left, box.top), image.size, strict=True))
+    left, top = min(left, image.width - 1), min(top, image.height - 1)
+    right = max(left + 1, min(image.width, round((box.left + box.width) * image.width)))
+    bottom = max(top + 1, min(image.height, round((box.top + box.height) * image.height)))
+    return image.crop((left, top, right, bottom))
 
 
 def _upright(image: Image.Image) -> Image.Image:

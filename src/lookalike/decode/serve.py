@@ -6,13 +6,22 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from math import ceil
 from queue import SimpleQueue
 from typing import IO, Any
 
 from lookalike.decode.wire import read_message, write_message
-from lookalike.decode.worker import Decoded, Refused, Request, prepare_worker, read_photos, read_thumbnail
-from lookalike.records import View
+from lookalike.decode.worker import (
+    Decoded,
+    Refused,
+    Request,
+    ThumbnailRequest,
+    prepare_worker,
+    read_photos,
+    read_thumbnail,
+)
+from lookalike.records import Box, View
 
 _GRACE_SECONDS = 5
 
@@ -29,9 +38,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(source, tasks), daemon=True).start()
     write_message(sink, "ready")
     while True:
-        task = tasks.get()
+        task, contents = tasks.get()
         _set_alarm(seconds + _GRACE_SECONDS)
-        answer, blobs = _photos(task["photos"]) if "photos" in task else _thumbnail(task)
+        reply = _photos if "photos" in task else _thumbnail
+        answer, blobs = reply(task, iter(contents))
         _set_alarm(0)
         write_message(sink, answer, blobs)
 
@@ -40,7 +50,7 @@ def _listen(source: IO[bytes], tasks: SimpleQueue[Any]) -> None:
     """Take tasks; end this process, whatever it is decoding, as soon as its parent is gone."""
     try:
         while True:
-            tasks.put(read_message(source)[0])
+            tasks.put(read_message(source))
     finally:
         os._exit(0)
 
@@ -51,18 +61,35 @@ def _set_alarm(seconds: float) -> None:
         signal.alarm(ceil(seconds))
 
 
-def _photos(wanted: list[Any]) -> tuple[list[Any], list[bytes]]:
+def _photos(task: Any, contents: Iterator[bytes]) -> tuple[list[Any], list[bytes]]:
     requests = [
-        Request("", path, View(*view), tuple(bytes.fromhex(each) for each in known))
-        for path, view, known in wanted
+        Request(
+            "",
+            each["path"],
+            View(*each["view"]),
+            tuple(bytes.fromhex(digest) for digest in each["known"]),
+            content=next(contents) if each["has_content"] else None,
+            box=Box(*each["box"]) if each["box"] else None,
+            max_pixels=each["max_pixels"],
+        )
+        for each in task["photos"]
     ]
     answers = read_photos(tuple(requests))
     blobs = [answer.pixels for answer in answers if isinstance(answer, Decoded) and answer.pixels is not None]
     return [_as_json(answer) for answer in answers], blobs
 
 
-def _thumbnail(task: Any) -> tuple[Any, list[bytes]]:
-    made = read_thumbnail(task["thumbnail"], task["longest"])
+def _thumbnail(task: Any, contents: Iterator[bytes]) -> tuple[Any, list[bytes]]:
+    digest = task["content_hash"]
+    made = read_thumbnail(
+        ThumbnailRequest(
+            task["thumbnail"],
+            task["longest"],
+            content=next(contents) if task["has_content"] else None,
+            content_hash=bytes.fromhex(digest) if digest else None,
+            max_pixels=task["max_pixels"],
+        )
+    )
     return (_as_json(made), []) if isinstance(made, Refused) else (None, [made])
 
 

@@ -18,23 +18,31 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from lookalike.decode import exif, rgb
 from lookalike.decode.formats import HAS_HEIF, HEAD_BYTES, sniff
-from lookalike.records import FileStamp, View
+from lookalike.records import Box, FileStamp, View
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 1 << 30
 
 _T = TypeVar("_T")
+_File = BufferedReader | BytesIO
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One file to read: content whose sha256 is in `known` is not decoded, `stamp` returns with a refusal."""
+    """One photo to read: the file at `path`, or the bytes in `content`.
+
+    Content whose sha256 is in `known` is not decoded, `stamp` returns with a refusal. With `box`, that part
+    is read as if it had been cut out and were a photo of its own. More than `max_pixels` are refused.
+    """
 
     uri: str
     path: str
     view: View
     known: tuple[bytes, ...] = ()
     stamp: FileStamp | None = None
+    content: bytes | None = None
+    box: Box | None = None
+    max_pixels: int = MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,24 @@ def read_photos(requests: tuple[Request, ...]) -> list[Decoded | Refused]:
     return [_guarded(lambda r=request: _read_photo(r)) for request in requests]  # type: ignore[misc]
 
 
-def read_thumbnail(path: str, longest: int) -> bytes | Refused:
-    """Return the upright picture at `path` as RGB JPEG bytes, no side longer than `longest` pixels."""
-    return _guarded(lambda: _read_thumbnail(path, longest))
+@dataclass(frozen=True, slots=True)
+class ThumbnailRequest:
+    """A picture to make small: the file at `path`, or the bytes in `content`.
+
+    No side of the result is longer than `longest` pixels. With `content_hash` (sha256), a file with any other
+    content is refused. More than `max_pixels` are refused.
+    """
+
+    path: str
+    longest: int
+    content: bytes | None = None
+    content_hash: bytes | None = None
+    max_pixels: int = MAX_PIXELS
+
+
+def read_thumbnail(request: ThumbnailRequest) -> bytes | Refused:
+    """Return the upright picture as RGB JPEG bytes."""
+    return _guarded(lambda: _read_thumbnail(request))
 
 
 def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one per kind of trouble
@@ -114,26 +137,43 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
 
 
 def _read_photo(request: Request) -> Decoded:
-    with _open(request.path) as file:
-        before = os.fstat(file.fileno())
+    with _opened(request.path, request.content) as file:
+        before = _stamp(file)
         name = _format(file)
         digest = hashlib.file_digest(file, "sha256").digest()
         pixels: bytes | None = None
         metadata: dict[str, str | int | float] = {}
         if digest not in request.known:
-            pixels, metadata = _decode(file, name, request.view)
-        after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            pixels, metadata = _decode(file, name, request)
+        after = _stamp(file)
+    if before != after:
         raise _RefusalError("changed while it was being read", lasting=False)
-    return Decoded(digest, after.st_size, after.st_mtime_ns, pixels, metadata)
+    return Decoded(digest, after.size, after.mtime_ns, pixels, metadata)
 
 
-def _read_thumbnail(path: str, longest: int) -> bytes:
-    with _open(path) as file, _image(file, _format(file)) as image:
-        out = BytesIO()
-        rgb.load(image, longest)
-        rgb.thumbnail(image, longest).save(out, "JPEG", quality=85)
+def _read_thumbnail(request: ThumbnailRequest) -> bytes:
+    with _opened(request.path, request.content) as file:
+        name = _format(file)
+        if request.content_hash is not None:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            if digest != request.content_hash:
+                raise _RefusalError("the file has changed since it was added", lasting=False)
+        with _image(file, name, request.max_pixels) as image:
+            out = BytesIO()
+            rgb.load(image, request.longest)
+            rgb.thumbnail(image, request.longest).save(out, "JPEG", quality=85)
     return out.getvalue()
+
+
+def _opened(path: str, content: bytes | None) -> _File:
+    return _open(path) if content is None else BytesIO(content)
+
+
+def _stamp(file: _File) -> FileStamp:
+    if isinstance(file, BytesIO):
+        return FileStamp(file.getbuffer().nbytes, 0)
+    facts = os.fstat(file.fileno())
+    return FileStamp(facts.st_size, facts.st_mtime_ns)
 
 
 def _open(path: str) -> BufferedReader:
@@ -156,7 +196,7 @@ def _open(path: str) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def _format(file: BufferedReader) -> str:
+def _format(file: _File) -> str:
     name = sniff(file.read(HEAD_BYTES))
     file.seek(0)
     if name is None:
@@ -166,21 +206,23 @@ def _format(file: BufferedReader) -> str:
     return name
 
 
-def _image(file: BufferedReader, name: str) -> Image.Image:
+def _image(file: _File, name: str, max_pixels: int) -> Image.Image:
     file.seek(0)
     image = Image.open(file, formats=(name,))
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > max_pixels:
         size = f"{image.width:,} × {image.height:,}"
-        raise _RefusalError(f"{size} pixels: over the limit of {MAX_PIXELS // 1_000_000} megapixels")
+        raise _RefusalError(f"{size} pixels: over the limit of {max_pixels // 1_000_000} megapixels")
     return image
 
 
-def _decode(file: BufferedReader, name: str, view: View) -> tuple[bytes, dict[str, str | int | float]]:
-    with _image(file, name) as image:
+def _decode(file: _File, name: str, request: Request) -> tuple[bytes, dict[str, str | int | float]]:
+    view, box = request.view, request.box
+    with _image(file, name, request.max_pixels) as image:
         width, height = rgb.upright_size(image)
-        rgb.load(image, int(view.size / view.fraction))
+        share = min(box.width, box.height) if box else 1.0  # the smaller the part, the finer it is decoded
+        rgb.load(image, int(view.size / view.fraction / share))
         facts = exif.read_facts(image)
-        small = rgb.square(image, view)
+        small = rgb.square(image, view, box)
     return small.tobytes(), {"width": width, "height": height, "format": name, **facts}
 
 

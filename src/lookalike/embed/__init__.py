@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lookalike.records import Vectors, View
 
@@ -31,3 +31,11 @@ class Embedder(Protocol):
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return one vector per photo: `pixels` is RGB 0–255 of shape `(n, size, size, 3)`, n ≥ 1."""
+
+
+@runtime_checkable
+class WordsEmbedder(Embedder, Protocol):
+    """An embedder that puts words into the space of its photos."""
+
+    def embed_words(self, texts: list[str]) -> Vectors:
+        """Return one vector per text, n ≥ 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -24,4 +25,28 @@ class FakeEmbedder:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
         n, size = len(pixels), self.spec.view.size
         grid = pixels.reshape(n, 4, size // 4, 4, size // 4, 3).mean(axis=(2, 4), dtype=np.float32)
-        return unit_length((grid.reshape(n, 48) - 127.5) @ self._projection)
+        # One by one: a matrix product may round otherwise for another number of rows.
+        return unit_length(np.stack([row @ self._projection for row in grid.reshape(n, 48) - 127.5]))
+
+
+_COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "white": (255, 255, 255),
+    "black": (0, 0, 0),
+}
+
+
+class FakeWordsEmbedder(FakeEmbedder):
+    """A fake that also knows the words for some plain colours; texts without one are grey."""
+
+    def embed_words(self, texts: list[str]) -> Vectors:
+        """Return unit-length vectors `(n, dim)`: those of photos of the colours named."""
+        size = self.spec.view.size
+        pixels = np.empty((len(texts), size, size, 3), np.uint8)
+        for at, text in enumerate(texts):
+            named = [_COLOURS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _COLOURS]
+            pixels[at] = np.mean(named, axis=0) if named else 128
+        return self.embed(pixels)

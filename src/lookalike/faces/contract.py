@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from lookalike.records import AddReport, Committed, Hit, Info, SearchResult, Skipped
+from lookalike.records import (
+    AddReport,
+    Committed,
+    Hit,
+    Info,
+    Item,
+    SearchResult,
+    Skipped,
+    SpaceInfo,
+    Vote,
+)
 from lookalike.verify import Damage, VerifyReport
 
 Json = dict[str, Any]
 
 
+_CONTENT_DIGITS = 16
+
+
+def item_json(item: Item | Hit) -> Json:
+    """One item; `content` is the beginning of its sha256, the same for the same photo wherever it lies."""
+    content = item.content_hash.hex()[:_CONTENT_DIGITS]
+    return {"id": item.id, "uri": item.uri, "content": content, "metadata": dict(item.metadata)}
+
+
 def hit_json(hit: Hit) -> Json:
     """One hit."""
-    return {"id": hit.id, "uri": hit.uri, "score": hit.score, "metadata": dict(hit.metadata)}
+    item = item_json(hit)
+    metadata = item.pop("metadata")
+    shown = {**item, "score": hit.score, "metadata": metadata}
+    return shown if hit.copy_of is None else {**shown, "copy_of": hit.copy_of}
 
 
 def result_json(result: SearchResult) -> Json:
@@ -22,6 +44,18 @@ def result_json(result: SearchResult) -> Json:
     if result.damaged:
         shown["damaged"] = list(result.damaged)
     return shown
+
+
+def vote_json(vote: Vote) -> Json:
+    """One vote."""
+    return {
+        "query": vote.query,
+        "item": vote.item_id,
+        "uri": vote.uri,
+        "vote": vote.value,
+        "space": vote.space,
+        "at": vote.at,
+    }
 
 
 def committed_json(committed: Committed) -> Json:
@@ -57,24 +91,27 @@ def skipped_json(skipped: Skipped) -> Json:
 
 def info_json(info: Info) -> Json:
     """The facts of a collection."""
-    spaces = [
-        {
-            "name": space.name,
-            "model_sha256": space.model_id,
-            "dim": space.dim,
-            "vectors": space.vectors,
-            "index": space.index,
-            "recall": space.recall,
-            "index_bytes": space.index_bytes,
-        }
-        for space in info.spaces
-    ]
     return {
         "path": str(info.path),
         "items": info.items,
         "skipped": info.skipped,
         "store_bytes": info.store_bytes,
-        "spaces": spaces,
+        "spaces": [space_json(space) for space in info.spaces],
+    }
+
+
+def space_json(space: SpaceInfo) -> Json:
+    """The facts of one space."""
+    return {
+        "name": space.name,
+        "model_sha256": space.model_id,
+        "dim": space.dim,
+        "vectors": space.vectors,
+        "index": space.index,
+        "recall": space.recall,
+        "index_bytes": space.index_bytes,
+        "is_default": space.is_default,
+        "takes_words": space.takes_words,
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lookalike.records import FileStamp, Ids, Item, Skipped
 from lookalike.store.database import Database
+from lookalike.store.facets import Facets, read_facets
 from lookalike.store.filters import Filter, to_sql
 from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound
 
@@ -59,17 +60,37 @@ class Items:
             yield page
             last = page[-1].id
 
-    def matching(self, filters: Sequence[Filter]) -> Ids:
-        """Return the ids of the items that meet all conditions, ascending."""
+    def matching(self, filters: Sequence[Filter], *, after: int = 0, limit: int = -1) -> Ids:
+        """Return the ids of the items that meet all conditions, ascending: up to `limit` beyond `after`."""
         conditions, values = ["1"], []
         for condition in filters:
             sql, parameters = to_sql(condition)
             conditions.append(sql)
             values.extend(parameters)
-        query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} ORDER BY id"
+        values += [after, limit]
+        query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} AND id > ? ORDER BY id LIMIT ?"
         with self._database.reading() as connection:
             rows = connection.execute(query, values).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def random(self, filters: Sequence[Filter], count: int) -> list[int]:
+        """Return the ids of up to `count` different items that meet all conditions, in random order."""
+        chance = np.random.default_rng()
+        if filters:
+            return [int(each) for each in chance.permutation(self.matching(filters))[:count]]
+        last = self._number("SELECT coalesce(max(id), 0) FROM items")
+        drawn = (
+            np.unique(chance.integers(1, last, 4 * count + 16, endpoint=True)) if last else np.empty(0, int)
+        )
+        found = list(self.get(drawn.tolist()))  # quick, however many items there are
+        if len(found) < count:  # few items, or most were removed
+            found = self.matching(()).tolist()
+        return [found[at] for at in chance.permutation(len(found))[:count]]
+
+    def facets(self) -> Facets:
+        """Return what the items can be filtered by."""
+        with self._database.reading() as connection:
+            return read_facets(connection)
 
     def skipped(self) -> Iterator[Skipped]:
         """Yield the inputs on record as skipped, by uri."""

@@ -14,6 +14,8 @@ from lookalike.errors import DamagedError, StorageError
 from lookalike.store.database import Database, lenient_text
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
 from lookalike.store.schema import VECTORS_TABLE, run_script
+from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
+from lookalike.store.votes import copy_vote, vote_is_sound
 
 _Row = tuple[Any, ...]
 _UNBELIEVABLE = 1 << 53  # for an id or a clock
@@ -106,6 +108,17 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
         columns = "item_id, seq, checksum, vector"
         _each(source, f"SELECT {columns} FROM vectors_{space_id} NOT INDEXED", "item_id", last, keep_vector)
+    _copy_votes(source, target)
+
+
+def _copy_votes(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    last = _first_readable(source, ["SELECT max(id) FROM votes"]) or 0
+
+    def keep_vote(row: _Row) -> None:
+        if vote_is_sound(row):
+            copy_vote(target, row)
+
+    _each(source, f"SELECT {VOTE_COLUMNS} FROM votes NOT INDEXED", "id", last, keep_vote)
 
 
 def _each(source: sqlite3.Connection, select: str, key: str, last: int, keep: Callable[[_Row], None]) -> None:

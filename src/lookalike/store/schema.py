@@ -46,7 +46,21 @@ CREATE TABLE clock (seq INTEGER NOT NULL); -- counts the transactions that chang
 INSERT INTO clock VALUES (0);
 """
 
-MIGRATIONS = (_V1,)
+_V2 = """
+CREATE TABLE votes (                       -- outlive their items, and are numbered in the order given
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    query TEXT NOT NULL,                   -- SearchResult.key
+    item_id INTEGER NOT NULL,
+    content_hash BLOB NOT NULL,            -- of the item when it was voted on
+    value INTEGER NOT NULL,                -- 1 or -1
+    space TEXT NOT NULL,
+    at TEXT NOT NULL,                      -- UTC, ISO 8601
+    checksum INTEGER NOT NULL,             -- CRC-32 of the columns above, see votes.vote_checksum
+    UNIQUE (query, item_id)
+);
+"""
+
+MIGRATIONS = (_V1, _V2)
 FORMAT = len(MIGRATIONS)
 
 VECTORS_TABLE = """

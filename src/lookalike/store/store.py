@@ -15,6 +15,7 @@ from lookalike.store.salvage import finish_salvage
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
 from lookalike.store.vectors import SpaceVectors
+from lookalike.store.votes import Votes
 
 STORE_FILE = "store.sqlite"
 
@@ -38,6 +39,7 @@ class Store:
                 raise StorageError(f"cannot create {folder}: {error.strerror}") from error
         self.database = Database(path, create=create)
         self.items = Items(self.database)
+        self.votes = Votes(self.database)
 
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""

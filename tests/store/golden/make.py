@@ -50,6 +50,8 @@ def main() -> None:
     ]
     batch = Batch([(photo(n), row) for n, row in enumerate(rows())], skipped)
     store.commit(space, batch, reader="golden", is_gone=lambda _: False)
+    store.votes.put("item:1", 2, 1, spec.name, "2026-11-25T12:00:00+00:00")
+    store.votes.put("item:1", 5, -1, spec.name, "2026-11-25T12:00:01+00:00")
     store.items.remove([5])
     store.close()
     with closing(sqlite3.connect(folder / "store.sqlite")) as connection:

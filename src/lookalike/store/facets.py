@@ -1,0 +1,36 @@
+"""What the items of a collection can be filtered by."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+
+_MOST_VALUES = 500
+_FACT = "CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{}') END"  # see `filters.to_sql`
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Cameras and folders with the number of their items, the most frequent first; first and last `taken`.
+
+    At most 500 of each. `taken` is None where no item states it. Folders count what lies in them itself.
+    """
+
+    cameras: tuple[tuple[str, int], ...]
+    folders: tuple[tuple[str, int], ...]
+    taken: tuple[str, str] | None
+
+
+def read_facets(connection: sqlite3.Connection) -> Facets:
+    """Read the facets, in one pass over the items for each."""
+    camera, taken = _FACT.format("camera"), _FACT.format("taken")
+    cameras = connection.execute(
+        f"SELECT {camera} AS camera, count(*) AS n FROM items GROUP BY camera ORDER BY n DESC, camera"
+    )
+    known = [(name, count) for name, count in cameras if isinstance(name, str)][:_MOST_VALUES]
+    first, last = connection.execute(f"SELECT min({taken}), max({taken}) FROM items").fetchone()
+    folders = Counter(os.path.dirname(uri) for (uri,) in connection.execute("SELECT uri FROM items"))  # noqa: PTH120  # uris
+    both = isinstance(first, str) and isinstance(last, str)
+    return Facets(tuple(known), tuple(folders.most_common(_MOST_VALUES)), (first, last) if both else None)
