@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PHOTOS ?=
+SERVE ?= yes
 
 .PHONY: help setup demo test check lint bench models clean
 
@@ -22,8 +23,8 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: setup      ## get demo photos, index them, search (PHOTOS=DIR uses your own)
-	$(BIN)/lookalike demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+demo: setup      ## get demo photos, index them, search, open the page (PHOTOS=DIR uses your own, SERVE=no ends before)
+	$(BIN)/lookalike demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(filter no,$(SERVE)),--no-serve)
 
 test: setup lint ## run everything
 	$(BIN)/python -m pytest

@@ -38,7 +38,7 @@ ALLOWED["asked"] = STAGES | {"queries"}
 ALLOWED["collection"] = STAGES | {"asked", "indexing", "index_keeper", "ingest", "search", "verify"}
 ALLOWED["collection"] |= {"background", "queries"}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
-ALLOWED["__init__"] = {"collection", "errors", "records", "store", "verify"}
+ALLOWED["__init__"] = {"queries", "collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}
 
 

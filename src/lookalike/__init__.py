@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.errors import LookalikeError
-    from lookalike.records import AddReport, Hit, Info, Item, SearchResult, Skipped
+    from lookalike.queries import Example
+    from lookalike.records import AddReport, Box, Hit, Info, Item, SearchResult, Skipped, Wish, Words
     from lookalike.store.filters import Filter
     from lookalike.verify import VerifyReport
 
 __version__ = "0.1.0"
 __all__ = [
     "AddReport",
+    "Box",
     "Collection",
+    "Example",
     "Filter",
     "Hit",
     "Info",
@@ -29,6 +32,8 @@ __all__ = [
     "SearchResult",
     "Skipped",
     "VerifyReport",
+    "Wish",
+    "Words",
     "__version__",
 ]
 
@@ -36,11 +41,15 @@ _HOMES = {
     "Collection": "lookalike.collection",
     "LookalikeError": "lookalike.errors",
     "AddReport": "lookalike.records",
+    "Box": "lookalike.records",
+    "Example": "lookalike.queries",
     "Filter": "lookalike.store.filters",
     "Hit": "lookalike.records",
     "Info": "lookalike.records",
     "Item": "lookalike.records",
     "SearchResult": "lookalike.records",
+    "Wish": "lookalike.records",
+    "Words": "lookalike.records",
     "Skipped": "lookalike.records",
     "VerifyReport": "lookalike.verify",
 }

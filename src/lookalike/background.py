@@ -40,7 +40,7 @@ class Background:
         scores = sample @ row
         middle = float(np.median(scores))
         spread = float(np.median(np.abs(scores - middle))) * _PER_DEVIATION
-        return min(1.0, middle + _SPREADS * spread)
+        return round(min(1.0, middle + _SPREADS * spread), 6)
 
     def _sample(self) -> Vectors:
         seq = self._vectors.seq()

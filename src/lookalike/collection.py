@@ -35,7 +35,7 @@ from lookalike.records import (
     Wish,
 )
 from lookalike.search import Search, search
-from lookalike.sources import path_of, require_some, split_present, uri_of
+from lookalike.sources import path_of, read_recorded, require_some, split_present, uri_of
 from lookalike.store import Store
 from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
@@ -202,6 +202,10 @@ class Collection:
     def votes(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order given, beyond the id `after`; only of `query` if given."""
         return self._open().votes.list(query=query, after=after, limit=limit)
+
+    def original(self, item: Item) -> bytes:
+        """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""
+        return read_recorded(item.uri, item.content_hash)
 
     def skipped(self) -> list[Skipped]:
         """Return the inputs that could not become items, with the reasons."""

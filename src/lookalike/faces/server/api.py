@@ -1,0 +1,229 @@
+"""What the operations do: each one calls the collection in a thread and answers in the shared contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lookalike import __version__
+from lookalike.collection import Collection
+from lookalike.decode.formats import HEAD_BYTES, sniff
+from lookalike.decode.processes import cpu_count
+from lookalike.errors import NotFoundError
+from lookalike.faces import contract
+from lookalike.faces.server import schema
+from lookalike.faces.server.fetch import Fetcher
+from lookalike.faces.server.forms import read_photo, read_search
+from lookalike.faces.server.operations import RefusedError, as_json, json_body
+from lookalike.faces.server.thumbnails import ThumbnailCache
+from lookalike.queries import Example, Source
+from lookalike.records import Box, Item, Wish, Words
+
+SHOWN_BY_BROWSERS = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+}
+_LARGEST = schema.THUMBNAIL_SIZES[-1]
+_FOR_EVER = "private, max-age=31536000, immutable"
+_ASK_AGAIN = "private, no-cache"
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Api:
+    """The operations on one collection. Without a `fetcher`, pictures are not fetched from addresses.
+
+    Searches and thumbnails take turns among themselves only, so that neither keeps the other waiting long.
+    """
+
+    collection: Collection
+    thumbnails: ThumbnailCache
+    fetcher: Fetcher | None = None
+    _searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count() + 2))
+    _pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count()))
+    _reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+
+    async def health(self, _: schema.NoQuery, __: Request) -> Response:
+        """Say that the server answers."""
+        return as_json(schema.Health("ok", __version__))
+
+    async def facts(self, _: schema.NoQuery, __: Request) -> Response:
+        """Say what the collection holds."""
+        info = await self._read(self.collection.info)
+        spaces = [contract.space_json(space) for space in info.spaces]
+        shown = schema.SpaceFacts.__struct_fields__
+        return as_json(
+            {
+                "items": info.items,
+                "skipped": info.skipped,
+                "building": self.collection.is_building,
+                "can_fetch": self.fetcher is not None,
+                "spaces": [{name: space[name] for name in shown} for space in spaces],
+                "thumbnail_sizes": schema.THUMBNAIL_SIZES,
+                "max_upload_bytes": schema.MAX_UPLOAD_BYTES,
+            }
+        )
+
+    async def facets(self, _: schema.NoQuery, __: Request) -> Response:
+        """Say what items can be filtered by."""
+        facets = await self._read(self.collection.facets)
+        counted = {"cameras": facets.cameras, "folders": facets.folders}
+        listed = {
+            name: [{"value": value, "count": count} for value, count in values]
+            for name, values in counted.items()
+        }
+        return as_json({**listed, "taken": facets.taken})
+
+    async def browse(self, query: schema.BrowseQuery, _: Request) -> Response:
+        """List items page by page."""
+        after, limit = int(query.cursor or 0), query.limit
+        items = await self._read(partial(self.collection.items, where=query.where, limit=limit, after=after))
+        last = str(items[-1].id) if len(items) == limit else None
+        return as_json({"items": [contract.item_json(item) for item in items], "next": last})
+
+    async def random(self, query: schema.RandomQuery, _: Request) -> Response:
+        """Pick items by chance."""
+        items = await self._read(partial(self.collection.random_items, query.n, where=query.where))
+        return as_json({"items": [contract.item_json(item) for item in items]})
+
+    async def item(self, query: schema.ItemQuery, _: Request) -> Response:
+        """Say what is known of an item."""
+        return as_json(contract.item_json(await self._item(query.id)))
+
+    async def photo(self, query: schema.ItemQuery, request: Request) -> Response:
+        """Send the file of an item as it is, where a browser shows its format."""
+        item = await self._item(query.id)
+        tag = _tag(item, "photo")
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"etag": tag, "cache-control": _ASK_AGAIN})
+        content = await self._picture(partial(self.collection.original, item))
+        kind = SHOWN_BY_BROWSERS.get(sniff(content[:HEAD_BYTES]) or "")
+        if kind is None:
+            raise RefusedError(
+                415, "not_shown", "browsers do not show photos of this format; take a thumbnail"
+            )
+        return Response(content, media_type=kind, headers={"etag": tag, "cache-control": _ASK_AGAIN})
+
+    async def thumbnail(self, query: schema.ThumbnailQuery, request: Request) -> Response:
+        """Send an item's photo made small."""
+        if query.size not in schema.THUMBNAIL_SIZES:
+            sizes = ", ".join(map(str, schema.THUMBNAIL_SIZES))
+            raise RefusedError(400, "bad_request", f"thumbnails are made in the sizes {sizes}")
+        item = await self._item(query.id)
+        tag = _tag(item, str(query.size))
+        is_this = query.v == item.content_hash.hex()[: len(query.v or "")]
+        headers = {"etag": tag, "cache-control": _FOR_EVER if is_this else _ASK_AGAIN}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(await self._thumbnail(item, query.size), media_type="image/jpeg", headers=headers)
+
+    async def search(self, _: schema.NoQuery, request: Request) -> Response:
+        """Find the photos most like the examples."""
+        asked, photos = await read_search(request)
+        query = [_example(example, photos) for example in asked.examples]
+        if not any(example.weight > 0 for example in query):
+            raise RefusedError(400, "bad_request", "at least one example needs a weight above 0")
+        wish = Wish(asked.k, asked.offset, asked.space, mark_copies=True, background=True)
+        answer = partial(
+            self.collection.answer,
+            [query],
+            wish,
+            where=asked.where,
+            max_pixels=schema.MAX_UPLOAD_PIXELS,
+        )
+        (result,) = await to_thread.run_sync(answer, limiter=self._searches)
+        told = contract.result_json(result)
+        return as_json({**told, "query": result.key, "more": result.more, "background": result.background})
+
+    async def preview(self, _: schema.NoQuery, request: Request) -> Response:
+        """Send back a photo as a JPEG, for browsers that cannot show its format."""
+        return Response(await self._preview(await read_photo(request)), media_type="image/jpeg")
+
+    async def fetch(self, _: schema.NoQuery, request: Request) -> Response:
+        """Fetch a picture from a public address and send it back."""
+        if self.fetcher is None:
+            raise RefusedError(403, "fetch_is_off", "this server fetches no pictures from addresses")
+        wanted: schema.FetchRequest = await json_body(request, schema.FetchRequest)
+        content = await self.fetcher.fetch(wanted.address)
+        kind = SHOWN_BY_BROWSERS.get(sniff(content[:HEAD_BYTES]) or "")
+        if kind is not None:
+            return Response(content, media_type=kind)
+        return Response(await self._preview(content), media_type="image/jpeg")
+
+    async def vote(self, _: schema.NoQuery, request: Request) -> Response:
+        """Keep what someone thinks of a hit."""
+        given: schema.VoteRequest = await json_body(request, schema.VoteRequest)
+        vote = partial(self.collection.vote, given.query, given.item, given.vote, space=given.space)
+        await self._read(vote)
+        return as_json(schema.VoteAnswer(given.query, given.item, given.vote))
+
+    async def votes(self, query: schema.VotesQuery, _: Request) -> Response:
+        """List votes page by page."""
+        after, limit = int(query.cursor or 0), query.limit
+        votes = await self._read(partial(self.collection.votes, query=query.query, after=after, limit=limit))
+        last = str(votes[-1].id) if len(votes) == limit else None
+        return as_json({"votes": [contract.vote_json(vote) for vote in votes], "next": last})
+
+    def close(self) -> None:
+        """Let go of the files and stop the workers."""
+        self.thumbnails.close()
+        self.collection.close()
+
+    async def _read(self, call: Callable[[], _T]) -> _T:
+        return await to_thread.run_sync(call, limiter=self._reads)
+
+    async def _picture(self, call: Callable[[], _T]) -> _T:
+        return await to_thread.run_sync(call, limiter=self._pictures)
+
+    async def _item(self, item_id: int) -> Item:
+        return await self._read(partial(self.collection.item, item_id))
+
+    async def _thumbnail(self, item: Item, size: int) -> bytes:
+        content = item.content_hash.hex()
+        kept = await self._read(partial(self.thumbnails.get, content, size))
+        if kept is not None:
+            return kept
+        made = await self._picture(partial(self.collection.thumbnail, item.id, size))
+        if made is None:
+            raise NotFoundError(f"the photo of item {item.id} cannot be read any more, or has changed")
+        await self._read(partial(self.thumbnails.put, content, size, made))
+        return made
+
+    async def _preview(self, content: bytes) -> bytes:
+        make = partial(self.collection.thumbnail, content, _LARGEST, max_pixels=schema.MAX_UPLOAD_PIXELS)
+        made = await self._picture(make)
+        if made is None:
+            raise RefusedError(422, "not_a_photo", "this is no photo in a format that is read")
+        return made
+
+
+def _example(example: schema.Example, photos: list[bytes]) -> Example:
+    given = {name: getattr(example, name) for name in ("item", "upload", "words")}
+    named = [name for name, value in given.items() if value is not msgspec.UNSET]
+    if len(named) != 1:
+        raise RefusedError(400, "bad_request", "an example has exactly one of item, upload and words")
+    (name,) = named
+    source: Source = given[name]
+    if name == "words":
+        source = Words(given[name])
+    elif name == "upload":
+        if given[name] >= len(photos):
+            raise RefusedError(400, "bad_request", f"upload {given[name]} did not come along")
+        source = photos[given[name]]
+    return Example(source, example.weight, Box(*example.box) if example.box else None)
+
+
+def _tag(item: Item, kind: str) -> str:
+    return f'"{item.content_hash.hex()[:16]}-{kind}"'

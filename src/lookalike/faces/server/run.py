@@ -1,0 +1,131 @@
+"""Runs the server until it is interrupted: one address, one collection, the page opened in the browser."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import uvicorn
+
+from lookalike.collection import Collection
+from lookalike.errors import LookalikeError, UsageError
+from lookalike.faces.server.access import Access, is_loopback
+from lookalike.faces.server.app import Options, build_app
+from lookalike.faces.server.protocol import ConnectionLimits, bounded, within_open_files
+
+DEFAULT_PORT = 8000
+_BACKLOG = 2048
+_GRACE_SECONDS = 3  # for answers under way when it is told to end
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Where and to whom to serve.
+
+    `names` are further names by which the server is asked for; with `https`, TLS ends at a proxy in front of
+    it. `token` is asked for wherever others can reach the server; None makes one. `fetch` says whether
+    pictures are fetched from addresses; None: on loopback only. With `any_port`, a port that is taken gives
+    way to a free one.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    names: tuple[str, ...] = ()
+    https: bool = False
+    token: str | None = None
+    fetch: bool | None = None
+    browser: bool = True
+    any_port: bool = False
+
+
+def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) -> None:
+    """Serve a collection until the process is interrupted; `say` hears the address.
+
+    Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
+    """
+    collection.info()
+    local = is_loopback(serving.host)
+    token = serving.token or (None if local else secrets.token_urlsafe(24))
+    with _listening(serving) as listener:
+        port = listener.getsockname()[1]
+        access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
+        options = Options(fetch=local if serving.fetch is None else serving.fetch)
+        app = build_app(collection, access, options)
+        address = f"http://{_shown(serving.host)}:{port}/{f'?token={token}' if token else ''}"
+        config = uvicorn.Config(
+            app,
+            http=bounded(within_open_files(ConnectionLimits())),
+            ws="none",
+            lifespan="on",
+            loop="asyncio",
+            log_level="warning",
+            access_log=False,  # what was asked is nobody's business
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        with suppress(KeyboardInterrupt):  # the usual way to end it
+            _Server(config, lambda: _tell(address, serving, say)).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._tell_started()
+
+
+def _listening(serving: Serving) -> socket.socket:
+    """Return a socket that listens where it was asked for."""
+    host = serving.host.strip("[]")
+    if not 0 <= serving.port <= 65535:
+        raise UsageError(f"a port is a number from 0 to 65535, got {serving.port}")
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(host, serving.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind)
+    except OSError as error:
+        raise LookalikeError(f"cannot listen on {serving.host}: {error.strerror or error}") from error
+    try:
+        if sys.platform != "win32":  # there it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE and serving.any_port:
+            return _listening(replace(serving, port=0, any_port=False))
+        way_out = "; choose another with --port" if error.errno == errno.EADDRINUSE else ""
+        what = f"port {serving.port} on {serving.host}"
+        raise LookalikeError(f"cannot listen on {what}: {error.strerror or error}{way_out}") from error
+    return listener
+
+
+def _tell(address: str, serving: Serving, say: Callable[[str], None]) -> None:
+    say(f"serving on {address}\nstop with Ctrl-C")
+    if serving.browser and _has_screen():
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _has_screen() -> bool:
+    """Whether a browser would open a window (elsewhere Python may start one in this terminal)."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _shown(host: str) -> str:
+    bare = host.strip("[]")
+    return f"[{bare}]" if ":" in bare else bare

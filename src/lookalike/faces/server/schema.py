@@ -1,0 +1,285 @@
+"""What the API takes and gives, as types: requests are checked by them, the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+MAX_UPLOAD_BYTES = 20_000_000
+MAX_UPLOAD_PIXELS = 50_000_000
+MAX_EXAMPLES = 32
+THUMBNAIL_SIZES = (320, 640, 1600)
+"""The longest sides of thumbnails: a cell of the grid, the same on a dense screen, the large view."""
+
+Id = Annotated[int, Meta(ge=1, le=2**63 - 1, description="An item's id; never given twice.")]
+Where = Annotated[
+    list[Annotated[str, Meta(max_length=10_000)]],
+    Meta(
+        max_length=32,
+        description="Conditions that every item meets, such as `camera=canon*`, `taken>=2019-06`: "
+        "FIELD OPERATOR VALUE; fields id, uri, folder, taken, camera, format, width, height, lat, lon; "
+        "operators = != < <= > >=.",
+    ),
+]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Weight = Annotated[
+    float, Meta(ge=-1, le=1, description="How much it counts; below 0: not like this; never 0.")
+]
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=10_000,
+        description="The `query` of a search's answer: its examples by content.",
+    ),
+]
+SpaceName = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Request(Struct, forbid_unknown_fields=True, frozen=True):
+    """What a client sends: unknown fields are refused."""
+
+
+class Metadata(Struct, omit_defaults=True):
+    """Facts of one photo, only those that its file states.
+
+    Width and height are those of the upright photo in pixels, `taken` is local time in ISO 8601, `lat` and
+    `lon` are degrees.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    taken: str | None = None
+    camera: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
+class Item(Struct):
+    """One photo of the collection; `content` is the beginning of its file's sha256."""
+
+    id: Id
+    uri: str
+    content: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+    metadata: Metadata
+
+
+class Hit(Struct, omit_defaults=True):
+    """One answer: an item and its score, the cosine similarity to the query.
+
+    `copy_of` is the id of the first better hit that this one is a near copy of.
+    """
+
+    id: Id
+    uri: str
+    content: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
+    score: Annotated[float, Meta(ge=-1, le=1)]
+    metadata: Metadata
+    copy_of: Id | msgspec.UnsetType = msgspec.UNSET
+
+
+class Example(Request, frozen=True):
+    """One example of a query: exactly one of `item`, `upload` and `words`.
+
+    `upload` is the number, from 0, of a file sent along. `box` is a part of the photo: left, top, width and
+    height as fractions of the upright photo.
+    """
+
+    item: Id | msgspec.UnsetType = msgspec.UNSET
+    upload: Annotated[int, Meta(ge=0, lt=MAX_EXAMPLES)] | msgspec.UnsetType = msgspec.UNSET
+    words: Annotated[str, Meta(min_length=1, max_length=2_000)] | msgspec.UnsetType = msgspec.UNSET
+    weight: Weight = 1.0
+    box: Annotated[list[Fraction], Meta(min_length=4, max_length=4)] | None = None
+
+
+class SearchRequest(Request, frozen=True):
+    """A query and which of its hits are wanted: `k` after the first `offset`."""
+
+    examples: Annotated[list[Example], Meta(min_length=1, max_length=MAX_EXAMPLES)]
+    k: Annotated[int, Meta(ge=1, le=200)] = 40
+    offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    where: Where = []
+    space: SpaceName | None = None
+
+
+class SearchAnswer(Struct, omit_defaults=True):
+    """The hits, best first; the items used as examples are left out.
+
+    `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact. Hits that
+    score below `background` are no closer than photos that have nothing to do with the query (null: cannot be
+    told).
+    `damaged` are items left out because their stored bytes are not what was written.
+    """
+
+    query: Key
+    space: SpaceName
+    recall: float
+    hits: list[Hit]
+    more: bool
+    background: float | None
+    damaged: list[Id] | msgspec.UnsetType = msgspec.UNSET
+
+
+class SpaceFacts(Struct):
+    """The vectors of one model. `index` is "exact", "ivf" or "none yet", `recall` is measured here."""
+
+    name: SpaceName
+    dim: int
+    vectors: int
+    index: str
+    recall: float | None
+    is_default: bool
+    takes_words: bool
+
+
+class CollectionFacts(Struct):
+    """The collection and what this server offers.
+
+    `building`: the index is being built; answers are exact and slower meanwhile. `can_fetch`: `fetchPhoto`
+    is on.
+    """
+
+    items: int
+    skipped: int
+    building: bool
+    can_fetch: bool
+    spaces: list[SpaceFacts]
+    thumbnail_sizes: list[int]
+    max_upload_bytes: int
+
+
+class Facet(Struct):
+    """One value and how many items have it."""
+
+    value: str
+    count: int
+
+
+class FacetsAnswer(Struct):
+    """What items can be filtered by; `taken` holds the first and the last moment."""
+
+    cameras: list[Facet]
+    folders: list[Facet]
+    taken: Annotated[list[str], Meta(min_length=2, max_length=2)] | None
+
+
+class ItemsPage(Struct):
+    """Items by ascending id; `next` is the cursor of the next page, null after the last."""
+
+    items: list[Item]
+    next: str | None
+
+
+class ItemsAnswer(Struct):
+    """Items in random order."""
+
+    items: list[Item]
+
+
+class VoteRequest(Request, frozen=True):
+    """A vote on a hit: 1, −1, or 0 to withdraw it; `query` is that of the search's answer."""
+
+    query: Key
+    item: Id
+    vote: Annotated[int, Meta(ge=-1, le=1)]
+    space: SpaceName | None = None
+
+
+class VoteAnswer(Struct):
+    """The vote as it is kept now; 0: none."""
+
+    query: Key
+    item: Id
+    vote: int
+
+
+class Vote(Struct):
+    """One vote; `uri` is null when the item is gone or its photo has changed since. `at` is UTC."""
+
+    query: Key
+    item: Id
+    uri: str | None
+    vote: int
+    space: SpaceName
+    at: str
+
+
+class VotesPage(Struct):
+    """Votes in the order given; `next` is the cursor of the next page, null after the last."""
+
+    votes: list[Vote]
+    next: str | None
+
+
+class FetchRequest(Request, frozen=True):
+    """The address of a picture: http or https, on a public host."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=2_000)]
+
+
+class Health(Struct):
+    """The server answers."""
+
+    status: str
+    version: str
+
+
+class ErrorFacts(Struct):
+    """A code for programs and one readable line."""
+
+    code: str
+    message: str
+
+
+class ErrorAnswer(Struct):
+    """What every failure answers."""
+
+    error: ErrorFacts
+
+
+class NoQuery(Request, frozen=True):
+    """No parameters."""
+
+
+class ItemQuery(Request, frozen=True):
+    """Which item."""
+
+    id: Id
+
+
+class ThumbnailQuery(Request, frozen=True):
+    """Which item; the longest side in pixels; `v`: its `content`, so that the answer may be kept for ever."""
+
+    id: Id
+    size: Annotated[int, Meta(extra_json_schema={"enum": list(THUMBNAIL_SIZES)})] = THUMBNAIL_SIZES[0]
+    v: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
+
+
+Limit = Annotated[int, Meta(ge=1, le=200)]
+Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
+
+
+class BrowseQuery(Request, frozen=True):
+    """How many items, where to go on, and which."""
+
+    limit: Limit = 40
+    cursor: Cursor | None = None
+    where: Where = []
+
+
+class RandomQuery(Request, frozen=True):
+    """How many items, and which."""
+
+    n: Limit = 1
+    where: Where = []
+
+
+class VotesQuery(Request, frozen=True):
+    """Only the votes of one query; how many, and where to go on."""
+
+    query: Key | None = None
+    limit: Limit = 200
+    cursor: Cursor | None = None

@@ -1,0 +1,188 @@
+"""`lookalike serve` as a process: what it says, who gets in, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lookalike import Collection
+from lookalike.embed.fake import FakeEmbedder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, make_photo):
+    folder = tmp_path_factory.mktemp("serve")
+    for seed in range(6):
+        make_photo(folder / "photos" / f"{seed}.png", seed)
+    with Collection(folder / "c.lookalike", embedder=FakeEmbedder()) as collection:
+        collection.add(folder / "photos")
+    return folder / "c.lookalike"
+
+
+@contextmanager
+def serving(*arguments):
+    """Run the command; gives the process and the address that it says."""
+    command = [
+        sys.executable,
+        "-m",
+        "lookalike",
+        "serve",
+        "--no-browser",
+        "--port",
+        "0",
+        *map(str, arguments),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("serving on http://"), line + process.stderr.read()
+            yield process, line.removeprefix("serving on ").strip()
+        finally:
+            process.kill()
+
+
+def get(address, **headers):
+    request = urllib.request.Request(address, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read(), answer
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "lookalike", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_it_serves_until_it_is_interrupted(folder):
+    with serving("-c", folder) as (process, address):
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+        assert process.stdout.readline() == "stop with Ctrl-C\n"
+        status, body, _ = get(f"{address}api/health")
+        assert (status, json.loads(body)["status"]) == (200, "ok")
+        assert json.loads(get(f"{address}api/items/1")[1])["id"] == 1
+        assert get(address)[0] == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_an_open_connection_does_not_keep_it_from_ending(folder):
+    with serving("-c", folder) as (process, address):
+        port = int(address.rsplit(":", 1)[1].strip("/"))
+        with socket.create_connection(("127.0.0.1", port)) as idle:
+            idle.sendall(b"GET / HTTP/1.1\r\n")
+            process.send_signal(signal.SIGINT)
+            begun = time.monotonic()
+            assert process.wait(15) == 0
+            assert time.monotonic() - begun < 12
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_it_listens_on_loopback_only(folder):
+    with serving("-c", folder) as (_, address):
+        port = int(address.rsplit(":", 1)[1].strip("/"))
+        table = Path("/proc/net/tcp").read_text().splitlines()
+        local = [line.split()[1] for line in table if line.split()[1].endswith(f":{port:04X}")]
+        assert "0100007F" in {each.split(":")[0] for each in local}
+        assert "00000000" not in {each.split(":")[0] for each in local}
+
+
+def test_beyond_this_machine_a_token_is_made_and_asked_for(folder):
+    with serving("-c", folder, "--host", "0.0.0.0") as (_, address):
+        token = address.split("?token=")[1]
+        port = int(re.search(r":(\d+)/", address)[1])
+        base = f"http://127.0.0.1:{port}"
+        assert len(token) >= 20
+        assert get(f"{base}/api/health")[0] == 401
+        assert get(f"{base}/api/health", Authorization=f"Bearer {token}")[0] == 200
+        assert get(f"{base}/api/health", Authorization="Bearer wrong-wrong-wrong-wrong")[0] == 401
+        facts = json.loads(get(f"{base}/api/collection", Authorization=f"Bearer {token}")[1])
+        assert facts["can_fetch"] is False
+        assert get(f"{base}/api/health", Host="evil.example", Authorization=f"Bearer {token}")[0] == 421
+
+
+def test_a_name_and_a_token_of_ones_own(folder, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_TOKEN", "a-token-of-my-own-1234")
+    with serving("-c", folder, "--host", "0.0.0.0", "--name", "photos.home", "--fetch") as (_, address):
+        port = int(re.search(r":(\d+)/", address)[1])
+        bearer = {"Authorization": "Bearer a-token-of-my-own-1234", "Host": f"photos.home:{port}"}
+        status, body, _ = get(f"http://127.0.0.1:{port}/api/collection", **bearer)
+        assert (status, json.loads(body)["can_fetch"]) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--port", "99999"], 2, "a port is a number from 0 to 65535"),
+        (["--host", "999.1.1.1"], 1, "cannot listen on 999.1.1.1"),
+        (["--host", "0.0.0.0", "--token", "short"], 2, "a token is 16 or more"),
+        (["--name", "two words"], 2, "not a host name"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_line(folder, arguments, code, said):
+    told = run("serve", "-c", folder, "--no-browser", *arguments)
+    assert told.returncode == code, told.stderr
+    assert said in told.stderr and told.stderr.count("\n") == 1 and told.stdout == ""
+
+
+def test_a_port_in_use_is_said(folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("serve", "-c", folder, "--no-browser", "--port", port)
+    assert told.returncode == 1
+    assert f"cannot listen on port {port} on 127.0.0.1: Address already in use; choose another" in told.stderr
+
+
+def test_an_absent_collection_is_said(tmp_path):
+    told = run("serve", "-c", tmp_path / "none.lookalike", "--no-browser")
+    assert told.returncode == 1 and "no collection at" in told.stderr
+    assert not (tmp_path / "none.lookalike").exists()
+
+
+def test_votes_are_printed(folder):
+    with Collection(folder, embedder=FakeEmbedder()) as collection:
+        collection.vote("item:1", 2, 1)
+        collection.vote("item:3", 2, -1)
+    lines = [json.loads(line) for line in run("votes", "-c", folder).stdout.splitlines()]
+    assert [(each["query"], each["item"], each["vote"]) for each in lines] == [
+        ("item:1", 2, 1),
+        ("item:3", 2, -1),
+    ]
+    assert lines[0]["uri"].endswith("1.png") and list(lines[0]) == [
+        "query",
+        "item",
+        "uri",
+        "vote",
+        "space",
+        "at",
+    ]
+    only = run("votes", "-c", folder, "--query", "item:3").stdout.splitlines()
+    assert [json.loads(line)["query"] for line in only] == ["item:3"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
+def test_the_workers_end_with_it(folder):
+    import psutil
+
+    with serving("-c", folder) as (process, address):
+        get(f"{address}api/items/1/thumbnail?size=320")
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert workers
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert psutil.wait_procs(workers, timeout=5)[1] == []
