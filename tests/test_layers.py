@@ -35,8 +35,18 @@ ALLOWED["vanished"] = {"records", "sources", "store"}
 ALLOWED["ingest"].add("vanished")
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
 ALLOWED["asked"] = STAGES | {"queries"}
-ALLOWED["collection"] = STAGES | {"asked", "indexing", "index_keeper", "ingest", "search", "verify"}
-ALLOWED["collection"] |= {"background", "queries"}
+ALLOWED["wiring"] = STAGES | {"background", "indexing", "index_keeper"}
+ALLOWED["repair"] = STAGES | {"ingest", "verify", "wiring"}
+ALLOWED["collection"] = STAGES | {
+    "asked",
+    "indexing",
+    "ingest",
+    "queries",
+    "repair",
+    "search",
+    "verify",
+    "wiring",
+}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
 ALLOWED["__init__"] = {"queries", "collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}

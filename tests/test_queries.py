@@ -31,7 +31,7 @@ def collection(tmp_path, photos):
 
 
 def rows(collection):
-    store = collection._open()
+    store = collection._wiring.store()
     vectors = store.vectors(store.default_space())
     return vectors.fetch(vectors.ids().tolist()).rows
 

@@ -132,7 +132,7 @@ def large(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "_RESCORE_ALL_UP_TO", 50)
     embedder = FakeEmbedder()
     made = Collection(tmp_path / "large.lookalike", embedder=embedder)
-    store = made._open(create=True)
+    store = made._wiring.store(create=True)
     space = store.ensure_space(embedder.spec.name, embedder.spec.model_id, embedder.spec.dim)
     random = np.random.default_rng(0)
     middle = random.standard_normal((80, 32), dtype=np.float32)
@@ -211,4 +211,4 @@ def test_results_are_plain_json(collection, photos):
 
     shown = json.loads(json.dumps(result_json(collection.search(photos[0], 2))))
     assert list(shown) == ["query", "space", "recall", "hits"]
-    assert [list(hit) for hit in shown["hits"]] == [["id", "uri", "score", "metadata"]] * 2
+    assert [list(hit) for hit in shown["hits"]] == [["id", "uri", "content", "score", "metadata"]] * 2

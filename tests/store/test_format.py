@@ -57,7 +57,7 @@ def test_a_golden_collection_opens_and_holds_what_was_written(golden):
     report = golden.verify()
     assert (report.items, report.vectors, report.damage) == (11, 11, ())
     rows = make.rows()
-    vectors = golden._store.vectors(golden._store.default_space())
+    vectors = golden._wiring._store.vectors(golden._wiring._store.default_space())
     for n in range(12):
         if n + 1 == 5:
             with pytest.raises(NotFoundError):
@@ -246,7 +246,7 @@ def test_a_second_space_leaves_the_vectors_of_the_first(photos, watched):
     folder = watched.collection.path
     before = select(folder, "SELECT * FROM vectors_1")
     spec = FakeEmbedder(name="second").spec
-    store = watched.collection._store
+    store = watched.collection._wiring._store
     space = store.ensure_space(spec.name, spec.model_id, spec.dim)
     assert (space.id, space.is_default) == (2, False)
     from lookalike.ingest import Ingest, ingest

@@ -238,10 +238,7 @@ def serve(folder: Path | None, **given: Any) -> None:
 
     Only this machine can reach it. With another --host, others need the token.
     """
-    from lookalike.faces.server.run import Serving
-    from lookalike.faces.server.run import serve as run_server
-
-    run_server(_collection(folder), Serving(**given), click.echo)
+    _serve(folder, given)
 
 
 @cli.command()
@@ -274,10 +271,7 @@ def demo(photos: Path | None, count: int, folder: Path, serve: bool) -> None:
 
     run_demo(folder, photos, count)
     if serve:
-        from lookalike.faces.server.run import Serving
-        from lookalike.faces.server.run import serve as run_server
-
-        run_server(_collection(folder / "demo.lookalike"), Serving(any_port=True), click.echo)
+        _serve(folder / "demo.lookalike", {"any_port": True})
 
 
 def main() -> None:
@@ -324,6 +318,15 @@ def _collection(
     from lookalike.collection import Collection
 
     return Collection(folder or _default_folder(), model=model, decoder=decoder)
+
+
+def _serve(folder: Path | None, given: dict[str, Any]) -> None:
+    # Many requests at a time keep the cores busy; a matrix product of one that waits for threads of its own
+    # takes ten times as long then. Read by OpenBLAS when numpy is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from lookalike.faces.server.run import Serving, serve
+
+    serve(_collection(folder), Serving(**given), click.echo)
 
 
 def _default_folder() -> Path:

@@ -1,18 +1,18 @@
 /** What the server answers to a query, page by page: hits; or, with nothing asked, photos of the collection. */
 
-import { ApiError, browseItems, search } from "./api.js";
+import { browseItems, failure, search } from "./api.js";
 import { isAsked, toRequest } from "./query.js";
 import { find } from "./uploads.js";
 
 const PAGE = 40;
+const NO_UPLOAD = "This needs a photo that was brought in another browser, or long ago. Please bring it again.";
 
 export class Answer {
   /** @type {import("./api.js").Item[]} */ hits = [];
-  /** @type {number | null} */ background = null;
-  /** @type {string | null} what votes are kept under */ key = null;
-  /** @type {string | null} */ space = null;
+  background = null;
   recall = 1;
   more = true;
+  /** @type {string | null} what votes are kept under */ key = null;
   #next = null;
 
   /** @param {import("./query.js").Query} query */
@@ -36,16 +36,14 @@ export class Answer {
   }
 
   async #search(signal) {
+    const { where, space } = this.query;
     const { examples, uploads } = toRequest(this.query);
     const photos = await Promise.all(uploads.map(find));
     signal.throwIfAborted();
-    if (photos.includes(undefined)) {
-      throw new ApiError("This needs a photo that was brought in another browser, or long ago. Please bring it again.", "no_upload");
-    }
-    const { where, space } = this.query;
-    const offset = this.#next ?? 0;
-    const { query, hits, ...facts } = await search({ examples, k: PAGE, offset, where, space }, photos, signal);
-    this.#next = offset + PAGE;
+    if (photos.includes(undefined)) throw failure(NO_UPLOAD, "no_upload");
+    const request = { examples, k: PAGE, offset: this.#next ?? 0, where, space };
+    const { query, hits, ...facts } = await search(request, photos, signal);
+    this.#next = request.offset + PAGE;
     Object.assign(this, facts, { key: query });
     return hits;
   }

@@ -7,7 +7,6 @@ import { lookOf, showChips } from "./chips.js";
 import { Filters } from "./filters.js";
 import { Grid, nameOf } from "./grid.js";
 import { isAddress, isField, listen } from "./intake.js";
-import { clearProblem, setBusy, showProblem, tell } from "./notices.js";
 import * as asked from "./query.js";
 import { keep, showOnly } from "./uploads.js";
 import { Viewer } from "./viewer.js";
@@ -23,31 +22,33 @@ const photos = $("#grid");
 
 let query = asked.NOTHING;
 let answer = new Answer(query);
-/** @type {Map<string, Answer>} by what follows "#", for going back at once */ const answers = new Map();
-let running = new AbortController(); // for what the query now in the address needs
+const answers = new Map(); // by what follows "#", for going back at once
+let running = new AbortController(); // for the query
 let isFetchingMore = false;
 let staged; // the example that is shown large
 let collection = { spaces: [] };
 let polling = 0;
 let scrolling = 0;
+let telling = 0;
 
-const actions = [
-  steer("more", "m", "M12 5v14M5 12h14", "More like this", 1),
-  steer("less", "l", "M5 12h14", "Less like this", -1),
-  thumb("up", "+", UP, "Good hit", 1),
-  thumb("down", "-", DOWN, "Bad hit", -1),
-];
 const votes = new Votes();
-const open = (hit) => viewer.open(hit, answer.hits);
-const grid = new Grid(photos, { thumbnail: api.thumbnailOf, onPick: searchBy, onOpen: open, actions, onNeedMore: showMore });
+const actions = [
+  { name: "more", key: "m", icon: "M12 5v14M5 12h14", text: "More like this", ...steer(1) },
+  { name: "less", key: "l", icon: "M5 12h14", text: "Less like this", ...steer(-1) },
+  { name: "up", key: "+", icon: UP, text: "Good hit", ...thumb(1) },
+  { name: "down", key: "-", icon: DOWN, text: "Bad hit", ...thumb(-1) },
+].map((action) => ({ ...action, label: (hit) => `${action.text}: ${nameOf(hit)}` }));
+const onOpen = (hit) => viewer.open(hit, answer.hits);
+const grid = new Grid(photos, { thumbnail: api.thumbnailOf, onPick: searchBy, onOpen, actions, onNeedMore: showMore });
 const viewer = new Viewer($("#viewer"), [{ text: "Search by this photo", run: searchBy }, ...actions], showMore);
-const box = new Box($("#stage"), (drawn) => setBox(drawn, Boolean(drawn && staged.box)));
+const box = new Box($("#stage"), setBox);
 const filters = new Filters($("#filters"), (where) => go({ ...query, where }));
 
 const commands = {
   start: () => go(asked.NOTHING),
-  random: async () => searchBy(await api.randomItem(query.where)),
+  random: async () => searchBy((await api.randomItems(query.where)).items[0]),
   keys: () => $("#keys").showModal(),
+  close: () => $("dialog[open]").close(),
   skip: () => $("#title").focus(),
   filter: () => showFilters($("#filters").hidden),
   unfilter: () => go({ ...query, where: [] }),
@@ -63,25 +64,25 @@ function go(next, replace = false) {
   const hash = asked.format(next);
   if (hash === asked.format(query)) return;
   keepScroll();
-  history[replace ? "replaceState" : "pushState"](null, "", hash ? `#${hash}` : location.pathname);
+  history[replace ? "replaceState" : "pushState"](null, "", `#${hash}`);
   show();
 }
 
 function searchBy(hit) {
   $("#viewer").close();
-  if (hit) go(asked.of({ item: hit.id }, query));
+  if (hit) go(asked.only(query, { item: hit.id }));
 }
 
-/** Show what the address asks for; what was left before comes back as it was left. */
+/** Show what the address asks for, or as it was left. */
 async function show(left = null) {
   query = asked.parse(location.hash);
   running.abort();
   running = new AbortController();
   const { signal } = running;
   clearTimeout(scrolling);
-  clearProblem();
+  clearTimeout(polling);
   showQuery();
-  setBusy(photos, true);
+  photos.ariaBusy = true;
   const hash = asked.format(query);
   const next = (left && answers.get(hash)) ?? new Answer(query);
   try {
@@ -91,7 +92,7 @@ async function show(left = null) {
     answers.set(hash, next);
     showAnswer(next, left?.scroll ?? 0);
   } catch (error) {
-    if (!signal.aborted) fail(error, () => show(left));
+    if (!signal.aborted) fail(error, left);
   }
 }
 
@@ -102,13 +103,14 @@ const keepScroll = () => history.replaceState({ scroll: scrollY }, "");
 function showAnswer(next, scroll) {
   const hadFocus = photos.contains(document.activeElement);
   answer = next;
-  setBusy(photos, false);
+  photos.ariaBusy = false;
+  $("#problem").hidden = true;
   grid.set(answer.hits, answer);
   describe();
   scrollTo(0, scroll);
-  if (hadFocus) grid.focus();
+  if (hadFocus) $(".grid-pick")?.focus();
   votes.load(answer, running.signal).then(() => grid.refresh(), () => {}); // one can do without
-  photos.classList.toggle("can-vote", votes.canVote);
+  photos.classList.toggle("can-vote", votes.key !== null);
   if (answer.hits.length) return;
   if (!collection.items) showProblem("There are no photos yet. Bring some in with: lookalike add FOLDER");
   else if (query.where.length) showProblem("No photo meets these filters.", "Clear filters", commands.unfilter);
@@ -124,44 +126,51 @@ async function showMore() {
     if (signal.aborted) return;
     grid.append(found, answer);
     grid.refresh();
-    viewer.update();
     describe();
   } catch (error) {
-    if (!signal.aborted) fail(error, showMore, true);
+    if (signal.aborted) return;
+    tell(error.message);
+    polling = setTimeout(showMore, POLL);
   } finally {
     isFetchingMore = false;
   }
 }
 
 function describe() {
-  const searches = asked.isAsked(query);
-  const isFiltered = query.where.length > 0;
   const { hits, more, recall } = answer;
-  let status = isFiltered ? "" : `${(collection.items ?? 0).toLocaleString()} in the collection`;
-  if (query.examples.length) status = "So far there is only what to push away: choose what to look for.";
-  if (searches) status = `${hits.length.toLocaleString()} shown, most alike first${more ? "" : "; that is all"}.`;
-  if (searches && recall < 1) status += ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.`;
+  const isSearch = asked.isAsked(query);
+  const loss = recall < 1 ? ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.` : "";
+  let status = `${hits.length.toLocaleString()} shown${more ? "" : ", that is all"}.`;
+  if (isSearch) status = `Most alike first, ${status}${loss}`;
+  else if (query.examples.length) status = "Only what to push away so far: choose what to look for.";
+  put("#title", isSearch ? "Photos that look alike" : "Your photos");
   put("#status", status);
-  put("#title", searches ? "Photos that look alike" : isFiltered ? "Photos that meet the filters" : "Your photos");
 }
 
-/** Say what went wrong; hits of another query would mislead, those of this one may stay. */
-function fail(error, again, keepHits = false) {
-  setBusy(photos, false);
-  if (!keepHits) grid.clear();
-  photos[keepHits ? "after" : "before"]($("#problem"));
-  const { signal } = running;
+function fail(error, left) {
+  photos.ariaBusy = false;
+  grid.clear();
   const retry = () => {
-    clearTimeout(polling);
-    clearProblem();
     lookAgain();
-    again();
+    show(left);
   };
-  const probe = () => api.getHealth(signal).then(retry, wait);
-  const wait = () => signal.aborted || (polling = setTimeout(probe, POLL));
-  if (error.code === "no_upload") return showProblem(error.message, "Start over", commands.start);
-  showProblem(error.message, "Try again", retry);
-  if (error.code === "gone") wait();
+  showProblem(error.message, error.code !== "no_upload" && "Try again", retry);
+  if (error.code === "gone") polling = setTimeout(retry, POLL);
+}
+
+function showProblem(text, label, run) {
+  const [said, way] = $("#problem").children;
+  if (said.textContent !== text) said.textContent = text; // to be read out once
+  way.textContent = label || "";
+  way.hidden = !label;
+  way.onclick = run;
+  $("#problem").hidden = false;
+}
+
+function tell(text) {
+  clearTimeout(telling);
+  put("#toast", text);
+  telling = setTimeout(put, 8000, "#toast", "");
 }
 
 // ---- the query
@@ -177,15 +186,15 @@ function showQuery() {
   const remove = (example) => go(asked.without(query, example));
   showChips($("#chips"), examples, { show: stage, change, remove });
   const seen = examples.filter(({ words }) => !words);
-  stage(seen.find((one) => asked.isSame(one, staged ?? {})) ?? seen[0]);
+  stage(seen.find((one) => asked.isSame(one, staged)) ?? seen[0]);
 }
 
 /** Show an example large, to draw a box on. */
 async function stage(example) {
   staged = example;
-  $("#staging").hidden = !example;
+  $("#frame").hidden = $("[data-do=box]").hidden = !example;
+  $("[data-do=unbox]").hidden = !example?.box;
   if (!example) return;
-  $("[data-do=unbox]").hidden = !example.box;
   box.show(example.box ?? null);
   const { name, picture } = await lookOf(example, 640).catch(() => ({ name: "not found" })); // the answer says why
   const img = $("#stage img");
@@ -194,8 +203,8 @@ async function stage(example) {
   img.src = picture ?? "";
 }
 
-function setBox(drawn, replace) {
-  go(asked.withExample(query, { ...staged, box: drawn ?? undefined }), replace);
+function setBox(drawn) {
+  go(asked.withExample(query, { ...staged, box: drawn ?? undefined }));
 }
 
 function showFilters(isShown) {
@@ -206,7 +215,7 @@ function showFilters(isShown) {
 async function bring(files, add) {
   const most = collection.max_upload_bytes;
   const large = files.find(({ size }) => size > most);
-  if (large) return tell(`${large.name} is too large: photos of up to ${most / 1e6} MB can be brought.`);
+  if (large) throw new Error(`${large.name} is too large: ${most / 1e6} MB are the most.`);
   let next = add ? query : { ...query, examples: [] };
   for (const file of files) next = asked.withExample(next, { upload: await keep(file), weight: 1 });
   go(next);
@@ -214,77 +223,68 @@ async function bring(files, add) {
 
 /** Search by an address or by words. */
 async function take(text) {
-  const able = collection.spaces.filter((space) => space.takes_words);
   if (isAddress(text) && collection.can_fetch) {
-    setBusy(photos, true);
-    const photo = await api.fetchPhoto(text).finally(() => setBusy(photos, false));
+    photos.ariaBusy = true;
+    const photo = await api.fetchPhoto(text).finally(() => (photos.ariaBusy = false));
     return bring([photo], false);
   }
-  if (isAddress(text) || !able.length) throw new Error("This collection can be searched by photos only.");
-  const space = able.some(({ is_default: isDefault }) => isDefault) ? null : able[0].name;
-  go({ ...asked.of({ words: text }, query), space });
+  const space = collection.spaces.find((one) => one.takes_words)?.name;
+  if (isAddress(text) || !space) throw new Error("This collection can be searched by photos only.");
+  go({ ...asked.only(query, { words: text }), space });
 }
 
 // ---- actions on hits
 
-function steer(name, key, icon, text, direction) {
-  const label = (hit) => `${text}: ${nameOf(hit)}`;
-  const pressed = ({ id }) => asked.weightOf(query, { item: id }) * direction > 0;
-  const run = ({ id }) => go(asked.toggled(query, { item: id }, direction));
-  return { name, key, icon, text, label, pressed, run };
+function steer(direction) {
+  return {
+    pressed: ({ id }) => asked.weightOf(query, { item: id }) * direction > 0,
+    run: ({ id }) => go(asked.toggled(query, { item: id }, direction)),
+  };
 }
 
-function thumb(name, key, icon, text, vote) {
-  const label = (hit) => `${text}: ${nameOf(hit)}`;
-  const pressed = ({ id }) => votes.of(id) === vote;
+function thumb(vote) {
   const run = async ({ id }) => {
-    if (!votes.canVote) return tell("Thumbs are for what a search has found.");
+    if (!votes.key) throw new Error("Search first: thumbs are for hits.");
     const sent = votes.toggle(id, vote);
     grid.refresh();
-    await sent.catch((error) => tell(`The vote was not kept: ${error.message}`));
+    await sent;
   };
-  return { name, key, icon, text, label, pressed, run };
+  return { pressed: ({ id }) => votes.of(id) === vote, run: attempt(run) };
 }
 
 async function copyLink() {
   const isOwn = query.examples.some(({ upload }) => upload);
-  try {
-    await navigator.clipboard.writeText(location.href);
-    tell(`Link copied.${isOwn ? " It has a photo that you brought, so it works in this browser only." : ""}`);
-  } catch {
-    tell("This browser does not let the page copy. Please copy the address above.");
-  }
+  if (!navigator.clipboard) throw new Error("This page may not copy; please copy the address above.");
+  await navigator.clipboard.writeText(location.href);
+  tell(`Link copied.${isOwn ? " It has a photo that you brought, so it works in this browser only." : ""}`);
 }
 
 // ---- the collection
 
-/** Learn what the collection holds and can do; again while that changes. */
+/** Learn what the collection holds and can do. */
 async function lookAgain() {
-  const before = collection;
-  try {
-    collection = await api.getCollection();
-  } catch {
-    return; // the answer says why
-  }
-  const { building, items, can_fetch: canFetch, spaces } = collection;
+  const before = collection.items;
+  collection = await api.getCollection().catch(() => collection); // the answer says what is wrong
+  const { building, items, can_fetch, spaces } = collection;
   const takesWords = spaces.some((space) => space.takes_words);
-  $("#ask").hidden = !canFetch && !takesWords;
-  $("#text").placeholder = [takesWords && "Words", canFetch && "Address of a picture"].filter(Boolean).join(" or ");
+  $("#ask").hidden = !can_fetch && !takesWords;
+  $("#text").placeholder = takesWords ? "Words" : "Address of a picture";
   $("#building").hidden = !building;
-  if (building || !items) setTimeout(lookAgain, POLL);
-  if (before.items === items) return;
+  if (building || items === 0) setTimeout(lookAgain, POLL);
+  if (before === items) return;
   api.getFacets().then((facets) => filters.offer(facets), () => {}); // one can do without
-  if (before.items === 0) show();
+  if (before === 0) show();
 }
 
 // ---- events
 
-/** Do something; say so if it cannot be done. */
-const attempt = (run) => (...given) => Promise.resolve(run(...given)).catch(({ message }) => tell(message));
+/** Do something, or say why it cannot be done. */
+function attempt(run) {
+  return async (...given) => run(...given)?.catch(({ message }) => tell(message));
+}
 
 listen(attempt(bring), attempt(take));
-document.addEventListener("submit", (event) => {
-  if (event.target.method === "dialog") return;
+$("#ask").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = $("#text").value.trim();
   if (text) attempt(take)(text);

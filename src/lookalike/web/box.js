@@ -11,14 +11,12 @@ export class Box {
   /** @type {number[] | null} left, top, width, height as fractions */ #now = null;
   #typing = 0;
 
-  /**
-   * @param {HTMLElement} stage holds the photo, and is as large
-   * @param {(box: number[] | null) => void} onChange the box was drawn, changed or cleared
-   */
+  /** @param {HTMLElement} stage as large as the photo in it @param {(box: number[] | null) => void} onChange */
   constructor(stage, onChange) {
     Object.assign(this, { stage, onChange });
     this.frame = element("div", "box", { tabindex: 0, role: "group" });
-    this.frame.append(...["0 0", "1 0", "0 1", "1 1"].map((corner) => element("i", "", { "data-corner": corner })));
+    this.corner = element("i", "");
+    this.frame.append(this.corner);
     this.frame.addEventListener("keydown", (event) => this.#key(event));
     stage.addEventListener("pointerdown", (event) => this.#down(event));
     stage.append(this.frame);
@@ -32,11 +30,11 @@ export class Box {
     if (!box) return;
     const [left, top, width, height] = box.map((part) => `${(part * 100).toFixed(1)}%`);
     Object.assign(this.frame.style, { left, top, width, height });
-    this.frame.ariaLabel = `Part of the photo, ${width} wide and ${height} high, ${left} from the left and ${top} from the top.
-      Arrow keys move it, with Shift they resize it, Delete clears it.`;
+    const where = `${width} × ${height} at ${left}, ${top}`;
+    this.frame.ariaLabel = `Part of the photo, ${where}. Arrow keys move it, with Shift resize it, Delete clears it.`;
   }
 
-  /** Have a box to move, in the middle if there is none, and put the focus on it. */
+  /** Put the focus on the box, and one in the middle if there is none. */
   start() {
     if (!this.#now) this.#commit(START);
     this.frame.focus();
@@ -47,52 +45,52 @@ export class Box {
     this.onChange(this.#now);
   }
 
-  /** Draw a new box, move the old, or pull one of its corners. A finger elsewhere scrolls the page. */
+  /** Draw a new box, move the old, or pull its corner. A finger elsewhere scrolls the page. */
   #down(event) {
     const isInBox = this.frame.contains(event.target);
     if (event.button || (event.pointerType === "touch" && !isInBox)) return;
     event.preventDefault();
     const before = this.#now;
-    const corner = event.target.dataset.corner?.split(" ");
-    const from = this.#at(event);
-    const change = isInBox && !corner ? moving(before, from) : pulling(corner ? opposite(before, corner) : from);
+    const [startX, startY] = this.#at(event);
+    const [left, top, width, height] = isInBox ? before : [startX, startY];
+    const change = (moved) => {
+      const [x, y] = this.#at(moved);
+      if (event.target === this.frame) this.show(inside([left + x - startX, top + y - startY, width, height]));
+      else this.show([Math.min(x, left), Math.min(y, top), Math.abs(x - left), Math.abs(y - top)]);
+    };
     const drag = new AbortController();
     const end = ({ type }) => {
       drag.abort();
-      if (type !== "pointerup" || this.#now === before) this.show(before);
-      else if (Math.min(this.#now[2], this.#now[3]) < SMALLEST) this.show(before);
-      else this.#commit(this.#now);
+      const isBox = this.#now !== before && Math.min(this.#now[2], this.#now[3]) >= SMALLEST;
+      if (isBox && type === "pointerup") this.#commit(this.#now);
+      else this.show(before);
     };
     this.stage.setPointerCapture(event.pointerId);
-    this.stage.addEventListener("pointermove", (moved) => this.show(change(this.#at(moved))), drag);
+    this.stage.addEventListener("pointermove", change, drag);
     for (const type of ["pointerup", "pointercancel"]) this.stage.addEventListener(type, end, drag);
   }
 
-  /** Where on the photo a pointer is. */
   #at({ clientX, clientY }) {
     const { left, top, width, height } = this.stage.getBoundingClientRect();
     return [within((clientX - left) / width), within((clientY - top) / height)];
   }
 
   #key(event) {
-    const nudge = NUDGES[event.key];
+    const [x, y] = NUDGES[event.key] ?? [];
     const clears = ["Delete", "Backspace", "Escape"].includes(event.key);
-    if (!nudge && !clears) return;
+    if (!x && !y && !clears) return;
     event.preventDefault();
     if (clears) return this.#commit(null);
     const [left, top, width, height] = this.#now;
-    const pulled = [left, top, Math.max(SMALLEST, width + nudge[0]), Math.max(SMALLEST, height + nudge[1])];
-    this.show(inside(event.shiftKey ? pulled : [left + nudge[0], top + nudge[1], width, height]));
+    const pulled = [left, top, Math.max(SMALLEST, width + x), Math.max(SMALLEST, height + y)];
+    this.show(inside(event.shiftKey ? pulled : [left + x, top + y, width, height]));
     this.#typing = setTimeout(() => this.#commit(this.#now), PAUSE);
   }
 }
 
-const within = (part, most = 1) => Math.min(most, Math.max(0, part));
+const within = (part, most = 1) => Math.max(0, Math.min(most, part));
 
-const inside = ([left, top, width, height]) => [within(left, 1 - width), within(top, 1 - height), within(width), within(height)];
-
-const moving = ([left, top, width, height], from) => (to) => inside([left + to[0] - from[0], top + to[1] - from[1], width, height]);
-
-const pulling = ([x, y]) => (to) => [Math.min(x, to[0]), Math.min(y, to[1]), Math.abs(x - to[0]), Math.abs(y - to[1])];
-
-const opposite = ([left, top, width, height], [x, y]) => [left + width * (1 - x), top + height * (1 - y)];
+function inside([left, top, ...sides]) {
+  const [width, height] = sides.map((side) => within(side));
+  return [within(left, 1 - width), within(top, 1 - height), width, height];
+}

@@ -1,15 +1,11 @@
 /** The examples of a query as chips: a picture or words, and how much it counts. */
 
 import { getItem, thumbnailOf } from "./api.js";
-import { element, nameOf } from "./grid.js";
+import { button, element, nameOf } from "./grid.js";
 import { stepped } from "./query.js";
 import { pictureOf } from "./uploads.js";
 
-/**
- * @param {HTMLElement} list
- * @param {import("./query.js").Example[]} examples
- * @param {{show: Function, change: Function, remove: Function}} on each is called with an example
- */
+/** `on` has what is called with an example to show, change or remove it. */
 export function showChips(list, examples, on) {
   const focused = [...list.querySelectorAll("button")].indexOf(document.activeElement);
   list.replaceChildren(...examples.map((example) => chip(example, examples.length > 1, on)));
@@ -32,7 +28,7 @@ function chip(example, isOneOfSeveral, { show, change, remove }) {
   made.append(look, name);
   if (isOneOfSeveral) {
     const step = (direction) => () => change({ ...example, weight: stepped(weight, direction) });
-    const says = `${weight < 0 ? "less" : "more"} like this ${Math.abs(weight).toFixed(2)}`;
+    const says = `${weight < 0 ? "less" : "more"} ${Math.abs(weight).toFixed(2)}`;
     made.append(element("span", "weight", {}, says), control("−", "Lower the weight", step(-1)), control("+", "Raise the weight", step(1)));
   }
   made.append(control("×", "Remove this example", () => remove(example)));
@@ -46,7 +42,7 @@ function chip(example, isOneOfSeveral, { show, change, remove }) {
 }
 
 function control(text, label, run, className = "square") {
-  const made = element("button", className, { type: "button", "aria-label": label }, text);
-  made.addEventListener("click", run);
+  const made = button(className, { "aria-label": label }, text);
+  made.onclick = run;
   return made;
 }

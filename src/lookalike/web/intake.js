@@ -1,14 +1,11 @@
-/** The ways in which photos come to the page: chosen, taken, dropped, pasted, or as an address or words. */
+/** The ways in which photos come to the page: chosen, taken, dropped, pasted. */
 
 export const isAddress = (text) => /^https?:\/\/\S+$/i.test(text);
 
 /** Whether keys typed here are text. */
-export const isField = (target) => target.matches("input:not([type=file]), select");
+export const isField = (target) => target.matches("input, select");
 
-/**
- * @param {(photos: File[], add: boolean) => void} onPhotos with `add` as further examples
- * @param {(text: string) => void} onText an address or words
- */
+/** `onPhotos(files, add)` gets photos, with `add` as further examples; `onText(text)` gets an address or words. */
 export function listen(onPhotos, onText) {
   document.addEventListener("change", ({ target }) => {
     if (target.type !== "file" || !target.files.length) return;
@@ -27,19 +24,18 @@ export function listen(onPhotos, onText) {
 
 function listenToDrops(onPhotos, onText) {
   const shade = document.querySelector("#shade");
-  let depth = 0; // enter and leave are told for every element on the way
-  const follow = (event, change) => {
+  let leaving = 0;
+  addEventListener("dragover", (event) => {
     event.preventDefault();
-    depth = Math.max(0, change);
-    shade.hidden = depth === 0;
-  };
-  addEventListener("dragenter", (event) => follow(event, depth + 1));
-  addEventListener("dragleave", (event) => follow(event, depth - 1));
-  addEventListener("dragover", (event) => event.preventDefault());
+    shade.hidden = false;
+    clearTimeout(leaving);
+    leaving = setTimeout(() => (shade.hidden = true), 500); // it is told every 350 ms at least
+  });
   addEventListener("drop", (event) => {
-    follow(event, 0);
+    event.preventDefault();
+    shade.hidden = true;
     const { files } = event.dataTransfer;
-    const address = event.dataTransfer.getData("text/uri-list").split(/\r?\n/).find(isAddress);
+    const address = event.dataTransfer.getData("URL");
     if (files.length) onPhotos([...files], false);
     else if (address) onText(address);
   });

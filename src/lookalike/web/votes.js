@@ -3,22 +3,18 @@
 import { listVotes, putVote } from "./api.js";
 
 export class Votes {
-  /** @type {Map<number, number>} item → 1 or −1 */ #of = new Map();
+  #of = new Map(); // item → 1 or −1
   #pending = new Set();
-  #query = null;
-  #space = null;
 
-  /** Take up the votes given earlier on what an answer is about; there are none where nothing was asked. */
+  /** Take up the votes given earlier on an answer's query; there are none where nothing was asked. */
   async load({ key, space }, signal) {
     const of = new Map();
-    Object.assign(this, { canVote: key !== null });
-    [this.#of, this.#query, this.#space] = [of, key, space];
-    let cursor = null;
-    while (this.canVote) {
-      const page = await listVotes(key, cursor, signal);
+    this.#of = of;
+    Object.assign(this, { key, space });
+    for (let next = null; key && next !== undefined; ) {
+      const page = await listVotes(key, next, signal);
       for (const { item, vote } of page.votes) if (!of.has(item)) of.set(item, vote);
-      cursor = page.next;
-      if (!cursor) return;
+      next = page.next ?? undefined;
     }
   }
 
@@ -30,11 +26,10 @@ export class Votes {
   async toggle(item, vote) {
     if (this.#pending.has(item)) return;
     const [of, before] = [this.#of, this.of(item)];
-    const next = before === vote ? 0 : vote;
-    of.set(item, next);
+    of.set(item, before === vote ? 0 : vote);
     this.#pending.add(item);
     try {
-      await putVote({ query: this.#query, item, vote: next, space: this.#space });
+      await putVote({ query: this.key, item, vote: of.get(item), space: this.space });
     } catch (error) {
       of.set(item, before);
       throw error;

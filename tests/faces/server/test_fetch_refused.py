@@ -8,6 +8,7 @@ from fake_internet import answer as page
 from private_ips import IPS, PRIVATE_NAMES
 from refused_addresses import DISGUISED, MALFORMED, NOT_QUITE_NUMBERS
 
+from lookalike.errors import FetchError
 from lookalike.faces.server import addresses
 from lookalike.faces.server import fetch as fetching
 from lookalike.faces.server.fetch import UNREACHABLE
@@ -100,6 +101,14 @@ def test_what_is_no_ip_address_after_all_is_looked_up_as_a_name(host):
     net = internet({host: [["127.0.0.1"]]}, {"/": redirect(f"http://{host}/")})
     assert_kept_out(net, fetch_each(net, f"http://{host}/", f"http://{SITE}/"), 1)
     assert net.lookups == [host, SITE, host]
+
+
+@pytest.mark.parametrize(
+    "location", ["/a\tb", "\t/a", "/a\nb", "/a\r\nb", "/a\\b", "\\\\a\\b", "/\x00", "/\x85", "//[/"]
+)
+def test_a_redirect_is_not_put_right(location):
+    with pytest.raises(FetchError):
+        parse_url(f"http://{SITE}/").joined(location)
 
 
 @pytest.mark.parametrize(

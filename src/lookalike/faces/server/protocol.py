@@ -18,26 +18,31 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lookalike.faces.server.errors_json import Refusal
 
-# More than one read of a header, so that one in small pieces costs no more than one in large ones.
-_PIECE = 16_384
+# h11 looks at the length of headers only while they are incomplete, so they are given to it in pieces.
+_PIECE = 8_192
+
+# A body may come in this many pieces, and in one more for every so many bytes.
+_FREE_PIECES = 1_000
+_BYTES_A_PIECE = 256
 
 FULL = Refusal(503, "busy", "too many connections; try again in a second", ((b"retry-after", b"1"),))
-NOT_HTTP = Refusal(400, "bad_request", "this is not a valid HTTP request, or its headers are too long")
+NOT_HTTP = Refusal(400, "bad_request", "not a valid HTTP request, or headers too long or chunks too small")
 
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """Connections open at once; seconds.
+    """Connections open at once; bytes of a request's headers, half as many again at most; seconds.
 
     `header_seconds`: from opening, or from the first byte of a further request, to the end of the headers.
-    `write_seconds`: in this time a client must take `least_taken` bytes of what waits for it, or all of it.
+    `write_seconds`: in this time a client must take something of what waits for it here; as the system takes
+    more only once its own buffer has room, reading next to nothing is not enough.
     `linger_seconds`: how long a client may go on sending after its answer, so that it gets to read that.
     """
 
     max_connections: int = 4_000
+    max_header_bytes: int = 16_384
     header_seconds: float = 10.0
     write_seconds: float = 30.0
-    least_taken: int = 16_384
     linger_seconds: float = 2.0
 
 
@@ -72,6 +77,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn = _Connection(h11.SERVER, self.limits.max_header_bytes)
         self._patient: _PatientTransport | None = None
         self._header_timer: asyncio.TimerHandle | None = None
 
@@ -141,6 +147,25 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
 
+class _Connection(h11.Connection):
+    """h11's parser, which gives up on a body in crumbs: one byte a chunk costs as much as 8 kB."""
+
+    _pieces = 0
+    _bytes = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """The next part of a request; `h11.RemoteProtocolError` for what is none."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._pieces += 1
+            self._bytes += len(event.data)
+            if self._pieces > _FREE_PIECES + self._bytes // _BYTES_A_PIECE:
+                raise h11.RemoteProtocolError("chunks too small")
+        return event
+
+
 class _PatientTransport:
     """A transport as uvicorn uses it, which closes politely and watches that what is written is taken.
 
@@ -164,7 +189,7 @@ class _PatientTransport:
         self._linger_timer: asyncio.TimerHandle | None = None
         self._watch_timer: asyncio.TimerHandle | None = None
         self._written = 0
-        self._taken = 0  # at the last time that the client had taken enough
+        self._taken = 0  # when last it grew
         self._taken_at = 0.0
 
     def __getattr__(self, name: str) -> Any:
@@ -218,7 +243,7 @@ class _PatientTransport:
             self._watch_timer = None
             return
         now, taken = self._loop.time(), self._written - waiting
-        if taken - self._taken >= self._limits.least_taken:
+        if taken > self._taken:
             self._taken, self._taken_at = taken, now
         elif now - self._taken_at >= self._limits.write_seconds:
             self._watch_timer = None

@@ -1,0 +1,52 @@
+"""Puts right what a check of the collection has found damaged, as far as the photos' own files can."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lookalike.ingest import Ingest, ingest
+from lookalike.sources import path_of
+from lookalike.store.salvage import salvage
+from lookalike.store.store import STORE_FILE
+from lookalike.verify import VerifyReport, verify
+from lookalike.wiring import Wiring
+
+
+def repair(wiring: Wiring, report: VerifyReport) -> VerifyReport:
+    """Return what is left of the damage in `report`, and what was repaired."""
+    index_folder = wiring.path / "index"
+    if any(each.item_id is None for each in report.damage):  # a file is broken, not only rows
+        wiring.forget_indexes()
+    if any(each.what == STORE_FILE for each in report.damage):
+        wiring.release()
+        salvage(wiring.path / STORE_FILE)
+        found = verify(wiring.store(), index_folder).damage
+        report = replace(report, damage=(*report.damage, *found))
+    _restore(wiring, report)
+    after = verify(wiring.store(), index_folder)
+    left = {(each.what, each.item_id) for each in after.damage}
+    repaired = tuple(each for each in report.damage if (each.what, each.item_id) not in left)
+    return replace(after, repaired=repaired)
+
+
+def _restore(wiring: Wiring, report: VerifyReport) -> None:
+    """Read again the files behind damaged rows, and build the index anew."""
+    store = wiring.store()
+    store.items.drop_orphans()
+    store.votes.drop_damaged()
+    paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
+    files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
+    if files:
+        wiring.space_name(store)  # refuses another model than the collection's
+        space = wiring.space(store)
+        parts = Ingest(store, space, wiring.decoder, wiring.embedder_of(space), _ignore, _ignore)
+        ingest(parts, files, afresh=True)
+    if not store.items.is_empty():
+        wiring.refresh_index()
+
+
+def _ignore(*_: Any) -> None:
+    """Stand in for a listener that nobody gave."""

@@ -1,0 +1,142 @@
+"""A real `lookalike serve` over real photos, and a browser that reports whatever goes wrong on the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from page_server import PageServer
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from lookalike import Collection
+
+CLASSES = ("panda", "pizza", "starfish", "sunflower", "grand_piano", "cup")
+HACK = "window.hacked=1"
+HOSTILE_NAMES = (
+    f"<img src=x onerror={HACK}>.jpg",
+    f'"><script>{HACK}.jpg',
+    "\u202egpj.exe\u2066.jpg",
+    f"{'a very long name ' * 14}.jpg",
+)
+HOSTILE_CAMERA = f'"><script>{HACK}</script><img src=x onerror={HACK}>'
+LAUNCH = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@dataclass
+class Faults:
+    """What the page reported: console errors, uncaught errors, dialogs, violations of its policy."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def forgive(self, text: str) -> None:
+        """Drop the faults that a test provokes."""
+        self.seen = [fault for fault in self.seen if text not in fault]
+
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def photo_folder(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About 120 photos: some classes, edits of one photo, EXIF orientations, dated ones, hostile names."""
+    folder = tmp_path_factory.mktemp("page") / "photos"
+    for name in CLASSES:
+        _copy(sorted((shared_data / "caltech50" / name).iterdir())[:9], folder / name)
+    _copy(sorted((shared_data / "neardup" / "edits").iterdir()), folder / "edits")
+    _copy(sorted((shared_data / "exif").glob("*.jpg")), folder / "exif")
+    street = sorted((shared_data / "coco256" / "images").iterdir())
+    _copy(street[:30], folder / "street")
+    for at, photo in enumerate(street[30:34]):
+        _dated(photo, folder / "dated" / f"dated{at}.jpg", 2004 if at < 2 else 2019, "Canon A70" if at < 2 else "Pixel 3a")
+    for photo, name in zip(street[34:38], HOSTILE_NAMES, strict=True):
+        _dated(photo, folder / f"<svg onload={HACK}>" / name, 2011, HOSTILE_CAMERA)
+    return folder
+
+
+def _copy(photos: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for photo in photos:
+        shutil.copy(photo, folder)
+
+
+def _dated(photo: Path, to: Path, year: int, camera: str) -> None:
+    """Copy a photo with a date, a camera and a place in its EXIF."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    exif[0x0110] = camera
+    exif.get_ifd(0x8769)[0x9003] = f"{year}:07:14 18:03:11"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 6.0, 0.0), 3: "E", 4: (4.0, 18.0, 0.0)})
+    with Image.open(photo) as picture:
+        picture.convert("RGB").save(to, exif=exif)
+
+
+@pytest.fixture(scope="session")
+def collection_path(photo_folder: Path) -> Path:
+    """The collection of those photos, with the bundled model."""
+    path = photo_folder.parent / "photos.lookalike"
+    with Collection(path) as collection:
+        report = collection.add(photo_folder)
+    assert not report.skipped
+    return path
+
+
+@pytest.fixture(scope="session")
+def server(collection_path: Path) -> Iterator[PageServer]:
+    """The server of most tests."""
+    with PageServer(collection_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the one that LOOKALIKE_CHROMIUM names, or the system's, or Playwright's own."""
+    path = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        path = path or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.fail("no Chromium for the page's tests: install it, or name it in LOOKALIKE_CHROMIUM")
+        running = playwright.chromium.launch(executable_path=path, args=LAUNCH)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    """What went wrong on the page: nothing may be left at the end of any test."""
+    faults = Faults()
+    yield faults
+    assert faults.seen == []
+
+
+@pytest.fixture
+def new_page(browser: Browser, server: PageServer, faults: Faults) -> Iterator[NewPage]:
+    """Open a page in a context of its own; keyword arguments are the context's."""
+    contexts: list[BrowserContext] = []
+
+    def make(**options: object) -> Page:
+        given = {"viewport": {"width": 1280, "height": 800}, "base_url": server.address, **options}
+        contexts.append(browser.new_context(**given))  # type: ignore[arg-type]
+        contexts[-1].set_default_timeout(10_000)
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: message.type == "error" and faults.seen.append(message.text))
+        page.on("pageerror", lambda error: faults.seen.append(str(error)))
+        page.on("dialog", lambda dialog: (faults.seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A page of a desktop's size, not yet at any address."""
+    return new_page()

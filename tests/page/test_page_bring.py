@@ -1,0 +1,178 @@
+"""The ways to bring a photo, an address or words."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from conftest import Faults, NewPage
+from page_actions import asked, choose, hand_over, settle, shown, start
+from page_server import PageServer
+from PIL import Image
+from playwright.sync_api import Page, Route, expect
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def panda(photo_folder: Path) -> Path:
+    return sorted((photo_folder / "panda").iterdir())[0]
+
+
+def _is_first(page: Page, server: PageServer, photo: Path) -> None:
+    asked(page, f"upload%3A{sha256(photo.read_bytes()).hexdigest()}")
+    assert shown(page)[0] == server.items()[f"panda/{photo.name}"]
+    expect(page.locator(".grid-score").first).to_have_text("1.00")
+
+
+def test_chosen_photo_of_the_collection_is_its_own_first_hit(page: Page, server: PageServer, panda: Path) -> None:
+    start(page)
+    choose(page, panda)
+    _is_first(page, server, panda)
+    expect(page.locator("#stage img")).to_have_js_property("complete", True)
+    assert page.locator("#stage img").get_attribute("src").startswith("blob:")
+
+
+def test_dropped_photo(page: Page, server: PageServer, panda: Path) -> None:
+    start(page)
+    hand_over(page, "drop", panda)
+    _is_first(page, server, panda)
+    assert page.evaluate("window.shaded")
+    expect(page.locator("#shade")).to_be_hidden()
+
+
+def test_pasted_photo(page: Page, server: PageServer, panda: Path) -> None:
+    start(page)
+    hand_over(page, "paste", panda)
+    _is_first(page, server, panda)
+
+
+@pytest.mark.parametrize("way", ["paste", "drop", "type"])
+def test_address(page: Page, server: PageServer, panda: Path, way: str) -> None:
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or "")["address"])
+        route.fulfill(body=panda.read_bytes(), content_type="image/jpeg")
+
+    page.route("**/api/fetch", answer)
+    start(page)
+    if way == "type":
+        page.fill("#text", "https://example.org/panda.jpg")
+        page.keyboard.press("Enter")
+    else:
+        hand_over(page, way, text="https://example.org/panda.jpg")
+    _is_first(page, server, panda)
+    assert sent == ["https://example.org/panda.jpg"]
+
+
+def test_address_that_gives_no_picture_is_told(page: Page, faults: Faults) -> None:
+    start(page)
+    before = shown(page)
+    page.fill("#text", "http://127.0.0.1:1/secret.jpg")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).not_to_be_empty()
+    faults.forgive("Failed to load resource")
+    settle(page)
+    assert shown(page) == before
+
+
+def test_camera_is_offered_on_touch_screens_only(new_page: NewPage) -> None:
+    for touch in (True, False):
+        page = new_page(has_touch=touch, is_mobile=touch)
+        start(page)
+        camera = page.locator("label:has([capture=environment])")
+        expect(camera).to_be_visible(visible=touch)
+
+
+def test_random_photo(page: Page, server: PageServer) -> None:
+    start(page)
+    page.click("[data-do=random]")
+    asked(page, r"#e=1%3Aitem%3A\d+")
+    item = int(re.findall(r"item%3A(\d+)", page.url)[0])
+    assert item in server.items().values()
+    assert item not in shown(page)
+
+
+def test_words_are_not_offered_where_no_space_takes_them(page: Page, faults: Faults, server: PageServer) -> None:
+    assert not any(space["takes_words"] for space in server.get("/api/collection")["spaces"])
+    start(page)
+    expect(page.locator("#text")).to_have_attribute("placeholder", "Address of a picture")
+    page.fill("#text", "a red bus")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_contain_text("photos only")
+
+
+def test_words_are_searched_by_in_the_space_that_takes_them(page: Page, server: PageServer) -> None:
+    facts = server.get("/api/collection")
+    facts["spaces"].append({**facts["spaces"][0], "name": "words", "takes_words": True, "is_default": False})
+    sent: list[dict[str, object]] = []
+
+    def answer(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or ""))
+        hits = [{**server.get("/api/items/3"), "score": 0.5}]
+        facts = {"query": "a key", "space": "words", "recall": 1.0, "background": None, "more": False}
+        route.fulfill(json={**facts, "hits": hits})
+
+    page.route("**/api/collection", lambda route: route.fulfill(json=facts))
+    page.route("**/api/search", answer)
+    start(page)
+    page.keyboard.press("/")
+    page.keyboard.type("a red bus")
+    page.keyboard.press("Enter")
+    asked(page, "words%3Aa\\+red\\+bus")
+    assert sent[0]["examples"] == [{"words": "a red bus", "weight": 1}]
+    assert sent[0]["space"] == "words"
+    assert shown(page) == [3]
+    expect(page.locator(".chip .name")).to_have_text("“a red bus”")
+    expect(page.locator("#frame")).to_be_hidden()
+
+
+def test_field_is_hidden_where_it_would_be_of_no_use(page: Page, server: PageServer) -> None:
+    facts = {**server.get("/api/collection"), "can_fetch": False}
+    page.route("**/api/collection", lambda route: route.fulfill(json=facts))
+    start(page)
+    expect(page.locator("#ask")).to_be_hidden()
+
+
+def test_too_large_photo_is_not_sent(page: Page, server: PageServer, panda: Path) -> None:
+    facts = {**server.get("/api/collection"), "max_upload_bytes": 1000}
+    page.route("**/api/collection", lambda route: route.fulfill(json=facts))
+    start(page)
+    choose(page, panda)
+    expect(page.locator("#toast")).to_contain_text("too large")
+    assert "upload" not in page.url
+
+
+def test_photo_that_browsers_cannot_show_is_shown_by_the_server(page: Page, panda: Path, tmp_path: Path) -> None:
+    with Image.open(panda) as picture:
+        picture.convert("RGB").save(tmp_path / "panda.tiff")
+    start(page)
+    choose(page, tmp_path / "panda.tiff")
+    asked(page, "upload")
+    page.wait_for_function("() => document.querySelector('#stage img').naturalWidth > 0")
+    expect(page.locator(".grid-score").first).to_have_text("1.00")
+
+
+def test_file_that_is_no_photo_is_told(page: Page, faults: Faults, tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no photo")
+    start(page)
+    choose(page, tmp_path / "notes.jpg")
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#problem button")).to_have_text("Try again")
+    assert shown(page) == []
+    faults.forgive("Failed to load resource")
+
+
+def test_further_photos_become_further_examples(page: Page, server: PageServer, photo_folder: Path) -> None:
+    start(page)
+    for name in ("panda", "pizza"):
+        choose(page, sorted((photo_folder / name).iterdir())[0], add=name == "pizza")
+        asked(page, "upload")
+    expect(page.locator(".chip")).to_have_count(2)
+    first = set(shown(page)[:6])
+    assert first & set(server.ids_of("panda"))
+    assert first & set(server.ids_of("pizza"))
