@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from page_actions import Faults, NewPage
 from page_server import PageServer
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -28,20 +28,6 @@ LAUNCH = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-
-
-@dataclass
-class Faults:
-    """What the page reported: console errors, uncaught errors, dialogs, violations of its policy."""
-
-    seen: list[str] = field(default_factory=list)
-
-    def forgive(self, text: str) -> None:
-        """Drop the faults that a test provokes."""
-        self.seen = [fault for fault in self.seen if text not in fault]
-
-
-NewPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")

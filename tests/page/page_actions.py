@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-PICK = ".grid-cell:not(.is-waiting) .grid-pick"
+NewPage = Callable[..., Page]
+
+
+@dataclass
+class Faults:
+    """What the page reported: console errors, uncaught errors, dialogs, violations of its policy."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def forgive(self, text: str) -> None:
+        """Drop the faults that a test provokes."""
+        self.seen = [fault for fault in self.seen if text not in fault]
+
 
 MAKE_TRANSFER = """([name, type, base64, text, kind]) => {
   const transfer = new DataTransfer();

@@ -8,8 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import Faults, NewPage
-from page_actions import asked, choose, hand_over, settle, shown, start
+from page_actions import Faults, NewPage, asked, choose, hand_over, settle, shown, start
 from page_server import PageServer
 from PIL import Image
 from playwright.sync_api import Page, Route, expect

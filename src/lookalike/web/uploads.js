@@ -66,12 +66,15 @@ async function open() {
   return done(request);
 }
 
-const uploads = async (mode) => (await database)?.transaction("uploads", mode).objectStore("uploads");
+async function uploads(mode) {
+  return (await database)?.transaction("uploads", mode).objectStore("uploads");
+}
 
 /** @template T @param {IDBRequest<T>} [request] @returns {Promise<T | undefined>} */
-const done = (request) =>
-  new Promise((resolve, reject) => {
+function done(request) {
+  return new Promise((resolve, reject) => {
     if (!request) return resolve();
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}

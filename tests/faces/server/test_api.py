@@ -330,10 +330,16 @@ def test_other_addresses_hold_nothing(served, path, status, code):
     check_error(served.get(path), status, code, "")
 
 
-def test_another_method_is_refused_and_the_right_one_named(served):
-    answer = served.delete("/api/items/1")
+@pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "TRACE", "PROPFIND", "PATCH"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/api/items/1", {"GET", "HEAD"}), ("/api/search", {"POST"}), ("/api/votes", {"GET", "HEAD", "PUT"})],
+)
+def test_another_method_is_refused_and_the_right_one_named(served, method, path, allowed):
+    answer = served.request(method, path, headers={"access-control-request-method": "PUT"})
     check_error(answer, 405, "method_not_allowed", "")
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert set(answer.headers["allow"].split(", ")) == allowed
+    assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 def test_the_original_is_sent_as_it_is_and_not_twice(served, folder, ids):

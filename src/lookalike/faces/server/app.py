@@ -19,12 +19,13 @@ from starlette.types import ASGIApp
 from lookalike.collection import Collection
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.api import Api
+from lookalike.faces.server.catalogue import operations
 from lookalike.faces.server.errors_json import Refusal
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.guard import Guard
 from lookalike.faces.server.limits import Limiter, RequestLimits
 from lookalike.faces.server.openapi import document
-from lookalike.faces.server.routes import operations
+from lookalike.faces.server.operations import routes
 from lookalike.faces.server.thumbnails import ThumbnailCache
 
 WEB = files("lookalike") / "web"
@@ -59,9 +60,8 @@ def build_app(collection: Collection, access: Access, options: Options | None = 
     async def openapi(_: Request) -> Response:
         return Response(described, media_type="application/json", headers=_ALWAYS_ASK)
 
-    routes: list[BaseRoute] = [each.route() for each in operations(api)]
-    routes += [Route("/api/openapi.json", openapi), *_page()]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _as_json})
+    served: list[BaseRoute] = [*routes(operations(api)), Route("/api/openapi.json", openapi), *_page()]
+    app = Starlette(routes=served, lifespan=lifespan, exception_handlers={HTTPException: _as_json})
     return Guard(Limiter(app, options.limits), access)
 
 

@@ -17,17 +17,10 @@ from lookalike.faces.server.access import Access
 from lookalike.faces.server.errors_json import Refusal
 from lookalike.faces.server.headers import Header, secured
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 SAFE_METHODS = ("GET", "HEAD")
 
 BAD_TARGET = Refusal(400, "bad_request", "the request must be for a path")
 WRONG_HOST = Refusal(421, "wrong_host", "this server does not go by the name that the request gives in Host")
-WRONG_METHOD = Refusal(
-    405,
-    "method_not_allowed",
-    "this method is not in use here",
-    ((b"allow", ", ".join(METHODS).encode("ascii")),),
-)
 WRONG_ORIGIN = Refusal(403, "wrong_origin", "requests from pages of another origin are refused")
 NO_TOKEN = Refusal(
     401,
@@ -80,8 +73,6 @@ class Guard:
         host = (_header(scope, b"host") or b"").decode("latin-1").lower()
         if host not in self.access.hosts:
             return WRONG_HOST
-        if scope["method"] not in METHODS:
-            return WRONG_METHOD
         if not scope["path"].startswith("/"):
             return BAD_TARGET
         origin = _header(scope, b"origin")

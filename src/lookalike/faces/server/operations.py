@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,11 +75,8 @@ class Operation:
         """The path, its parameters in braces."""
         return self.call.split()[1]
 
-    def route(self) -> Route:
-        """Return what serves it."""
-        return Route(self.path, self._serve, methods=[self.method], name=self.name)
-
-    async def _serve(self, request: Request) -> Response:
+    async def serve(self, request: Request) -> Response:
+        """Answer a request, whatever comes of it."""
         try:
             return await self.handler(self._parameters(request), request)
         except RefusedError as error:
@@ -103,6 +100,22 @@ class Operation:
             else:
                 given[name] = value
         return checked(lambda: msgspec.convert(given, self.query, strict=False))
+
+
+def routes(operations: Sequence[Operation]) -> list[Route]:
+    """Return what serves the operations: one route for each path, so that it knows all methods of it."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for each in operations:
+        paths.setdefault(each.path, {})[each.method] = each
+    return [_route(path, by_method) for path, by_method in paths.items()]
+
+
+def _route(path: str, by_method: dict[str, Operation]) -> Route:
+    async def serve(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await by_method[method].serve(request)
+
+    return Route(path, serve, methods=list(by_method))
 
 
 def checked(read: Callable[[], Any]) -> Any:
