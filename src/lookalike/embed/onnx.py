@@ -33,6 +33,8 @@ class OnnxEmbedder:
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
         parts = [pixels[at : at + _PHOTOS_PER_CALL] for at in range(0, len(pixels), _PHOTOS_PER_CALL)]
+        if len(parts) == 1:  # in the caller's own thread: to wake another takes time
+            return unit_length(self._run(parts[0]))
         return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

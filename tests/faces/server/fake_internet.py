@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-import httpcore
+import httpcore2
 from anyio.abc import ByteStream, SocketListener, SocketStream
 from anyio.streams.tls import TLSStream
 
@@ -80,12 +80,12 @@ class Internet:
         numeric = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         return [str(address[0]) for *_, address in numeric]
 
-    async def connect(self, ip: str, port: int, seconds: float) -> httpcore.AsyncNetworkStream:
+    async def connect(self, ip: str, port: int, seconds: float) -> httpcore2.AsyncNetworkStream:
         self.connected.append((ip, port))
         if ip in self.closed:
-            raise httpcore.ConnectError
+            raise httpcore2.ConnectError
         local = self._ports[0 if ip in self.outside else 1]
-        return await httpcore.AnyIOBackend().connect_tcp("127.0.0.1", local, timeout=seconds)
+        return await httpcore2.AnyIOBackend().connect_tcp("127.0.0.1", local, timeout=seconds)
 
     async def _trap(self, stream: SocketStream) -> None:
         self.trapped += 1

@@ -6,9 +6,10 @@ import gzip
 import socket
 import ssl
 import struct
+import time
 
 import anyio
-import httpcore
+import httpcore2
 import pytest
 from fake_internet import PICTURE, PUBLIC, SITE, Internet, fetch, outcome_of, redirect
 from fake_internet import answer as page
@@ -198,7 +199,7 @@ def test_a_fetch_that_is_called_off_closes_its_connection(page, scheme):
     assert len(opened) == 1
 
 
-class Flood(httpcore.AsyncNetworkStream):
+class Flood(httpcore2.AsyncNetworkStream):
     """A connection on which there is always more, without any waiting."""
 
     def __init__(self, start, again):
@@ -222,13 +223,13 @@ class Flood(httpcore.AsyncNetworkStream):
     ids=["chunks", "interim answers"],
 )
 def test_a_flood_of_crumbs_leaves_others_their_turns_and_ends_in_time(start, again):
-    turns = 0
+    waits = []
 
     async def others():
-        nonlocal turns
         while True:
+            began = time.process_time()  # counts this process alone, so that a busy machine fails no test
             await anyio.sleep(0)
-            turns += 1
+            waits.append(time.process_time() - began)
 
     async def connect(*_):
         return Flood(start, again)
@@ -244,4 +245,4 @@ def test_a_flood_of_crumbs_leaves_others_their_turns_and_ends_in_time(start, aga
     outcome = anyio.run(run)
     assert outcome.error == UNREACHABLE
     assert outcome.seconds < 1.5
-    assert turns > 12
+    assert max(waits) < 0.08

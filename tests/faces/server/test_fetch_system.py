@@ -6,7 +6,7 @@ import socket
 import threading
 
 import anyio
-import httpcore
+import httpcore2
 import pytest
 from fake_internet import PICTURE, PUBLIC, SITE, Internet, outcome_of
 from fake_internet import answer as page
@@ -72,7 +72,7 @@ def test_this_machine_is_not_connected_to_by_what_the_system_finds(host):
 
     async def connect(*call):
         calls.append(call)
-        raise httpcore.ConnectError
+        raise httpcore2.ConnectError
 
     assert own_fetch(f"http://{host}/", connect=connect).error == UNREACHABLE
     assert calls == []
@@ -101,7 +101,7 @@ def test_a_connection_that_hangs_leaves_time_for_the_next_address():
             async def connect(ip, port, seconds):
                 if ip != PUBLIC:
                     await anyio.sleep(seconds)
-                    raise httpcore.ConnectTimeout
+                    raise httpcore2.ConnectTimeout
                 return await net.connect(ip, port, seconds)
 
             return await outcome_of(Fetcher(limits, resolve=resolve, connect=connect), f"http://{SITE}/")

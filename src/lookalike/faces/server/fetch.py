@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import anyio
-import httpcore
+import httpcore2
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
@@ -27,7 +27,7 @@ from lookalike.faces.server.urls import Url, parse_url
 UNREACHABLE = "nothing could be fetched from this address; it must be a public http(s) address of a picture"
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-Connect = Callable[[str, int, float], Awaitable[httpcore.AsyncNetworkStream]]
+Connect = Callable[[str, int, float], Awaitable[httpcore2.AsyncNetworkStream]]
 
 _MAX_TRIED = 4  # of a name's addresses
 _SIP_BYTES = 4096
@@ -43,7 +43,7 @@ class _RefusedError(Exception):
 _FAILURES = (
     _RefusedError,
     *(OSError, ValueError),  # look-up, TLS, time limit; a name or header that a library refuses
-    *(httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException),
+    *(httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException),
     *(anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream),
 )
 
@@ -67,9 +67,9 @@ async def system_resolve(host: str, port: int) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-async def open_stream(ip: str, port: int, seconds: float) -> httpcore.AsyncNetworkStream:
-    """Connect to a literal IP address, by no proxy; raises httpcore.ConnectError or ConnectTimeout."""
-    return await httpcore.AnyIOBackend().connect_tcp(ip, port, timeout=seconds)
+async def open_stream(ip: str, port: int, seconds: float) -> httpcore2.AsyncNetworkStream:
+    """Connect to a literal IP address, by no proxy; raises httpcore2.ConnectError or ConnectTimeout."""
+    return await httpcore2.AnyIOBackend().connect_tcp(ip, port, timeout=seconds)
 
 
 class Fetcher:
@@ -120,9 +120,9 @@ class Fetcher:
         stream = await self._connected(await self._public_addresses(url), url.port)
         try:
             speaking = await self._with_tls(stream, url.host) if url.scheme == "https" else stream
-            origin = httpcore.Origin(url.scheme.encode(), url.host.encode(), url.port)
-            connection = httpcore.AsyncHTTP11Connection(origin, _Sipped(speaking))
-            asked = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
+            origin = httpcore2.Origin(url.scheme.encode(), url.host.encode(), url.port)
+            connection = httpcore2.AsyncHTTP11Connection(origin, _Sipped(speaking))
+            asked = httpcore2.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
             headers = [("Host", url.authority), _USER_AGENT, *_HEADERS]
             async with connection.stream("GET", asked, headers=headers) as response:
                 if response.status in _REDIRECTS:
@@ -142,23 +142,23 @@ class Fetcher:
                 raise _RefusedError(f"{ip} is not public")
         return ips[:_MAX_TRIED]
 
-    async def _connected(self, ips: list[str], port: int) -> httpcore.AsyncNetworkStream:
+    async def _connected(self, ips: list[str], port: int) -> httpcore2.AsyncNetworkStream:
         """Return a connection to the first of these addresses that answers; nothing is looked up again."""
         failure: Exception | None = None
         for ip in ips:
             try:
                 return await self._connect(ip, port, self._limits.connect_seconds)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise _RefusedError("no address answers") from failure
 
-    async def _with_tls(self, stream: httpcore.AsyncNetworkStream, name: str) -> httpcore.AsyncNetworkStream:
+    async def _with_tls(self, stream: httpcore2.AsyncNetworkStream, name: str) -> httpcore2.AsyncNetworkStream:
         """Return the connection with TLS on it, after the server has proved to be of this name."""
         if self._tls is None:  # reading all certificate authorities takes a while; everybody else goes on
-            self._tls = await to_thread.run_sync(httpcore.default_ssl_context)
+            self._tls = await to_thread.run_sync(httpcore2.default_ssl_context)
         return await stream.start_tls(self._tls, server_hostname=name)
 
-    async def _body(self, response: httpcore.Response) -> bytes:
+    async def _body(self, response: httpcore2.Response) -> bytes:
         if response.status != 200:
             raise _RefusedError(f"status {response.status}")
         # What was not asked for: unpacking it could make gigabytes of a few bytes.
@@ -170,7 +170,6 @@ class Fetcher:
         async for chunk in response.aiter_stream():
             body += chunk
             self._check_size(len(body))
-            await checkpoint()  # thousands of tiny chunks can come at once
         return bytes(body)
 
     def _check_size(self, size: int) -> None:
@@ -178,10 +177,10 @@ class Fetcher:
             raise FetchError(f"what is at this address is larger than {self._limits.body_bytes / 1e6:g} MB")
 
 
-class _Sipped(httpcore.AsyncNetworkStream):
+class _Sipped(httpcore2.AsyncNetworkStream):
     """A connection read a little at a time: what a flood of crumbs costs is shared out among all waiting."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -195,7 +194,7 @@ class _Sipped(httpcore.AsyncNetworkStream):
         await self._stream.aclose()
 
 
-def _redirected(url: Url, response: httpcore.Response) -> Url:
+def _redirected(url: Url, response: httpcore2.Response) -> Url:
     locations = _values(response, b"location")
     if len(locations) != 1:
         raise _RefusedError(f"a redirect to {len(locations)} places")
@@ -205,5 +204,5 @@ def _redirected(url: Url, response: httpcore.Response) -> Url:
         raise _RefusedError(f"redirect: {error}") from error
 
 
-def _values(response: httpcore.Response, name: bytes) -> list[bytes]:
+def _values(response: httpcore2.Response, name: bytes) -> list[bytes]:
     return [value for key, value in response.headers if key.lower() == name]

@@ -52,6 +52,7 @@ def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) 
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
     """
     collection.info()
+    sys.setswitchinterval(0.0005)
     local = is_loopback(serving.host)
     token = serving.token or (None if local else secrets.token_urlsafe(24))
     with _listening(serving) as listener:
