@@ -24,10 +24,15 @@ HOSTILE_NAMES = (
     f"{'a very long name ' * 14}.jpg",
 )
 HOSTILE_CAMERA = f'"><script>{HACK}</script><img src=x onerror={HACK}>'
-LAUNCH = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+LAUNCH = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +46,12 @@ def photo_folder(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     street = sorted((shared_data / "coco256" / "images").iterdir())
     _copy(street[:30], folder / "street")
     for at, photo in enumerate(street[30:34]):
-        _dated(photo, folder / "dated" / f"dated{at}.jpg", 2004 if at < 2 else 2019, "Canon A70" if at < 2 else "Pixel 3a")
+        _dated(
+            photo,
+            folder / "dated" / f"dated{at}.jpg",
+            2004 if at < 2 else 2019,
+            "Canon A70" if at < 2 else "Pixel 3a",
+        )
     for photo, name in zip(street[34:38], HOSTILE_NAMES, strict=True):
         _dated(photo, folder / f"<svg onload={HACK}>" / name, 2011, HOSTILE_CAMERA)
     return folder
@@ -84,7 +94,9 @@ def server(collection_path: Path) -> Iterator[PageServer]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium: the one that LOOKALIKE_CHROMIUM names, or the system's, or Playwright's own."""
-    path = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = (
+        os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
     with sync_playwright() as playwright:
         path = path or playwright.chromium.executable_path
         if not Path(path).exists():
@@ -108,21 +120,38 @@ def new_page(browser: Browser, server: PageServer, faults: Faults) -> Iterator[N
     contexts: list[BrowserContext] = []
 
     def make(**options: object) -> Page:
-        given = {"viewport": {"width": 1280, "height": 800}, "base_url": server.address, **options}
-        contexts.append(browser.new_context(**given))  # type: ignore[arg-type]
-        contexts[-1].set_default_timeout(10_000)
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: message.type == "error" and faults.seen.append(message.text))
-        page.on("pageerror", lambda error: faults.seen.append(str(error)))
-        page.on("dialog", lambda dialog: (faults.seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        return page
+        contexts.append(_context(browser, server, **options))
+        return _watched(contexts[-1], faults)
 
     yield make
     for context in contexts:
         context.close()
 
 
+@pytest.fixture(scope="session")
+def context(browser: Browser, server: PageServer) -> BrowserContext:
+    """One for most tests, as its cache spares the server from making thumbnails again and again."""
+    return _context(browser, server)
+
+
 @pytest.fixture
-def page(new_page: NewPage) -> Page:
+def page(context: BrowserContext, faults: Faults) -> Iterator[Page]:
     """A page of a desktop's size, not yet at any address."""
-    return new_page()
+    page = _watched(context, faults)
+    yield page
+    page.close()
+
+
+def _context(browser: Browser, server: PageServer, **options: object) -> BrowserContext:
+    given = {"viewport": {"width": 1280, "height": 800}, "base_url": server.address, **options}
+    context = browser.new_context(**given)  # type: ignore[arg-type]
+    context.set_default_timeout(10_000)
+    return context
+
+
+def _watched(context: BrowserContext, faults: Faults) -> Page:
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and faults.seen.append(message.text))
+    page.on("pageerror", lambda error: faults.seen.append(str(error)))
+    page.on("dialog", lambda dialog: (faults.seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    return page

@@ -27,7 +27,9 @@ def _is_first(page: Page, server: PageServer, photo: Path) -> None:
     expect(page.locator(".grid-score").first).to_have_text("1.00")
 
 
-def test_chosen_photo_of_the_collection_is_its_own_first_hit(page: Page, server: PageServer, panda: Path) -> None:
+def test_chosen_photo_of_the_collection_is_its_own_first_hit(
+    page: Page, server: PageServer, panda: Path
+) -> None:
     start(page)
     choose(page, panda)
     _is_first(page, server, panda)
@@ -96,7 +98,9 @@ def test_random_photo(page: Page, server: PageServer) -> None:
     assert item not in shown(page)
 
 
-def test_words_are_not_offered_where_no_space_takes_them(page: Page, faults: Faults, server: PageServer) -> None:
+def test_words_are_not_offered_where_no_space_takes_them(
+    page: Page, faults: Faults, server: PageServer
+) -> None:
     assert not any(space["takes_words"] for space in server.get("/api/collection")["spaces"])
     start(page)
     expect(page.locator("#text")).to_have_attribute("placeholder", "Address of a picture")
@@ -146,7 +150,9 @@ def test_too_large_photo_is_not_sent(page: Page, server: PageServer, panda: Path
     assert "upload" not in page.url
 
 
-def test_photo_that_browsers_cannot_show_is_shown_by_the_server(page: Page, panda: Path, tmp_path: Path) -> None:
+def test_photo_that_browsers_cannot_show_is_shown_by_the_server(
+    page: Page, panda: Path, tmp_path: Path
+) -> None:
     with Image.open(panda) as picture:
         picture.convert("RGB").save(tmp_path / "panda.tiff")
     start(page)

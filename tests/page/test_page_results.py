@@ -22,10 +22,13 @@ ROWS = """() => {
   }
   return [...rows.values()];
 }"""
-PLACES = """() => Object.fromEntries([...document.querySelectorAll(".grid-cell:not(.is-waiting)")].map((cell) => {
-  const { left, top, width, height } = cell.getBoundingClientRect();
-  return [cell.dataset.id, [left, top + scrollY, width, height].map(Math.round)];
-}))"""
+PLACES = """() => {
+  const cells = [...document.querySelectorAll(".grid-cell:not(.is-waiting)")];
+  return Object.fromEntries(cells.map((cell) => {
+    const { left, top, width, height } = cell.getBoundingClientRect();
+    return [cell.dataset.id, [left, top + scrollY, width, height].map(Math.round)];
+  }));
+}"""
 OBSERVE_SHIFTS = """() => {
   window.shift = 0;
   new PerformanceObserver((list) => {
@@ -61,7 +64,7 @@ def test_hits_are_those_of_the_api_in_its_order(page: Page, server: PageServer) 
     search_by(page, pizza)
     ours = shown(page)
     assert ours[: len(found)] == found[: len(ours)]
-    scores = page.locator(".grid-score").all_inner_texts()
+    scores = page.locator(".grid-score").all_text_contents()
     assert scores == sorted(scores, key=float, reverse=True)
 
 

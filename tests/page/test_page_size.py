@@ -23,7 +23,9 @@ def test_all_files_together_stay_below_the_limit() -> None:
 def test_module_never_turns_text_into_markup(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
 
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text
+    )
 
 
 def test_html_holds_no_inline_script_or_style() -> None:

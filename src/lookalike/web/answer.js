@@ -8,14 +8,13 @@ const PAGE = 40;
 const NO_UPLOAD = "This needs a photo that was brought in another browser, or long ago. Please bring it again.";
 
 export class Answer {
-  /** @type {import("./api.js").Item[]} */ hits = [];
+  hits = [];
   background = null;
   recall = 1;
   more = true;
-  /** @type {string | null} what votes are kept under */ key = null;
+  key = null; // what votes are kept under
   #next = null;
 
-  /** @param {import("./query.js").Query} query */
   constructor(query) {
     this.query = query;
   }

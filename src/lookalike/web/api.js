@@ -3,7 +3,7 @@
 const PATIENCE = 5; // times that a busy server is asked again
 const GONE = "lookalike does not answer. If it was stopped, start it again: lookalike serve";
 
-/** An error with the server's code, or "gone" where it does not answer. */
+/** `code` is the server's, or "gone" where it does not answer. */
 export const failure = (message, code) => Object.assign(new Error(message), { code });
 
 export const getCollection = () => json("/collection");

@@ -59,7 +59,7 @@ const commands = {
 
 // ---- the address
 
-/** Change the query, and with it the address. */
+/** Change the query and the address. */
 function go(next, replace = false) {
   const hash = asked.format(next);
   if (hash === asked.format(query)) return;
@@ -108,7 +108,7 @@ function showAnswer(next, scroll) {
   grid.set(answer.hits, answer);
   describe();
   scrollTo(0, scroll);
-  if (hadFocus) $(".grid-pick")?.focus();
+  if (hadFocus) $(".grid-pick")?.focus({ preventScroll: true });
   votes.load(answer, running.signal).then(() => grid.refresh(), () => {}); // one can do without
   photos.classList.toggle("can-vote", votes.key !== null);
   if (answer.hits.length) return;
@@ -140,8 +140,8 @@ function describe() {
   const { hits, more, recall } = answer;
   const isSearch = asked.isAsked(query);
   const loss = recall < 1 ? ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.` : "";
-  let status = `${hits.length.toLocaleString()} shown${more ? "" : ", that is all"}.`;
-  if (isSearch) status = `Most alike first, ${status}${loss}`;
+  let status = hits.length ? `${hits.length} shown${more ? "" : ", that is all"}.` : "";
+  if (isSearch && status) status = `Most alike first, ${status}${loss}`;
   else if (query.examples.length) status = "Only what to push away so far: choose what to look for.";
   put("#title", isSearch ? "Photos that look alike" : "Your photos");
   put("#status", status);
@@ -177,6 +177,7 @@ function tell(text) {
 
 function showQuery() {
   const { examples, where } = query;
+  $("main").hidden = false;
   $("#welcome").hidden = examples.length > 0;
   $("#query").hidden = !examples.length;
   filters.show(where);
@@ -189,7 +190,7 @@ function showQuery() {
   stage(seen.find((one) => asked.isSame(one, staged)) ?? seen[0]);
 }
 
-/** Show an example large, to draw a box on. */
+/** Show an example large. */
 async function stage(example) {
   staged = example;
   $("#frame").hidden = $("[data-do=box]").hidden = !example;
@@ -199,6 +200,7 @@ async function stage(example) {
   const { name, picture } = await lookOf(example, 640).catch(() => ({ name: "not found" })); // the answer says why
   const img = $("#stage img");
   if (staged !== example || img.src.endsWith(picture)) return;
+  $("#frame").hidden = $("[data-do=box]").hidden = !picture;
   img.alt = name;
   img.src = picture ?? "";
 }
@@ -264,7 +266,7 @@ async function copyLink() {
 /** Learn what the collection holds and can do. */
 async function lookAgain() {
   const before = collection.items;
-  collection = await api.getCollection().catch(() => collection); // the answer says what is wrong
+  collection = await api.getCollection().catch(() => collection);
   const { building, items, can_fetch, spaces } = collection;
   const takesWords = spaces.some((space) => space.takes_words);
   $("#ask").hidden = !can_fetch && !takesWords;

@@ -11,7 +11,7 @@ export class Box {
   /** @type {number[] | null} left, top, width, height as fractions */ #now = null;
   #typing = 0;
 
-  /** @param {HTMLElement} stage as large as the photo in it @param {(box: number[] | null) => void} onChange */
+  /** `stage` is as large as the photo in it; `onChange(box)` gets null where the box is cleared. */
   constructor(stage, onChange) {
     Object.assign(this, { stage, onChange });
     this.frame = element("div", "box", { tabindex: 0, role: "group" });

@@ -5,7 +5,6 @@ import { element } from "./grid.js";
 export class Filters {
   #where = [];
 
-  /** @param {HTMLFormElement} form @param {(where: string[]) => void} onChange */
   constructor(form, onChange) {
     this.fields = [...form.elements].filter(({ name }) => name);
     form.addEventListener("change", ({ target: { name, value } }) => {

@@ -4,10 +4,8 @@ import { previewPhoto } from "./api.js";
 
 const KEPT = 20;
 
-/** @type {Map<string, Blob>} */
-const held = new Map();
-/** @type {Map<string, Promise<string>>} their addresses */
-const pictures = new Map();
+const held = new Map(); // sha256 → photo
+const pictures = new Map(); // sha256 → promise of an address
 const database = open().catch(() => null);
 
 /** @param {Blob} photo @returns {Promise<string>} its sha256 */
@@ -26,7 +24,7 @@ export async function find(sha) {
   return held.get(sha) ?? (await done((await uploads("readonly"))?.get(sha)))?.photo;
 }
 
-/** An address that shows the photo, by the server's help if the browser cannot decode it. */
+/** An address that shows the photo, by the server's help if need be. */
 export function pictureOf(sha) {
   if (!pictures.has(sha)) pictures.set(sha, picture(sha));
   return pictures.get(sha);
@@ -54,7 +52,7 @@ async function picture(sha) {
   }
 }
 
-/** Where browsers do not hash, as on origins that are not secure, a random name does. */
+/** Or a random name, as browsers hash on secure origins only. */
 async function sha256(bytes) {
   const digest = await (crypto.subtle?.digest("SHA-256", bytes) ?? crypto.getRandomValues(new Uint8Array(32)));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -70,7 +68,6 @@ async function uploads(mode) {
   return (await database)?.transaction("uploads", mode).objectStore("uploads");
 }
 
-/** @template T @param {IDBRequest<T>} [request] @returns {Promise<T | undefined>} */
 function done(request) {
   return new Promise((resolve, reject) => {
     if (!request) return resolve();

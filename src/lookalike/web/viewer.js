@@ -10,7 +10,7 @@ export class Viewer {
   #hits = [];
   #at = 0;
 
-  /** @param {HTMLDialogElement} dialog @param {(import("./grid.js").Action & {text: string})[]} actions */
+  /** `actions` are those of the grid, with a text each. */
   constructor(dialog, actions, onNeedMore) {
     Object.assign(this, { dialog, actions, onNeedMore });
     this.#find(".previous").onclick = () => this.#show(this.#at - 1);

@@ -4,7 +4,7 @@ import { listVotes, putVote } from "./api.js";
 
 export class Votes {
   #of = new Map(); // item → 1 or −1
-  #pending = new Set();
+  #sent = Promise.resolve();
 
   /** Take up the votes given earlier on an answer's query; there are none where nothing was asked. */
   async load({ key, space }, signal) {
@@ -24,17 +24,13 @@ export class Votes {
 
   /** Vote, or take the same vote back; shown at once, and undone if the server refuses. */
   async toggle(item, vote) {
-    if (this.#pending.has(item)) return;
     const [of, before] = [this.#of, this.of(item)];
-    of.set(item, before === vote ? 0 : vote);
-    this.#pending.add(item);
-    try {
-      await putVote({ query: this.key, item, vote: of.get(item), space: this.space });
-    } catch (error) {
+    const request = { query: this.key, item, vote: before === vote ? 0 : vote, space: this.space };
+    of.set(item, request.vote);
+    this.#sent = this.#sent.catch(() => {}).then(() => putVote(request)); // none may overtake another
+    await this.#sent.catch((error) => {
       of.set(item, before);
       throw error;
-    } finally {
-      this.#pending.delete(item);
-    }
+    });
   }
 }

@@ -1,0 +1,134 @@
+"""Write the pictures of the page that the documentation shows, to docs/images.
+
+    python tools/screenshots.py
+
+Shown are only photos under a free licence, from packages on PyPI: those of scikit-image (CC0 or public
+domain), of Nikola's sample gallery (public domain), and of scikit-learn (CC BY 2.0: china.jpg by
+danielbuechele, flower.jpg by vultilion). Needs Playwright and a Chromium: the one on the path, or what
+LOOKALIKE_CHROMIUM names.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageEnhance
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from lookalike import Collection
+from lookalike.datasets.pypi_photos import WHEELS, fetch_pypi_photos
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+FREE = ("scikit_image", "nikola", "scikit_learn")
+LEFT_OUT = ("brick", "gravel", "ihc", "page", "retina", "text")  # of scikit-image: not what people photograph
+COPIED = ("nikola-tesla4_lg.jpg", "scikit_image-chelsea.png")  # near copies are made of these
+LARGEST = 300_000  # bytes of a picture
+QUALITY = 84  # of WebP
+
+
+def main() -> None:
+    """Write all pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder) / "photos"
+        fetch_pypi_photos(photos, wheels=[wheel for wheel in WHEELS if wheel.package in FREE])
+        for name in LEFT_OUT:
+            next(photos.glob(f"scikit_image-{name}.*")).unlink()
+        _make_near_copies(photos)
+        path = Path(folder) / "photos.lookalike"
+        with Collection(path) as collection:
+            collection.add(photos)
+            ids = {Path(item.uri).name: item.id for item in collection.items()}
+        with _serving(path) as address, sync_playwright() as playwright:
+            chromium = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium")
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            _shoot(browser, address, ids)
+            browser.close()
+
+
+def _make_near_copies(photos: Path) -> None:
+    """Add a smaller and a brighter copy of some photos, as people have them."""
+    for name in COPIED:
+        with Image.open(photos / name) as photo:
+            rgb = photo.convert("RGB")
+        stem = Path(name).stem
+        rgb.resize((rgb.width // 2, rgb.height // 2)).save(photos / f"{stem}-small.jpg")
+        ImageEnhance.Brightness(rgb).enhance(1.15).save(photos / f"{stem}-bright.jpg")
+
+
+@contextmanager
+def _serving(collection: Path) -> Iterator[str]:
+    """Serve a collection, and give the address."""
+    command = [
+        sys.executable,
+        "-m",
+        "lookalike",
+        "serve",
+        "-c",
+        str(collection),
+        "--no-browser",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1].rstrip("/")
+        finally:
+            process.terminate()
+
+
+def _shoot(browser: Browser, address: str, ids: dict[str, int]) -> None:
+    tesla, cat, coffee = (
+        ids[name] for name in ("nikola-tesla2_lg.jpg", "scikit_image-chelsea.png", "scikit_image-coffee.png")
+    )
+    wide = _open(browser, f"{address}/#e=1:item:{tesla}", viewport={"width": 1280, "height": 800})
+    wide.hover(".grid-cell >> nth=1")
+    _save(wide, "page-wide")
+    dark = _open(
+        browser,
+        f"{address}/#e=1@0.3,0.1,0.45,0.7:item:{cat}&e=-0.5:item:{coffee}",
+        viewport={"width": 1280, "height": 800},
+        color_scheme="dark",
+    )
+    _save(dark, "page-dark")
+    phone = _open(
+        browser,
+        f"{address}/#e=1:item:{tesla}",
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
+        has_touch=True,
+        is_mobile=True,
+    )
+    _save(phone, "page-phone")
+
+
+def _open(browser: Browser, address: str, **options: object) -> Page:
+    """Open the page, and wait until all that is on the screen is there."""
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    page.goto(address)
+    page.wait_for_selector("#grid[aria-busy=false] img")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete || !img.src)")
+    page.wait_for_timeout(300)
+    return page
+
+
+def _save(page: Page, name: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    to = IMAGES / f"{name}.webp"
+    with Image.open(io.BytesIO(page.screenshot())) as shot:
+        shot.convert("RGB").save(to, quality=QUALITY, method=6)
+    size = to.stat().st_size
+    assert size <= LARGEST, f"{to} has {size:,} bytes"
+    print(f"{to}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
