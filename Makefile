@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PHOTOS ?=
 SERVE ?= yes
+PARALLEL := --numprocesses auto --dist loadfile
 
 .PHONY: help setup browser demo test check lint bench models screenshots clean
 
@@ -32,10 +33,10 @@ browser: setup   ## install the browser that the tests of page and notebook need
 	  || ( apt-get update -qq && apt-get install -y -qq chromium >/dev/null ) || $(BIN)/playwright install chromium
 
 test: setup lint browser ## run everything
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: setup lint ## run lint, types and the fast tests
-	$(BIN)/python -m pytest -m "not slow" -q
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" -q
 
 lint: setup
 	$(BIN)/ruff check .

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,7 +15,19 @@ from PIL import Image
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 MakePhoto = Callable[..., Path]
+_LAUNCH = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +58,20 @@ def fake_collection(tmp_path: Path) -> Iterator[Collection]:
     """An empty collection whose vectors come from `FakeEmbedder`."""
     with Collection(tmp_path / "photos.lookalike", embedder=FakeEmbedder()) as collection:
         yield collection
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium: the one that LOOKALIKE_CHROMIUM names, or the system's, or Playwright's own."""
+    from playwright.sync_api import sync_playwright  # few tests need it
+
+    path = (
+        os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    with sync_playwright() as playwright:
+        path = path or playwright.chromium.executable_path
+        if not Path(path).exists():
+            pytest.fail("no Chromium for the tests of the page: install it, or name it in LOOKALIKE_CHROMIUM")
+        running = playwright.chromium.launch(executable_path=path, args=_LAUNCH)
+        yield running
+        running.close()

@@ -50,6 +50,7 @@ ALLOWED["collection"] = STAGES | {
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
 ALLOWED["__init__"] = {"queries", "collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}
+ALLOWED["notebook"] = {"faces"}
 
 
 def part_of(module: str) -> str:

@@ -38,8 +38,8 @@ class Background:
         if len(sample) < _FEWEST:
             return None
         scores = sample @ row
-        middle = float(np.median(scores))
-        spread = float(np.median(np.abs(scores - middle))) * _PER_DEVIATION
+        middle = _median(scores)
+        spread = _median(np.abs(scores - middle)) * _PER_DEVIATION
         return round(min(1.0, middle + _SPREADS * spread), 6)
 
     def _sample(self) -> Vectors:
@@ -55,3 +55,8 @@ class Background:
 
     def _has_changed(self) -> bool:
         return abs(self._vectors.count() - self._count) > _DRAWN_ANEW * self._count
+
+
+def _median(values: Vectors) -> float:
+    """Return the upper median of `(n,)`; numpy's own takes ten times as long for so few."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])

@@ -146,13 +146,14 @@ def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish) -> SearchR
 
 def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:
     """Name for each hit the best one, itself no copy, that it is a near copy of; `rows` `(hits, dim)`."""
-    near = rows @ rows.T >= NEAR_COPY
-    firsts = np.zeros(len(hits), bool)
-    marked = []
-    for at, hit in enumerate(hits):
-        originals = np.flatnonzero(near[at, :at] & firsts[:at])
-        firsts[at] = not len(originals)
-        marked.append(replace(hit, copy_of=hits[originals[0]].id) if len(originals) else hit)
+    near = np.tril(rows @ rows.T >= NEAR_COPY, -1)
+    firsts = np.ones(len(hits), bool)
+    marked = list(hits)
+    for at in np.flatnonzero(near.any(axis=1)):  # mostly few
+        originals = np.flatnonzero(near[at] & firsts)
+        if len(originals):
+            firsts[at] = False
+            marked[at] = replace(hits[at], copy_of=hits[originals[0]].id)
     return marked
 
 

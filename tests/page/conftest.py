@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from page_actions import Faults, NewPage
 from page_server import PageServer
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from lookalike import Collection
 
@@ -24,15 +23,6 @@ HOSTILE_NAMES = (
     f"{'a very long name ' * 14}.jpg",
 )
 HOSTILE_CAMERA = f'"><script>{HACK}</script><img src=x onerror={HACK}>'
-LAUNCH = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -89,21 +79,6 @@ def server(collection_path: Path) -> Iterator[PageServer]:
     """The server of most tests."""
     with PageServer(collection_path) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium: the one that LOOKALIKE_CHROMIUM names, or the system's, or Playwright's own."""
-    path = (
-        os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
-    with sync_playwright() as playwright:
-        path = path or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.fail("no Chromium for the page's tests: install it, or name it in LOOKALIKE_CHROMIUM")
-        running = playwright.chromium.launch(executable_path=path, args=LAUNCH)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
+from lookalike.faces.server.run import Serving, _listening
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +148,13 @@ def test_a_port_in_use_is_said(folder):
         told = run("serve", "-c", folder, "--no-browser", "--port", port)
     assert told.returncode == 1
     assert f"cannot listen on port {port} on 127.0.0.1: Address already in use; choose another" in told.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_answers_leave_at_once(host):
+    """asyncio turns Nagle's algorithm off only for sockets that are named as TCP."""
+    with contextlib.closing(_listening(Serving(host, port=0))) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_an_absent_collection_is_said(tmp_path):

@@ -152,7 +152,9 @@ class Fetcher:
                 failure = error
         raise _RefusedError("no address answers") from failure
 
-    async def _with_tls(self, stream: httpcore2.AsyncNetworkStream, name: str) -> httpcore2.AsyncNetworkStream:
+    async def _with_tls(
+        self, stream: httpcore2.AsyncNetworkStream, name: str
+    ) -> httpcore2.AsyncNetworkStream:
         """Return the connection with TLS on it, after the server has proved to be of this name."""
         if self._tls is None:  # reading all certificate authorities takes a while; everybody else goes on
             self._tls = await to_thread.run_sync(httpcore2.default_ssl_context)

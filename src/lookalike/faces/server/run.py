@@ -52,7 +52,6 @@ def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) 
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
     """
     collection.info()
-    sys.setswitchinterval(0.0005)
     local = is_loopback(serving.host)
     token = serving.token or (None if local else secrets.token_urlsafe(24))
     with _listening(serving) as listener:
@@ -95,8 +94,9 @@ def _listening(serving: Serving) -> socket.socket:
     if not 0 <= serving.port <= 65535:
         raise UsageError(f"a port is a number from 0 to 65535, got {serving.port}")
     try:
-        family, kind, _, _, where = socket.getaddrinfo(host, serving.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind)
+        family, kind, protocol, _, where = socket.getaddrinfo(host, serving.port, type=socket.SOCK_STREAM)[0]
+        # Named as TCP, or asyncio does not turn off Nagle's algorithm: 40 ms an answer.
+        listener = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
     except OSError as error:
         raise LookalikeError(f"cannot listen on {serving.host}: {error.strerror or error}") from error
     try:

@@ -99,7 +99,7 @@ class SearchRequest(Request, frozen=True):
     """A query and which of its hits are wanted: `k` after the first `offset`."""
 
     examples: Annotated[list[Example], Meta(min_length=1, max_length=MAX_EXAMPLES)]
-    k: Annotated[int, Meta(ge=1, le=200)] = 40
+    k: Annotated[int, Meta(ge=1, le=200)] = 8
     offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
     where: Where = []
     space: SpaceName | None = None

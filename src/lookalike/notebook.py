@@ -1,0 +1,9 @@
+"""Browse a collection in a notebook.
+
+>>> import lookalike.notebook
+>>> lookalike.notebook.browse(collection)
+"""
+
+from lookalike.faces.notebook import browse
+
+__all__ = ["browse"]
