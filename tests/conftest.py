@@ -60,7 +60,7 @@ def fake_collection(tmp_path: Path) -> Iterator[Collection]:
         yield collection
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, no other event loop can in its thread
 def browser() -> Iterator[Browser]:
     """Chromium: the one that LOOKALIKE_CHROMIUM names, or the system's, or Playwright's own."""
     from playwright.sync_api import sync_playwright  # few tests need it

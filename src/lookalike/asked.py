@@ -13,7 +13,7 @@ from typing import SupportsIndex
 from lookalike.errors import UsageError
 from lookalike.queries import Example, Query, Source
 from lookalike.records import Box, Wish, Words
-from lookalike.sources import uri_of
+from lookalike.sources import path_of, uri_of
 from lookalike.store.filters import Filter, parse_filter
 
 AnyPath = str | PathLike[str]
@@ -115,6 +115,6 @@ def as_filters(where: Where) -> list[Filter]:
     given = [where] if isinstance(where, str | Filter) else where
     filters = [each if isinstance(each, Filter) else parse_filter(each) for each in given]
     return [
-        replace(each, value=uri_of(as_path(each.value))) if each.field == "folder" else each
+        replace(each, value=uri_of(as_path(path_of(each.value)))) if each.field == "folder" else each
         for each in filters
     ]

@@ -143,15 +143,23 @@ class Collection:
 
     def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
-        items = self._wiring.store().items
-        ids = items.matching(as_filters(where), after=after, limit=limit)
-        found = items.get(ids.tolist())
-        return [found[item_id] for item_id in sorted(found)]
+        items, filters = self._wiring.store().items, as_filters(where)
+        found: list[Item] = []
+        while len(found) < limit:  # a damaged item makes room for the next
+            ids = items.matching(filters, after=after, limit=limit - len(found)).tolist()
+            if not ids:
+                break
+            sound = items.get(ids)
+            found += [sound[item_id] for item_id in ids if item_id in sound]
+            after = ids[-1]
+        return found
 
     def random_items(self, count: int = 1, *, where: Where = ()) -> list[Item]:
         """Return up to `count` different items that meet the conditions, by chance."""
         items = self._wiring.store().items
-        return list(items.get(items.random(as_filters(where), count)).values())
+        ids = items.random(as_filters(where), count)
+        found = items.get(ids)
+        return [found[item_id] for item_id in ids if item_id in found]
 
     def facets(self) -> Facets:
         """Return what the items can be filtered by: cameras, folders, first and last moment."""
@@ -188,7 +196,7 @@ class Collection:
 
     def votes(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order given, beyond the id `after`; only of `query` if given."""
-        return self._wiring.store().votes.list(query=query, after=after, limit=limit)
+        return self._wiring.store().votes.page(query=query, after=after, limit=limit)
 
     def original(self, item: Item) -> bytes:
         """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""
@@ -237,9 +245,12 @@ class Collection:
         self._wiring.check_writable()
         return repair_damage(self._wiring, report)
 
-    def close(self) -> None:
-        """Stop the workers and close the files, after a build under way; the next use opens them again."""
-        self._wiring.release()
+    def close(self, *, wait: bool = True) -> None:
+        """Stop the workers and close the files; the next use opens them again.
+
+        An index that is being built in the background is waited for, or without `wait` given up.
+        """
+        self._wiring.release(wait=wait)
         self._wiring.decoder.close()
 
     def __enter__(self) -> Self:

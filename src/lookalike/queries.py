@@ -15,7 +15,7 @@ from lookalike.decode.worker import MAX_PIXELS, Request
 from lookalike.embed import Embedder, WordsEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
-from lookalike.records import Box, Photo, Skipped, Vectors, Words
+from lookalike.records import Box, Item, Photo, Skipped, Vectors, Words
 from lookalike.sources import path_of
 from lookalike.store import Store
 from lookalike.store.vectors import SpaceVectors
@@ -59,8 +59,8 @@ class Asking:
 class Asked:
     """One query as it can be answered.
 
-    `row` is its unit-length vector `(dim,)`, `key` names its examples by content, `own` are the items that
-    are examples and therefore no hits.
+    `row` is its unit-length vector `(dim,)`, `key` names its examples, items by id and photos by content;
+    `own` are the items that are examples and therefore no hits.
     """
 
     query: Query
@@ -159,26 +159,23 @@ def _request(parts: Asking, example: Example) -> Request:
     view, source = parts.embedder.spec.view, example.source
     if isinstance(source, bytes):
         return Request("the photo", "", view, content=source, box=example.box, max_pixels=parts.max_pixels)
-    path = Path(path_of(_uri(parts, source))) if isinstance(source, int) else source
+    path = Path(path_of(_item(parts, source).uri)) if isinstance(source, int) else source
     assert isinstance(path, Path)  # words are no photo
     return Request(str(path), str(path.absolute()), view, box=example.box)
 
 
-def _uri(parts: Asking, item_id: int) -> str:
+def _item(parts: Asking, item_id: int) -> Item:
     item = parts.store.items.get([item_id]).get(item_id)
     if item is None:
         raise NotFoundError(f"item {item_id} is not in this collection")
-    return item.uri
+    return item
 
 
 def _sound(parts: Asking, place: tuple[Asked, int], answer: Photo | Skipped) -> Photo:
     source = _example(place).source
     if isinstance(answer, Skipped):
         raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
-    if (
-        isinstance(source, int)
-        and parts.store.items.get([source])[source].content_hash != answer.content_hash
-    ):
+    if isinstance(source, int) and _item(parts, source).content_hash != answer.content_hash:
         raise QueryError(f"cannot search by a part of item {source}: its file has changed since it was added")
     return answer
 

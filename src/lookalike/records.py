@@ -133,8 +133,9 @@ class SearchResult(Sequence[Hit]):
 
     `recall` is 1.0 where the answer is exact; else the share of the true 10 nearest that the index finds, as
     measured on this collection without conditions. `damaged` lists items left out because their stored
-    bytes are not what was written. `query` is what was asked, for people; `key` is the same by content, so
-    that a photo's name does not matter: votes are kept under it. `more` tells whether hits follow these.
+    bytes are not what was written. `query` is what was asked, for people; `key` names items by id and photos
+    by content, so that a photo's name does not matter: votes are kept under it. `more` tells whether hits
+    follow these.
     """
 
     query: str

@@ -18,7 +18,7 @@ from lookalike.wiring import Wiring
 def repair(wiring: Wiring, report: VerifyReport) -> VerifyReport:
     """Return what is left of the damage in `report`, and what was repaired."""
     index_folder = wiring.path / "index"
-    if any(each.item_id is None for each in report.damage):  # a file is broken, not only rows
+    if any(each.what == STORE_FILE or each.what.startswith("index/") for each in report.damage):
         wiring.forget_indexes()
     if any(each.what == STORE_FILE for each in report.damage):
         wiring.release()

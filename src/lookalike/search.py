@@ -20,6 +20,7 @@ NEAR_COPY = 0.9
 """From this score on two photos are taken for versions of the same one: no two Caltech-101 photos of
 different classes come as near (`bench/background.py`)."""
 
+_COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
 _RESCORE_ALL_UP_TO = 1_000  # so few allowed items are scored one and all, without the index
 
 
@@ -64,7 +65,11 @@ def search(
     asked = ask(parts.asking, queries)
     allowed = parts.store.items.matching(filters) if filters else None
     scored = _nearest(parts, asked, wish, allowed)
-    return [_result(parts, query, one, wish) for query, one in zip(asked, scored, strict=True)]
+    left = [_how_many(parts, allowed) - _own_among(query, allowed) for query in asked]
+    return [
+        _result(parts, query, one, wish, available)
+        for query, one, available in zip(asked, scored, left, strict=True)
+    ]
 
 
 def _nearest(parts: Search, asked: Sequence[Asked], wish: Wish, allowed: Ids | None) -> list[_Scored]:
@@ -97,6 +102,11 @@ def _how_many(parts: Search, allowed: Ids | None) -> int:
     return parts.vectors.count() if parts.live is None else len(parts.live.index)
 
 
+def _own_among(query: Asked, allowed: Ids | None) -> int:
+    """How many of a query's own items are left out of what could be hits."""
+    return len(query.own) if allowed is None else int(np.isin(list(query.own), allowed).sum())
+
+
 def _exhaustive(vectors: SpaceVectors, rows: Vectors, k: int, allowed: Ids | None) -> list[Ids]:
     """Return the k nearest of all allowed items for each row, read from the store in blocks."""
     best = BestSoFar(rows, k)
@@ -115,8 +125,11 @@ def _rescored(vectors: SpaceVectors, query: Asked, candidates: Ids, recall: floa
     return _Scored(block.ids[order], scores[order], block.rows[order], block.damaged, recall)
 
 
-def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish) -> SearchResult:
-    """Look the best items up; one that is damaged, or was removed a moment ago, makes room for the next."""
+def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish, available: int) -> SearchResult:
+    """Look the best items up; one that is damaged, or was removed a moment ago, makes room for the next.
+
+    `available` is how many items could be hits.
+    """
     hits: list[Hit] = []
     kept: list[int] = []
     lost: list[int] = []
@@ -139,20 +152,20 @@ def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish) -> SearchR
         tuple(hits[wish.offset : end]),
         damaged=tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)})),
         key=query.key,
-        more=len(hits) >= end and len(scored.ids) > end + len(lost),
+        more=len(hits) >= end and available > end + len(lost),
         background=parts.background.line(query.row) if wish.background else None,
     )
 
 
 def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:
     """Name for each hit the best one, itself no copy, that it is a near copy of; `rows` `(hits, dim)`."""
-    near = np.tril(rows @ rows.T >= NEAR_COPY, -1)
-    firsts = np.ones(len(hits), bool)
+    near = np.tril(rows @ rows[:_COMPARED].T >= NEAR_COPY, -1)
+    firsts = np.ones(near.shape[1], bool)
     marked = list(hits)
     for at in np.flatnonzero(near.any(axis=1)):  # mostly few
         originals = np.flatnonzero(near[at] & firsts)
         if len(originals):
-            firsts[at] = False
+            firsts[at : at + 1] = False
             marked[at] = replace(hits[at], copy_of=hits[originals[0]].id)
     return marked
 

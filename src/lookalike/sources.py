@@ -151,7 +151,9 @@ def read_recorded(uri: str, content_hash: bytes) -> bytes:
     try:
         with open(path_of(uri), "rb", opener=lambda path, _: os.open(path, flags)) as file:
             facts = os.fstat(file.fileno())
-            is_file = stat.S_ISREG(facts.st_mode) and facts.st_size <= _MOST_BYTES
+            is_file = stat.S_ISREG(facts.st_mode)
+            if is_file and facts.st_size > _MOST_BYTES:
+                raise NotFoundError(f"files above {_MOST_BYTES >> 20} MiB are not sent as a whole")
             content = file.read(facts.st_size) if is_file else b""
     except (OSError, ValueError) as error:
         raise NotFoundError(f"the file of this item cannot be read: {_reason(error)}") from error

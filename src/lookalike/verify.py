@@ -11,8 +11,6 @@ from lookalike.index.file import load_index
 from lookalike.records import Space
 from lookalike.store import Store
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
-from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
-from lookalike.store.votes import vote_is_sound
 
 _PAGE = 1000
 _MOST_FINDINGS = 100  # of SQLite's own check; rows are all named
@@ -107,9 +105,8 @@ def _check_vectors(store: Store, space: Space) -> Iterator[Damage]:
 
 
 def _check_votes(store: Store) -> Iterator[Damage]:
-    for row in _rows(store, f"SELECT {VOTE_COLUMNS} FROM votes", "id"):
-        if not vote_is_sound(row):
-            yield Damage(f"vote {row[0]}", "its row is not what was written; a repair drops it")
+    for vote_id in store.votes.damaged():
+        yield Damage(f"vote {vote_id}", "its row is not what was written; a repair drops it")
 
 
 def _check_indexes(folder: Path) -> Iterator[Damage]:

@@ -48,9 +48,9 @@ class Wiring:
                 self._store = Store(self.path, create=create)
             return self._store
 
-    def release(self) -> None:
-        """Let go of the files, after a build under way."""
-        for keeper in self.keepers():
+    def release(self, *, wait: bool = True) -> None:
+        """Let go of the files, after a build under way; without `wait` that ends for want of them."""
+        for keeper in self.keepers() if wait else ():
             keeper.wait()
         with self._lock:
             if self._store is not None:

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from helpers import execute
+from lookalike.records import Wish
 from lookalike.store.facets import Facets
 
 pytest_plugins = ["store_fixtures"]
@@ -55,6 +56,15 @@ def test_pages_of_items_make_up_the_collection(watched, photos):
     pages = [watched.collection.items(limit=4, after=after) for after in (0, 4, 6)]
     assert [[item.id for item in page] for page in pages] == [[1, 2, 3, 4], [5, 6], []]
     assert [item.id for item in watched.collection.items(where="id!=2", limit=2, after=1)] == [3, 4]
+
+
+def test_a_damaged_item_makes_room_for_the_next(watched, photos):
+    watched.add(photos)
+    watched.collection.close()
+    execute(watched.collection.path, "UPDATE items SET size = size + 1 WHERE id = 2")
+    assert [item.id for item in watched.collection.items(limit=3)] == [1, 3, 4]
+    assert [item.id for item in watched.collection.items(limit=9)] == [1, 3, 4, 5, 6]
+    assert watched.collection.answer([1], Wish(2))[0].more
 
 
 def test_random_items_are_all_equally_likely(watched, photos):

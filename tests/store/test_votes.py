@@ -74,6 +74,22 @@ def test_a_damaged_vote_is_named_and_left_out(voted, damage):
     assert told(voted.collection) == [("item:1", 2, 1), ("photo:ab", 2, 1)]
 
 
+def test_a_damaged_vote_makes_room_for_the_next_and_costs_no_index(voted):
+    voted.collection.close()
+    execute(voted.collection.path, "UPDATE votes SET value = -value WHERE id = 1")
+    assert [each.item_id for each in voted.collection.votes(limit=2)] == [3, 2]
+    index = voted.collection.path / "index" / "fake.ivf"
+    index.parent.mkdir(exist_ok=True)
+    damaged = [each.what for each in voted.collection.verify().damage]
+    assert damaged == ["vote 1"]
+
+
+def test_a_vote_on_a_removed_item_can_be_withdrawn(voted):
+    voted.collection.remove(3)
+    voted.collection.vote("item:1", 3, 0)
+    assert told(voted.collection) == [("item:1", 2, 1), ("photo:ab", 2, 1)]
+
+
 def test_a_rescued_store_keeps_its_votes(voted):
     before = voted.collection.votes()
     voted.collection.close()

@@ -127,7 +127,8 @@ class Database:
         own: _OfOneThread | None = getattr(self._local, "own", None)
         if own is None:
             link = self._link()
-            link.connection.execute("PRAGMA query_only = ON")
+            with self._used(link) as connection:  # `close` may want it at this moment
+                connection.execute("PRAGMA query_only = ON")
             own = self._local.own = _OfOneThread(link, self._opened)
         return own.link
 
@@ -177,6 +178,8 @@ class Database:
                 if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
                     raise
                 continue
+            if self.read_only and 0 < version < schema.FORMAT:
+                return link  # an older format lacks only what was added since
             if version != schema.FORMAT:
                 self._prepare(link, version, create)
             return link

@@ -23,6 +23,15 @@ class Facets:
     taken: tuple[str, str] | None
 
 
+def _is_sound(uri: str) -> bool:
+    """Whether a uri is text, as all are unless they were damaged."""
+    try:
+        uri.encode()
+    except (UnicodeEncodeError, AttributeError):
+        return False
+    return True
+
+
 def read_facets(connection: sqlite3.Connection) -> Facets:
     """Read the facets, in one pass over the items for each."""
     camera, taken = _FACT.format("camera"), _FACT.format("taken")
@@ -31,6 +40,7 @@ def read_facets(connection: sqlite3.Connection) -> Facets:
     )
     known = [(name, count) for name, count in cameras if isinstance(name, str)][:_MOST_VALUES]
     first, last = connection.execute(f"SELECT min({taken}), max({taken}) FROM items").fetchone()
-    folders = Counter(os.path.dirname(uri) for (uri,) in connection.execute("SELECT uri FROM items"))  # noqa: PTH120  # uris
+    uris = (uri for (uri,) in connection.execute("SELECT uri FROM items") if _is_sound(uri))
+    folders = Counter(os.path.dirname(uri) for uri in uris)  # noqa: PTH120  # uris
     both = isinstance(first, str) and isinstance(last, str)
     return Facets(tuple(known), tuple(folders.most_common(_MOST_VALUES)), (first, last) if both else None)

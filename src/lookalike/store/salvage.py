@@ -112,7 +112,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
 
 def _copy_votes(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    last = _first_readable(source, ["SELECT max(id) FROM votes"]) or 0
+    given = "SELECT seq FROM sqlite_sequence WHERE name = 'votes'"
+    last = _first_readable(source, ["SELECT max(id) FROM votes", given]) or 0
 
     def keep_vote(row: _Row) -> None:
         if vote_is_sound(row):

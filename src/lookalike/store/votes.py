@@ -28,10 +28,10 @@ class Votes:
         """
         with self._database.writing() as connection:
             connection.execute("DELETE FROM votes WHERE query = ? AND item_id = ?", (query, item_id))
-            row = connection.execute("SELECT content_hash FROM items WHERE id = ?", (item_id,)).fetchone()
-            if row is None:
-                raise NotFoundError(f"item {item_id} is not in this collection")
             if value:
+                row = connection.execute("SELECT content_hash FROM items WHERE id = ?", (item_id,)).fetchone()
+                if row is None:
+                    raise NotFoundError(f"item {item_id} is not in this collection")
                 cells = (query, item_id, row[0], value, space, at)
                 connection.execute(
                     "INSERT INTO votes (query, item_id, content_hash, value, space, at, checksum) "
@@ -39,7 +39,7 @@ class Votes:
                     (*cells, vote_checksum(cells)),
                 )
 
-    def list(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
+    def page(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order in which they were given, beyond the id `after`.
 
         Those of one query, where it is given. One whose item was removed, or whose file has changed since,
@@ -53,15 +53,31 @@ class Votes:
             f"WHERE {where} ORDER BY v.id LIMIT ?"
         )
         with self._database.reading() as connection:
+            if not _has_votes(connection):
+                return []
             rows = connection.execute(sql, values).fetchall()
-        return [_vote(row) for row in rows if vote_is_sound(row[:8])]
+        votes = [_vote(row) for row in rows if vote_is_sound(row[:8])]
+        if len(rows) == limit > len(votes):  # a damaged vote makes room for the next
+            votes += self.page(query=query, after=rows[-1][0], limit=limit - len(votes))
+        return votes
+
+    def damaged(self) -> list[int]:
+        """Return the ids of the votes that are not what was written."""
+        with self._database.reading() as connection:
+            rows = connection.execute(f"SELECT {COLUMNS} FROM votes") if _has_votes(connection) else ()
+            return [row[0] for row in rows if not vote_is_sound(row)]
 
     def drop_damaged(self) -> None:
         """Delete the votes that are not what was written; nothing can restore them."""
         with self._database.writing() as connection:
-            rows = connection.execute(f"SELECT {COLUMNS} FROM votes").fetchall()
-            damaged = [(row[0],) for row in rows if not vote_is_sound(row)]
+            damaged = ((vote_id,) for vote_id in self.damaged())
             connection.executemany("DELETE FROM votes WHERE id = ?", damaged)
+
+
+def _has_votes(connection: sqlite3.Connection) -> bool:
+    """Whether there is a table of votes: an older format on a medium that cannot be written to has none."""
+    sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'votes')"
+    return bool(connection.execute(sql).fetchone()[0])
 
 
 def copy_vote(target: sqlite3.Connection, row: Sequence[Any]) -> None:

@@ -56,8 +56,8 @@ async function call(path, options = {}) {
   for (let tries = 0; ; tries++) {
     const response = await reaching(fetch(`/api${path}`, options));
     if (response.ok) return response;
-    if (response.status !== 503 || tries === PATIENCE) throw await refusal(response);
-    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    const seconds = Number(response.headers.get("Retry-After"));
+    if (!seconds || tries === PATIENCE) throw await refusal(response);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     options.signal?.throwIfAborted();
   }

@@ -27,6 +27,7 @@ let running = new AbortController(); // for the query
 let isFetchingMore = false;
 let staged; // the example that is shown large
 let collection = { spaces: [] };
+let looking = 0;
 let polling = 0;
 let scrolling = 0;
 let telling = 0;
@@ -62,7 +63,7 @@ const commands = {
 /** Change the query and the address. */
 function go(next, replace = false) {
   const hash = asked.format(next);
-  if (hash === asked.format(query)) return;
+  if (hash === asked.format(query)) return show();
   keepScroll();
   history[replace ? "replaceState" : "pushState"](null, "", `#${hash}`);
   show();
@@ -73,7 +74,7 @@ function searchBy(hit) {
   if (hit) go(asked.only(query, { item: hit.id }));
 }
 
-/** Show what the address asks for, or as it was left. */
+/** Show what the address asks for. */
 async function show(left = null) {
   query = asked.parse(location.hash);
   running.abort();
@@ -130,7 +131,7 @@ async function showMore() {
   } catch (error) {
     if (signal.aborted) return;
     tell(error.message);
-    polling = setTimeout(showMore, POLL);
+    if (error.code === "gone") polling = setTimeout(showMore, POLL);
   } finally {
     isFetchingMore = false;
   }
@@ -272,7 +273,8 @@ async function lookAgain() {
   $("#ask").hidden = !can_fetch && !takesWords;
   $("#text").placeholder = takesWords ? "Words" : "Address of a picture";
   $("#building").hidden = !building;
-  if (building || items === 0) setTimeout(lookAgain, POLL);
+  clearTimeout(looking);
+  if (building || items === 0) looking = setTimeout(lookAgain, POLL);
   if (before === items) return;
   api.getFacets().then((facets) => filters.offer(facets), () => {}); // one can do without
   if (before === 0) show();
@@ -280,7 +282,7 @@ async function lookAgain() {
 
 // ---- events
 
-/** Do something, or say why it cannot be done. */
+/** Do it, or say why not. */
 function attempt(run) {
   return async (...given) => run(...given)?.catch(({ message }) => tell(message));
 }

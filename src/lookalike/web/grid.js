@@ -1,15 +1,15 @@
 /**
- * A justified grid of photos, near copies folded into one. Flexbox does the layout: cells grow in proportion to
- * their shape, which makes those of a row equally high. Page and notebook share it, so it imports nothing.
+ * A justified grid of photos, near copies folded into one. Cells grow in proportion to their shape, which makes
+ * those of a row equally high. Page and notebook share it, so it imports nothing.
  *
  * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?}, as the server gives it.
- * An action is a button of every hit: {name, icon, key?, label(hit), pressed?(hit), run(hit)}, with as its icon the
- * data of an SVG path that is stroked in 24 × 24, and as its key what does the same while the hit has the focus.
+ * An action is a button of every hit: {name, icon, key?, label(hit), pressed?(hit), run(hit)}; its icon is an SVG
+ * path in 24 × 24, its key does the same while the hit has the focus.
  */
 
 const NARROWEST = 0.6; // width / height of a cell; what goes beyond is shown whole, with margins
 const WIDEST = 2;
-const UNKNOWN = 4 / 3; // also once the picture is there: nothing may move
+const UNKNOWN = 4 / 3; // also with the picture there: nothing may move
 const NEAR = { rootMargin: "900px 0px" };
 const SHARP = 400; // px that a picture of 320 may be stretched to
 const LINE = "Below this line photos are no more alike than any two of your photos.";
@@ -22,9 +22,9 @@ export class Grid {
   #more = false;
 
   /**
-   * `thumbnail(hit, size)` gives the address of a picture with its longest side ≤ size, or a promise of it; it is
-   * asked once the hit comes near the screen. `onPick(hit)` is told of a click or Enter, `onOpen(hit)`, if given,
-   * shows it large, and `onNeedMore()` is called when the end comes near the screen.
+   * `thumbnail(hit, size)` gives the address of a picture, its longest side ≤ size, or a promise of it, once the
+   * hit comes near the screen. `onPick(hit)` is told of a click or Enter, `onOpen(hit)`, if given, shows it large,
+   * and `onNeedMore()` is called when the end comes near.
    * @param {HTMLElement} container
    */
   constructor(container, { thumbnail, onPick, onOpen, actions = [], onNeedMore }) {
@@ -84,7 +84,7 @@ export class Grid {
   }
 
   #admit(hit) {
-    if (this.#places.has(hit.id)) return; // pages overlap when photos are added meanwhile
+    if (this.#places.has(hit.id)) return; // pages overlap when photos are added
     const leader = this.#places.get(hit.copy_of);
     const cell = this.#cell(hit);
     this.#places.set(hit.id, leader ?? { cell, copies: [] });

@@ -1,5 +1,5 @@
 /**
- * A query as a value, and as the part of the page's address behind "#", so that history, reload and links work.
+ * A query as a value, and as what follows "#" in the page's address, for history, reload and links.
  *
  * @typedef {{item?: number, upload?: string, words?: string, weight: number, box?: number[]}} Example
  *   an item's id, an upload's sha256, or words; the box is left, top, width, height as fractions of the photo

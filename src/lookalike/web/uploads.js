@@ -1,4 +1,4 @@
-/** The photos that were brought, by sha256; this browser alone keeps the last few, for history and reload. */
+/** The photos that were brought, by sha256; this browser keeps the last few, for history and reload. */
 
 import { previewPhoto } from "./api.js";
 
@@ -12,11 +12,16 @@ const database = open().catch(() => null);
 export async function keep(photo) {
   const sha = await sha256(await photo.arrayBuffer());
   held.set(sha, photo);
+  pictures.delete(sha);
+  await write({ sha, photo, at: Date.now() }).catch(() => {}); // one can do without
+  return sha;
+}
+
+async function write(upload) {
   const store = await uploads("readwrite");
-  store?.put({ sha, photo, at: Date.now() });
+  store?.put(upload);
   const oldestFirst = (await done(store?.index("at").getAllKeys())) ?? [];
   for (const one of oldestFirst.slice(0, -KEPT)) store.delete(one);
-  return sha;
 }
 
 /** @returns {Promise<Blob | undefined>} undefined if it is not kept, or no longer */

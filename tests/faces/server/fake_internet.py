@@ -90,6 +90,7 @@ class Internet:
     async def _trap(self, stream: SocketStream) -> None:
         self.trapped += 1
         async with stream:
+            await stream.receive()  # to close with something unread would reset the connection
             await stream.send(answer(b"secret"))
 
     async def _serve(self, plain: SocketStream) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from lookalike.errors import UsageError
-from lookalike.faces.server.access import Access, host_names, is_loopback
+from lookalike.faces.server.access import Access, host_names, is_loopback, is_open
 from lookalike.faces.server.guard import Guard
 from lookalike.faces.server.headers import SECURITY_HEADERS
 
@@ -75,7 +75,8 @@ def access_to(address="127.0.0.1", port=8000, names=(), https=False, token=None)
 
 HERE = access_to()
 PORT_80 = access_to(port=80)
-BEHIND_TLS = access_to(names=["photos.example"], https=True)
+BEHIND_TLS = Access(host_names("127.0.0.1", 8000, ["photos.example"], https=True), https=True)
+EVERYWHERE = Access(host_names("0.0.0.0", 8000), any_ip_port=8000)
 ELSEWHERE = Access(host_names("192.168.1.5", 8000, ["photos.example", "other.example:9000"]))
 
 
@@ -112,6 +113,19 @@ ELSEWHERE = Access(host_names("192.168.1.5", 8000, ["photos.example", "other.exa
         (HERE, "[::ffff:127.0.0.1]:8000", 421),
         (HERE, "", 421),
         (HERE, None, 421),
+        (EVERYWHERE, "localhost:8000", 200),
+        (EVERYWHERE, "192.168.1.5:8000", 200),
+        (EVERYWHERE, "[fd00::5]:8000", 200),
+        (EVERYWHERE, "192.168.1.5", 421),
+        (EVERYWHERE, "192.168.1.5:8001", 421),
+        (EVERYWHERE, "192.168.1.5.:8000", 421),
+        (EVERYWHERE, "192.168.1:8000", 421),
+        (EVERYWHERE, "3232235781:8000", 421),
+        (EVERYWHERE, "fd00::5:8000", 421),
+        (EVERYWHERE, "[fd00::5%1]:8000", 421),
+        (EVERYWHERE, "0.0.0.0:8000", 421),
+        (EVERYWHERE, "evil.example:8000", 421),
+        (EVERYWHERE, "192.168.1.5.nip.example:8000", 421),
         (PORT_80, "localhost", 200),
         (PORT_80, "localhost:80", 200),
         (PORT_80, "localhost.", 421),
@@ -547,3 +561,18 @@ def test_a_token_that_is_none_is_said_so(token):
 def test_secrets_are_not_shown():
     assert TOKEN not in repr(GUARDED)
     assert repr(GUARDED.cookie_key) not in repr(GUARDED)
+
+
+@pytest.mark.parametrize(
+    ("names", "https"), [(["photos.example"], False), ([], True), (["photos.example"], True)]
+)
+def test_a_server_behind_a_proxy_needs_a_token_though_it_listens_on_loopback(names, https):
+    with pytest.raises(UsageError, match="token"):
+        Access.listening("127.0.0.1", 8000, names, https=https)
+    assert Access.listening("127.0.0.1", 8000, names, https=https, token=TOKEN).token == TOKEN
+    assert is_open("127.0.0.1", names, https) and not is_open("127.0.0.1", [], False)
+
+
+@pytest.mark.parametrize(("address", "port"), [("0.0.0.0", 8000), ("::", 8000), ("192.168.1.5", None)])
+def test_only_a_server_on_all_addresses_goes_by_any(address, port):
+    assert Access.listening(address, 8000, token=TOKEN).any_ip_port == port

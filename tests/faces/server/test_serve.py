@@ -16,6 +16,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lookalike import Collection
@@ -49,7 +50,9 @@ def serving(*arguments):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
-            assert line.startswith("serving on http://"), line + process.stderr.read()
+            if not line.startswith("serving on http"):
+                process.kill()
+                pytest.fail(line + process.stderr.read())
             yield process, line.removeprefix("serving on ").strip()
         finally:
             process.kill()
@@ -116,6 +119,23 @@ def test_beyond_this_machine_a_token_is_made_and_asked_for(folder):
         facts = json.loads(get(f"{base}/api/collection", Authorization=f"Bearer {token}")[1])
         assert facts["can_fetch"] is False
         assert get(f"{base}/api/health", Host="evil.example", Authorization=f"Bearer {token}")[0] == 421
+        shown = re.match(r"http://([^/]+)/", address)[1]  # what it tells a person to open
+        assert "0.0.0.0" not in shown
+        assert get(f"{base}/api/health", Host=shown, Authorization=f"Bearer {token}")[0] == 200
+
+
+def test_behind_a_proxy_the_token_is_asked_for_too(folder):
+    with serving("-c", folder, "--https", "--name", "photos.example", "--token", "with+signs&more#1234") as (
+        process,
+        address,
+    ):
+        assert address == "https://photos.example/?token=with%2Bsigns%26more%231234"
+        listening = psutil.Process(process.pid).net_connections("tcp")
+        port = next(each.laddr.port for each in listening if each.status == psutil.CONN_LISTEN)
+        base, host = f"http://127.0.0.1:{port}", {"Host": "photos.example"}
+        assert get(f"{base}/api/health", **host)[0] == 401
+        bearer = {"Authorization": "Bearer with+signs&more#1234"}
+        assert json.loads(get(f"{base}/api/collection", **host, **bearer)[1])["can_fetch"] is False
 
 
 def test_a_name_and_a_token_of_ones_own(folder, monkeypatch):
@@ -186,8 +206,6 @@ def test_votes_are_printed(folder):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX only")
 def test_the_workers_end_with_it(folder):
-    import psutil
-
     with serving("-c", folder) as (process, address):
         get(f"{address}api/items/1/thumbnail?size=320")
         workers = psutil.Process(process.pid).children(recursive=True)

@@ -26,7 +26,13 @@ def is_loopback(address: str) -> bool:
         return address.lower() == "localhost"
 
 
-def _is_wildcard(address: str) -> bool:
+def is_open(address: str, names: Iterable[str], https: bool) -> bool:
+    """Whether others than this machine are meant to reach the server, directly or by a proxy in front."""
+    return https or bool(list(names)) or not is_loopback(address)
+
+
+def is_wildcard(address: str) -> bool:
+    """Whether `address` stands for all addresses of this machine."""
     try:
         return ipaddress.ip_address(address.strip("[]")).is_unspecified
     except ValueError:
@@ -56,8 +62,8 @@ def host_names(address: str, port: int, names: Iterable[str] = (), *, https: boo
     no name.
     """
     default = 443 if https else 80
-    own = list(LOOPBACK_NAMES) if is_loopback(address) or _is_wildcard(address) else []
-    if not _is_wildcard(address):
+    own = list(LOOPBACK_NAMES) if is_loopback(address) or is_wildcard(address) else []
+    if not is_wildcard(address):
         own.append(address)
     hosts = set()
     for given in [*own, *names]:
@@ -72,13 +78,16 @@ class Access:
     """Who may ask.
 
     `hosts` as from `host_names`. `https`: TLS ends at a proxy in front, so that origins are https and the
-    cookie is for https only. `token`: what must be shown, or None for anyone on this machine. `cookie_key`:
-    makes the cookie from the token; new for each server by default, so that cookies end with it.
+    cookie is for https only. `token`: what must be shown, or None for anyone on this machine. `any_ip_port`:
+    the port at which it also goes by any IP address, as it does when it listens on all of them (a name that
+    leads here by DNS rebinding is no address). `cookie_key`: makes the cookie from the token; new for each
+    server by default, so that cookies end with it.
     """
 
     hosts: frozenset[str]
     https: bool = False
     token: str | None = field(default=None, repr=False)
+    any_ip_port: int | None = None
     cookie_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def __post_init__(self) -> None:
@@ -96,9 +105,24 @@ class Access:
         token: str | None = None,
     ) -> Self:
         """The access to a server on `address`; `UsageError` where it needs a token and there is none."""
-        if token is None and not is_loopback(address):
-            raise UsageError(f"listening on {address} lets others in: it needs a token")
-        return cls(host_names(address, port, names, https=https), https, token)
+        names = list(names)
+        if token is None and is_open(address, names, https):
+            raise UsageError(f"listening on {address} for others lets them in: it needs a token")
+        any_ip_port = port if is_wildcard(address) else None
+        return cls(host_names(address, port, names, https=https), https, token, any_ip_port)
+
+    def goes_by(self, host: str) -> bool:
+        """Whether the server goes by a `Host` in lower case."""
+        if host in self.hosts:
+            return True
+        name, _, port = host.rpartition(":")
+        if self.any_ip_port is None or port != str(self.any_ip_port) or "%" in name:
+            return False
+        try:
+            ip = ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)
+        except ValueError:
+            return False
+        return _split(str(ip))[0] == name and not ip.is_unspecified
 
     def origin(self, host: str) -> str:
         """The origin of pages from `host`, in the form browsers send it."""

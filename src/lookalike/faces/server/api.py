@@ -145,7 +145,8 @@ class Api:
         )
         (result,) = await to_thread.run_sync(answer, limiter=self._searches)
         told = contract.result_json(result)
-        return as_json({**told, "query": result.key, "more": result.more, "background": result.background})
+        more = result.more and asked.offset + asked.k <= schema.DEEPEST
+        return as_json({**told, "query": result.key, "more": more, "background": result.background})
 
     async def preview(self, _: schema.NoQuery, request: Request) -> Response:
         """Send back a photo as a JPEG, for browsers that cannot show its format."""
@@ -179,7 +180,7 @@ class Api:
     def close(self) -> None:
         """Let go of the files and stop the workers."""
         self.thumbnails.close()
-        self.collection.close()
+        self.collection.close(wait=False)  # Ctrl-C ends it now: an index is built anew when it is needed
 
     async def _read(self, call: Callable[[], _T]) -> _T:
         return await to_thread.run_sync(call, limiter=self._reads)

@@ -20,7 +20,11 @@ from lookalike.faces.server.headers import Header, secured
 SAFE_METHODS = ("GET", "HEAD")
 
 BAD_TARGET = Refusal(400, "bad_request", "the request must be for a path")
-WRONG_HOST = Refusal(421, "wrong_host", "this server does not go by the name that the request gives in Host")
+WRONG_HOST = Refusal(
+    421,
+    "wrong_host",
+    "this server does not go by the name that the request gives in Host; start it with --name for that name",
+)
 WRONG_ORIGIN = Refusal(403, "wrong_origin", "requests from pages of another origin are refused")
 NO_TOKEN = Refusal(
     401,
@@ -71,7 +75,7 @@ class Guard:
     def _stranger(self, scope: Scope) -> Refusal | None:
         """Why a request is not from this server's own page or a program of the user, or None if it may be."""
         host = (_header(scope, b"host") or b"").decode("latin-1").lower()
-        if host not in self.access.hosts:
+        if not self.access.goes_by(host):
             return WRONG_HOST
         if not scope["path"].startswith("/"):
             return BAD_TARGET

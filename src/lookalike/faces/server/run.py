@@ -12,12 +12,13 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import uvicorn
 
 from lookalike.collection import Collection
 from lookalike.errors import LookalikeError, UsageError
-from lookalike.faces.server.access import Access, is_loopback
+from lookalike.faces.server.access import Access, is_open, is_wildcard
 from lookalike.faces.server.app import Options, build_app
 from lookalike.faces.server.protocol import ConnectionLimits, bounded, within_open_files
 
@@ -31,9 +32,9 @@ class Serving:
     """Where and to whom to serve.
 
     `names` are further names by which the server is asked for; with `https`, TLS ends at a proxy in front of
-    it. `token` is asked for wherever others can reach the server; None makes one. `fetch` says whether
-    pictures are fetched from addresses; None: on loopback only. With `any_port`, a port that is taken gives
-    way to a free one.
+    it. `token` is asked for wherever others are to reach the server: beyond loopback, by further names or by
+    a proxy; None makes one. `fetch` says whether pictures are fetched from addresses; None: only where nobody
+    else is to reach the server. With `any_port`, a port that is taken gives way to a free one.
     """
 
     host: str = "127.0.0.1"
@@ -52,14 +53,14 @@ def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) 
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
     """
     collection.info()
-    local = is_loopback(serving.host)
+    local = not is_open(serving.host, serving.names, serving.https)
     token = serving.token or (None if local else secrets.token_urlsafe(24))
     with _listening(serving) as listener:
         port = listener.getsockname()[1]
         access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
         options = Options(fetch=local if serving.fetch is None else serving.fetch)
         app = build_app(collection, access, options)
-        address = f"http://{_shown(serving.host)}:{port}/{f'?token={token}' if token else ''}"
+        address = _address(serving, port) + (f"?token={quote(token, safe='')}" if token else "")
         config = uvicorn.Config(
             app,
             http=bounded(within_open_files(ConnectionLimits())),
@@ -127,6 +128,24 @@ def _has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _shown(host: str) -> str:
-    bare = host.strip("[]")
-    return f"[{bare}]" if ":" in bare else bare
+def _address(serving: Serving, port: int) -> str:
+    """Return the address by which a person reaches the server."""
+    if serving.names and (serving.https or ":" in serving.names[0]):
+        return f"{'https' if serving.https else 'http'}://{serving.names[0]}/"
+    host = serving.names[0] if serving.names else serving.host.strip("[]")
+    if is_wildcard(host):
+        host = _own_address(host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _own_address(wildcard: str) -> str:
+    """Return the address that others in this machine's network know it by; loopback where there is none."""
+    family, elsewhere, loopback = socket.AF_INET, "192.0.2.1", "127.0.0.1"
+    if ":" in wildcard:
+        family, elsewhere, loopback = socket.AF_INET6, "2001:db8::1", "::1"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((elsewhere, 9))  # sends nothing: it only chooses an own address
+            return str(asked.getsockname()[0])
+    except OSError:
+        return loopback

@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_UPLOAD_PIXELS = 50_000_000
 MAX_EXAMPLES = 32
+DEEPEST = 10_000
+"""The largest offset of a search."""
 THUMBNAIL_SIZES = (320, 640, 1600)
 """The longest sides of thumbnails: a cell of the grid, the same on a dense screen, the large view."""
 
@@ -100,7 +102,7 @@ class SearchRequest(Request, frozen=True):
 
     examples: Annotated[list[Example], Meta(min_length=1, max_length=MAX_EXAMPLES)]
     k: Annotated[int, Meta(ge=1, le=200)] = 8
-    offset: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    offset: Annotated[int, Meta(ge=0, le=DEEPEST)] = 0
     where: Where = []
     space: SpaceName | None = None
 

@@ -100,7 +100,8 @@ class ThumbnailCache:
 
     def _mend(self, error: sqlite3.Error) -> None:
         """Start over with an empty file where this one is damaged."""
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        passing = (sqlite3.OperationalError, sqlite3.ProgrammingError)  # locked or full; closed
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, passing):
             self._connection.close()
             self._discard()
             self._connection = self._open()
