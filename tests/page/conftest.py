@@ -103,7 +103,7 @@ def new_page(browser: Browser, server: PageServer, faults: Faults) -> Iterator[N
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser: Browser, server: PageServer) -> BrowserContext:
     """One for most tests, as its cache spares the server from making thumbnails again and again."""
     return _context(browser, server)
