@@ -73,6 +73,15 @@ def test_only_the_last_uploads_are_kept(page: Page, photo_folder: Path) -> None:
     expect(page.locator(".grid-score").first).to_have_text("1.00")
 
 
+def test_a_photo_that_is_missed_can_be_brought_again(page: Page, photo_folder: Path) -> None:
+    photo = sorted((photo_folder / "panda").iterdir())[0]
+    page.goto(f"/#e=1:upload:{sha256(photo.read_bytes()).hexdigest()}")
+    expect(page.locator("#problem")).to_contain_text("bring it again")
+    choose(page, photo)  # the address stays what it is
+    expect(page.locator(".grid-score").first).to_have_text("1.00", timeout=20_000)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
 def test_copied_link_opens_elsewhere(new_page: NewPage, server: PageServer) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     search_by(page, server.ids_of("cup")[0])
