@@ -270,7 +270,7 @@ def _paint(folder: Path) -> dict[str, Any]:
             with browser.new_context() as context:
                 page = context.new_page()
                 page.goto(f"http://127.0.0.1:{port}/")
-                page.wait_for_function("[...document.images].some(image => image.naturalWidth > 50)")
+                page.wait_for_selector(".grid-pick img[src]")
                 timing = page.evaluate(
                     "() => [performance.getEntriesByName('first-contentful-paint')[0].startTime,"
                     " performance.now()]"
