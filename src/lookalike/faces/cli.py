@@ -229,14 +229,16 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
     help="What others must show to be let in; made where it is needed.  [env: LOOKALIKE_TOKEN]",
 )
 @click.option(
-    "--fetch/--no-fetch", default=None, help="Fetch pictures from addresses.  [default: on loopback only]"
+    "--fetch/--no-fetch",
+    default=None,
+    help="Fetch pictures from addresses.  [default: where only you can ask]",
 )
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: yes]")
 @collection_option
 def serve(folder: Path | None, **given: Any) -> None:
     """Open the page: bring a photo, see what is like it. And the HTTP API, at /api.
 
-    Only this machine can reach it. With another --host, others need the token.
+    Only this machine can reach it. With another --host, a --name or --https, the token is asked for.
     """
     _serve(folder, given)
 

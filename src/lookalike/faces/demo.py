@@ -12,10 +12,9 @@ from lookalike.errors import NotFoundError
 from lookalike.faces.progress import StepProgress
 from lookalike.faces.show import print_hits, write_hits_sheet
 from lookalike.faces.text import printable, tally
+from lookalike.search import NEAR_COPY
 from lookalike.sources import path_of, uri_of
 from lookalike.store.filters import Filter
-
-_COPY = 0.9  # from this score on, two photos are versions of the same one
 
 
 def run_demo(folder: Path, photos: Path | None, count: int) -> None:
@@ -48,5 +47,5 @@ def _worth_showing(collection: Collection, photos: Path) -> Path:
     if not below:
         raise NotFoundError(f"no photo could be read in {photos}")
     results = collection.search_many([item.id for item in below], k=3)
-    closeness = [sum(hit.score for hit in result if hit.score < _COPY) for result in results]
+    closeness = [sum(hit.score for hit in result if hit.score < NEAR_COPY) for result in results]
     return Path(path_of(below[closeness.index(max(closeness))].uri))

@@ -45,9 +45,8 @@ class Votes:
         Those of one query, where it is given. One whose item was removed, or whose file has changed since,
         has None for its uri. A vote that is not what was written is left out.
         """
-        where, values = "v.id > ?", [after, limit]
-        if query is not None:
-            where, values = f"{where} AND query = ?", [after, query, limit]  # type: ignore[list-item]  # text and numbers
+        where = "v.id > ?" if query is None else "v.id > ? AND query = ?"
+        values = [after, limit] if query is None else [after, query, limit]
         sql = (
             f"{_SELECT} LEFT JOIN items i ON i.id = item_id AND i.content_hash = v.content_hash "
             f"WHERE {where} ORDER BY v.id LIMIT ?"
