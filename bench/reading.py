@@ -70,7 +70,7 @@ def _decode(paths: list[Path], cores: int) -> float:
 def _infer(paths: list[Path], cores: int) -> float:
     record = load_bundled()
     with DecodePool() as pool:
-        photos = pool.photos(Request(str(path), str(path), record.view) for path in paths)
+        photos = pool.photos(Request(str(path), str(path), record.photo.view) for path in paths)
         pixels = np.stack([photo.pixels for photo in photos if isinstance(photo, Photo)])
     embedder = OnnxEmbedder(record, threads=cores)
     embedder.embed(pixels[:64])

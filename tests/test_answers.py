@@ -21,7 +21,7 @@ def vectors_of(request):
     with DecodePool() as pool:
 
         def embed(paths):
-            photos = list(pool.photos(Request(str(path), str(path), record.view) for path in paths))
+            photos = list(pool.photos(Request(str(path), str(path), record.photo.view) for path in paths))
             assert all(isinstance(photo, Photo) for photo in photos)
             return embedder.embed(np.stack([photo.pixels for photo in photos]))
 

@@ -23,6 +23,9 @@ Metadata = Mapping[str, MetadataValue]
 
 Only facts the file states are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees."""
 
+Kind = Literal["photo", "text"]
+"""What the items of a collection are; one collection holds one kind."""
+
 Outcome = Literal["added", "unchanged", "moved", "updated", "skipped"]
 """What became of one file that was found."""
 
@@ -48,13 +51,17 @@ class Found:
 class View:
     """How a model wants to see a photo: an upright RGB square of `size` pixels.
 
-    The short side of the photo is taken times `fraction`, a centred square of that side is cut out and
-    scaled to `size` with the `resample` filter (a name of `PIL.Image.Resampling`).
+    With `fit` "crop", the short side of the photo is taken times `fraction`, a centred square of that side is
+    cut out and scaled to `size` with the `resample` filter (a name of `PIL.Image.Resampling`). With
+    "squash", the whole photo is scaled to the square. With "steps", the short side is first scaled to
+    `short_side` whole pixels, then the centred square of `size` is cut out, as most published models do it.
     """
 
     size: int
     fraction: float = 1.0
     resample: str = "BICUBIC"
+    fit: Literal["crop", "squash", "steps"] = "crop"
+    short_side: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,23 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """One text as the model reads it: a row of a file, a passage of one, or a passage of a long row.
+
+    `uri` is the file's and `#` with the number of the row or passage (`tweets.csv#12`, a long row's third
+    passage `tweets.csv#12.3`), counted from 1; `metadata` holds the row's other columns. `stamp` has the size
+    of the text in bytes of UTF-8 and the moment of its file.
+    """
+
+    uri: str
+    text: str
+    content_hash: bytes
+    """sha256 of the text in UTF-8."""
+    stamp: FileStamp
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """An input that could not become an item, with the reason as one readable line.
 
@@ -102,13 +126,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One photo of a collection."""
+    """One photo or one text of a collection.
+
+    A text's `uri` is the first of its `places`, such as `/home/me/tweets.csv#12`; `text` is None for photos.
+    """
 
     id: int
     uri: str
     content_hash: bytes
     stamp: FileStamp
     metadata: Metadata
+    text: str | None = None
+    places: int = 1
+    """At how many places the same text stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +155,10 @@ class Hit:
     metadata: Metadata
     content_hash: bytes
     copy_of: int | None = None
+    text: str | None = None
+    places: int = 1
+    matched: bool = False
+    """Whether it was also found by the exact words of the query (`Wish.hybrid`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +210,27 @@ class Wish:
     space: str | None = None
     mark_copies: bool = False
     background: bool = False
+    hybrid: bool = False
+    """Let exact words count beside meaning; for texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The vectors of one model in one collection. `model_id` is the sha256 of the model's file."""
+    """The vectors of one model in one collection.
+
+    `model_id` is the sha256 of all that decides a vector: the model's files and how its input is prepared.
+    `reference` is how the model is found again: a bundled name, a repository pinned to a revision, a folder;
+    empty where no model is known (imported vectors). `approximate` vectors were decoded from a lossy index.
+    """
 
     id: int
     name: str
     model_id: str
     dim: int
     is_default: bool
+    kind: Kind = "photo"
+    reference: str = ""
+    approximate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +304,10 @@ class SpaceInfo:
     is_default: bool = True
     takes_words: bool = False
     """Whether it can be searched by words."""
+    kind: Kind = "photo"
+    approximate: bool = False
+    missing: int = 0
+    """Items that have no vector in it yet; the next `add` brings them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,3 +319,4 @@ class Info:
     skipped: int
     store_bytes: int
     spaces: tuple[SpaceInfo, ...]
+    kind: Kind = "photo"

@@ -28,7 +28,7 @@ def vectors() -> dict[str, list[float]]:
     made = {}
     for name in bundled_names():
         record = load_bundled(name)
-        row = OnnxEmbedder(record, threads=1).embed(picture(record.view.size))[0]
+        row = OnnxEmbedder(record, threads=1).embed(picture(record.photo.view.size))[0]
         made[name] = [round(float(number), 6) for number in row[:12]]
     return made
 

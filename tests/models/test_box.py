@@ -12,7 +12,7 @@ from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled, read_re
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the default model that a test may spoil."""
-    return shutil.copytree(load_bundled().path.parent, tmp_path / "model")
+    return shutil.copytree(load_bundled().photo.file.path.parent, tmp_path / "model")
 
 
 def test_the_default_is_in_the_box():
@@ -23,16 +23,16 @@ def test_the_default_is_in_the_box():
 @pytest.mark.parametrize("name", bundled_names())
 def test_each_model_is_what_its_record_and_its_card_say(name):
     record = load_bundled(name)
-    content = record.read_bytes()
-    assert hashlib.sha256(content).hexdigest() == record.sha256
-    card = (record.path.parent / "README.md").read_text(encoding="utf-8")
-    assert record.sha256 in card
+    content = record.photo.file.read_bytes()
+    assert hashlib.sha256(content).hexdigest() == record.model_id
+    card = (record.photo.file.path.parent / "README.md").read_text(encoding="utf-8")
+    assert record.model_id in card
     assert "Apache" in card and record.licence == "Apache-2.0"
     session = ort.InferenceSession(content)
     (source,) = session.get_inputs()
-    size = record.view.size
+    size = record.photo.view.size
     assert (source.name, source.type, source.shape[1:]) == (
-        record.input_name,
+        record.photo.input_name,
         "tensor(uint8)",
         [size, size, 3],
     )
@@ -50,14 +50,14 @@ def test_a_changed_model_file_is_refused(folder):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"has sha256 .*, expected .*; reinstall"):
-        read_record(folder).read_bytes()
+    with pytest.raises(ModelError, match=r"has sha256 .*, expected .*; install or download"):
+        read_record(folder).photo.file.read_bytes()
 
 
 def test_a_missing_model_file_is_named(folder):
     (folder / "model.onnx").unlink()
     with pytest.raises(ModelError, match=r"cannot read .*model\.onnx"):
-        read_record(folder).read_bytes()
+        read_record(folder).photo.file.read_bytes()
 
 
 def test_a_record_that_is_not_one_is_refused(folder, tmp_path):

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from lookalike.embed import EmbedderSpec
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
-from lookalike.models import ModelRecord
+from lookalike.models import ModelFile, ModelRecord
 from lookalike.records import Vectors
 
 _PHOTOS_PER_CALL = 8  # as fast as larger batches (docs/models.md), in less memory
@@ -25,9 +25,12 @@ class OnnxEmbedder:
     """
 
     def __init__(self, record: ModelRecord, threads: int) -> None:
-        self.spec = EmbedderSpec(record.name, record.sha256, record.view, record.dim)
-        self._record = record
-        self._session = _open_session(record)
+        assert record.photo is not None  # the caller has looked
+        self.spec = EmbedderSpec(
+            record.name, record.model_id, record.photo.view, record.dim, "photo", record.reference
+        )
+        self._tower = record.photo
+        self._session = open_session(record.name, record.photo.file)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
@@ -38,18 +41,19 @@ class OnnxEmbedder:
         return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        (embedding,) = self._session.run([self._record.embedding_name], {self._record.input_name: pixels})
+        (embedding,) = self._session.run([self._tower.output_name], {self._tower.input_name: pixels})
         return np.asarray(embedding, np.float32)
 
 
-def _open_session(record: ModelRecord) -> ort.InferenceSession:
+def open_session(name: str, file: ModelFile) -> ort.InferenceSession:
+    """Return a session of one thread; raises `ModelError` where the file cannot be run."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(record.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime has a dozen exception classes without a common base
-        raise ModelError(f"model {record.name}: ONNX Runtime cannot run it: {error}") from error
+        raise ModelError(f"model {name}: ONNX Runtime cannot run it: {error}") from error

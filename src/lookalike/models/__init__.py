@@ -1,6 +1,16 @@
 """Models as data: a record for each, and the files that come in the box."""
 
 from lookalike.models.box import DEFAULT_MODEL, bundled_names, load_bundled
-from lookalike.models.record import ModelRecord, read_record
+from lookalike.models.record import ModelFile, ModelRecord, PhotoTower, Pixels, TextTower, read_record
 
-__all__ = ["DEFAULT_MODEL", "ModelRecord", "bundled_names", "load_bundled", "read_record"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "ModelFile",
+    "ModelRecord",
+    "PhotoTower",
+    "Pixels",
+    "TextTower",
+    "bundled_names",
+    "load_bundled",
+    "read_record",
+]

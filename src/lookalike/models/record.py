@@ -1,4 +1,4 @@
-"""What is known of a model: its file, what it wants to see and what it gives."""
+"""What is known of a model: its files, what it wants to see or read, and what it gives."""
 
 from __future__ import annotations
 
@@ -6,66 +6,148 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from lookalike.errors import ModelError
-from lookalike.records import View
+from lookalike.records import Kind, View
+
+Pooling = Literal["none", "cls", "mean", "last"]
+"""How `(n, tokens, dim)` becomes `(n, dim)`: the first token, the mean of the unmasked tokens or the last
+unmasked one. With "none" the output is `(n, dim)` already."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRecord:
-    """One photo model.
+class ModelFile:
+    """A file of a model, and the sha256 that it must have."""
 
-    The file takes `input_name`, uint8 RGB 0–255 of shape `(n, view.size, view.size, 3)`, and gives
-    `embedding_name`, float32 of shape `(n, dim)`, not yet of unit length.
-    """
-
-    name: str
     path: Path
     sha256: str
-    view: View
-    input_name: str
-    embedding_name: str
-    dim: int
-    licence: str
-    description: str
 
     def read_bytes(self) -> bytes:
-        """Return the model file's bytes, checked against the recorded sha256.
-
-        Raises `ModelError` when the file is missing or is not the recorded one.
-        """
+        """Return its bytes; raises `ModelError` when it is missing or is not the recorded one."""
         try:
             content = self.path.read_bytes()
         except OSError as error:
-            raise ModelError(f"model {self.name}: cannot read {self.path}: {error.strerror}") from error
+            raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
         found = hashlib.sha256(content).hexdigest()
         if found != self.sha256:
             raise ModelError(
-                f"model {self.name}: {self.path} has sha256 {found[:12]}…, expected {self.sha256[:12]}…; "
-                "reinstall lookalike"
+                f"the model file {self.path} has sha256 {found[:12]}…, expected {self.sha256[:12]}…; "
+                "install or download it again"
             )
         return content
 
 
-def read_record(folder: Path) -> ModelRecord:
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """How RGB 0–255 becomes float32 `(n, 3, size, size)` for a network: `(x · scale − mean) / std`."""
+
+    scale: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoTower:
+    """What turns photos into vectors, not yet of unit length.
+
+    The file takes `input_name`: with `pixels` None, uint8 RGB 0–255 `(n, size, size, 3)`. It gives
+    `output_name`, pooled by `pooling`; `scores_name` is an output with the scores of 1,000 ImageNet classes.
+    """
+
+    file: ModelFile
+    view: View
+    input_name: str
+    output_name: str
+    pixels: Pixels | None = None
+    pooling: Pooling = "none"
+    scores_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextTower:
+    """What turns texts into vectors, not yet of unit length.
+
+    `tokenizer` is a `vocab.txt` for "wordpiece" (BERT's, uncased) or a `tokenizer.json` for "tokenizers".
+    `inputs` are the names among input_ids, attention_mask, token_type_ids, position_ids that the file takes.
+    No more than `max_tokens` are read, special ones included; with `pad_to_max` every text is padded to them.
+    `query_prefix` is put before words of a query, `text_prefix` before texts.
+    """
+
+    file: ModelFile
+    tokenizer: ModelFile
+    tokenizer_kind: Literal["wordpiece", "tokenizers"]
+    inputs: tuple[str, ...]
+    output_name: str
+    pooling: Pooling
+    max_tokens: int
+    pad_to_max: bool = False
+    pad_id: int = 0
+    query_prefix: str = ""
+    text_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """One model: of photos, of texts, or with a tower for each that share one space.
+
+    `model_id` is the sha256 of all that decides a vector; `reference` is how it is found again.
+    """
+
+    name: str
+    reference: str
+    model_id: str
+    dim: int
+    photo: PhotoTower | None
+    text: TextTower | None
+    licence: str
+    description: str
+
+    @property
+    def kind(self) -> Kind:
+        """What the items are that it embeds; one with both towers embeds photos."""
+        return "text" if self.photo is None else "photo"
+
+
+def read_record(folder: Path, reference: str | None = None) -> ModelRecord:
     """Read `record.json` in `folder`; raises `ModelError` when it is missing or unfit."""
     try:
         facts = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        source = facts["input"]
-        if (source["dtype"], source["layout"]) != ("uint8", "NHWC"):
-            raise ModelError(
-                f"model {facts['name']}: input {source['dtype']} {source['layout']} is not supported"
-            )
+        file = ModelFile(folder / facts["file"], facts["sha256"])
+        is_photo = facts["kind"] == "photo"
         return ModelRecord(
             name=facts["name"],
-            path=folder / facts["file"],
-            sha256=facts["sha256"],
-            view=View(source["size"], source["fraction"], source["resample"].upper()),
-            input_name=source["name"],
-            embedding_name=facts["outputs"]["embedding"],
+            reference=reference or facts["name"],
+            model_id=facts["sha256"],
             dim=facts["dim"],
+            photo=_photo_tower(facts, file) if is_photo else None,
+            text=None if is_photo else _text_tower(facts, file, folder),
             licence=facts["licence"],
             description=facts["description"],
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} holds no readable model record: {error}") from error
+
+
+def _photo_tower(facts: dict[str, Any], file: ModelFile) -> PhotoTower:
+    source, outputs = facts["input"], facts["outputs"]
+    if (source["dtype"], source["layout"]) != ("uint8", "NHWC"):
+        raise ModelError(
+            f"model {facts['name']}: input {source['dtype']} {source['layout']} is not supported"
+        )
+    fit = source.get("fit", "crop")
+    view = View(source["size"], source["fraction"], source["resample"].upper(), fit)
+    return PhotoTower(file, view, source["name"], outputs["embedding"], scores_name=outputs.get("scores"))
+
+
+def _text_tower(facts: dict[str, Any], file: ModelFile, folder: Path) -> TextTower:
+    tokenizer = facts["tokenizer"]
+    return TextTower(
+        file,
+        ModelFile(folder / tokenizer["file"], tokenizer["sha256"]),
+        tokenizer["kind"],
+        tuple(facts["inputs"]),
+        facts["outputs"]["embedding"],
+        facts["pooling"],
+        facts["max_tokens"],
+    )

@@ -83,7 +83,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    spaces = source.execute("SELECT id, name, model_id, dim FROM spaces ORDER BY id").fetchall()
+    spaces = source.execute("SELECT * FROM spaces ORDER BY id").fetchall()
     target.execute("UPDATE clock SET seq = ?", (_clock(source, [space[0] for space in spaces]) + 1,))
     last = _last_id(source)
     given = _first_readable(source, ["SELECT seq FROM sqlite_sequence WHERE name = 'items'"]) or 0
@@ -98,8 +98,10 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         "INSERT INTO sqlite_sequence VALUES ('items', ?)", (max(last, given),)
     )  # ids are never given twice
     _each(source, f"SELECT {ITEM_COLUMNS} FROM items NOT INDEXED", "id", last, keep_item)
-    for at, (space_id, name, model_id, dim) in enumerate(spaces):
-        target.execute("INSERT INTO spaces VALUES (?, ?, ?, ?, ?)", (space_id, name, model_id, dim, at == 0))
+    for at, (space_id, name, model_id, dim, _, *newer) in enumerate(spaces):
+        about = newer or ("photo", name, 0)
+        row = (space_id, name, model_id, dim, at == 0, *about)
+        target.execute("INSERT INTO spaces VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         run_script(target, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
 
         def keep_vector(row: _Row, space_id: int = space_id, dim: int = dim) -> None:

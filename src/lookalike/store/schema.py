@@ -60,7 +60,35 @@ CREATE TABLE votes (                       -- outlive their items, and are numbe
 );
 """
 
-MIGRATIONS = (_V1, _V2)
+_V3 = """
+ALTER TABLE spaces ADD COLUMN kind TEXT NOT NULL DEFAULT 'photo';       -- records.Kind
+ALTER TABLE spaces ADD COLUMN reference TEXT NOT NULL DEFAULT '';       -- records.Space.reference
+ALTER TABLE spaces ADD COLUMN approximate INTEGER NOT NULL DEFAULT 0;
+UPDATE spaces SET reference = name;
+
+CREATE TABLE texts (                       -- of the items that are texts
+    item_id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL,
+    checksum INTEGER NOT NULL              -- CRC-32 of the text in UTF-8
+);
+CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact words
+    text, content='texts', content_rowid='item_id', tokenize='unicode61 remove_diacritics 2'
+);
+CREATE TABLE places (                      -- where texts stand; the first one is its item's uri
+    uri TEXT NOT NULL PRIMARY KEY,
+    item_id INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX places_by_item ON places (item_id);
+CREATE TABLE text_files (                  -- files of texts that were read to their end
+    uri TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    manner TEXT NOT NULL,                  -- how it was read: column and model; another manner reads it anew
+    rows INTEGER NOT NULL                  -- places that came of it
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_V1, _V2, _V3)
 FORMAT = len(MIGRATIONS)
 
 VECTORS_TABLE = """

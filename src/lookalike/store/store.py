@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
-from lookalike.records import Space
+from lookalike.records import Kind, Space
 from lookalike.store.commit import Batch, BatchWriter, Written
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
@@ -44,31 +45,37 @@ class Store:
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""
         with self.database.reading() as connection:
-            sql = "SELECT id, name, model_id, dim, is_default FROM spaces ORDER BY id"
-            return [_space(row) for row in connection.execute(sql).fetchall()]
+            return [_space(row) for row in connection.execute("SELECT * FROM spaces ORDER BY id").fetchall()]
 
     def default_space(self) -> Space | None:
         """Return the space that is searched unless another is named; None while there is none."""
         return next((space for space in self.spaces() if space.is_default), None)
 
-    def ensure_space(self, name: str, model_id: str, dim: int) -> Space:
+    def ensure_space(
+        self,
+        name: str,
+        model_id: str,
+        dim: int,
+        *,
+        kind: Kind = "photo",
+        reference: str = "",
+        approximate: bool = False,
+    ) -> Space:
         """Return the space of a model, creating it; the first one becomes the default.
 
         Raises `ModelMismatchError` when a space of that name was made by another model file.
         """
         with self.database.writing() as connection:
-            row = connection.execute(
-                "SELECT id, model_id, dim, is_default FROM spaces WHERE name = ?", (name,)
-            ).fetchone()
+            row = connection.execute("SELECT * FROM spaces WHERE name = ?", (name,)).fetchone()
             if row is None:
                 (others,) = connection.execute("SELECT count(*) FROM spaces").fetchone()
-                (space_id,) = connection.execute(
-                    "INSERT INTO spaces (name, model_id, dim, is_default) VALUES (?, ?, ?, ?) RETURNING id",
-                    (name, model_id, dim, others == 0),
+                row = connection.execute(
+                    "INSERT INTO spaces (name, model_id, dim, is_default, kind, reference, approximate) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+                    (name, model_id, dim, others == 0, kind, reference, approximate),
                 ).fetchone()
-                run_script(connection, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
-                return Space(space_id, name, model_id, dim, others == 0)
-        space = _space((row[0], name, *row[1:]))
+                run_script(connection, VECTORS_TABLE.format(table=f"vectors_{row[0]}"))
+        space = _space(row)
         check_model(self.folder, space, model_id, dim)
         return space
 
@@ -119,9 +126,12 @@ class Store:
         self.database.close()
 
 
-def _space(row: tuple[int, str, str, int, int]) -> Space:
-    space_id, name, model_id, dim, is_default = row
-    return Space(space_id, name, model_id, dim, bool(is_default))
+def _space(row: tuple[Any, ...]) -> Space:
+    """Turn a row of all columns of `spaces` into a space; one of an older format lacks the last ones."""
+    space_id, name, model_id, dim, is_default, *newer = row
+    kind, reference, approximate = newer or ("photo", name, False)
+    about = ("text" if kind == "text" else "photo", str(reference), bool(approximate))
+    return Space(space_id, name, model_id, dim, bool(is_default), *about)
 
 
 def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
