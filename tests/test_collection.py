@@ -130,7 +130,7 @@ def test_a_file_that_is_being_written_is_not_taken_for_a_leftover(tmp_path, phot
         for each in (writing, old):
             each.write_bytes(b"")
         os.utime(old, (1, 1))
-        keeper = collection._wiring._keepers[1]
+        (keeper,) = collection._wiring.keepers()
         keeper._indexer.save(keeper.live())
         assert writing.exists() and not old.exists()
 

@@ -30,17 +30,21 @@ STAGES = set(ALLOWED) - {"datasets"}
 ALLOWED |= {name: set(STAGES) for name in ("indexing", "ingest", "search", "verify")}
 ALLOWED["queries"] = STAGES
 ALLOWED["background"] = {"records", "store"}
-ALLOWED["search"] |= {"background", "indexing", "queries"}
+ALLOWED["fusion"] = set()
+ALLOWED["search"] |= {"background", "fusion", "indexing", "queries"}
 ALLOWED["vanished"] = {"records", "sources", "store"}
 ALLOWED["ingest"].add("vanished")
+ALLOWED["ingest_texts"] = STAGES | {"vanished"}
+ALLOWED["filling"] = STAGES
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
 ALLOWED["asked"] = STAGES | {"queries"}
 ALLOWED["wiring"] = STAGES | {"background", "indexing", "index_keeper"}
-ALLOWED["repair"] = STAGES | {"ingest", "verify", "wiring"}
+ALLOWED["adding"] = STAGES | {"filling", "ingest", "ingest_texts", "wiring"}
+ALLOWED["repair"] = STAGES | {"adding", "ingest", "ingest_texts", "verify", "wiring"}
 ALLOWED["collection"] = STAGES | {
+    "adding",
     "asked",
     "indexing",
-    "ingest",
     "queries",
     "repair",
     "search",

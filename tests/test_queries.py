@@ -178,7 +178,7 @@ def test_words_are_refused_where_no_space_knows_them(tmp_path, photos):
     with Collection(tmp_path / "plain.lookalike", embedder=FakeEmbedder()) as collection:
         collection.add(photos)
         assert not collection.info().spaces[0].takes_words
-        with pytest.raises(UsageError, match="no space that words can search"):
+        with pytest.raises(UsageError, match="takes words; run lookalike add"):
             collection.search(Words("red"))
 
 

@@ -22,7 +22,7 @@ AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | t
 """A photo's path or bytes, an item's id, words, or weighted examples of these."""
 
 _MOST_EXAMPLES = 32
-_MOST_WORDS = 2_000  # letters
+_MOST_WORDS = 10_000  # letters
 _DEEPEST = 100_000  # hits; beyond, the answer is a list of the whole collection
 
 

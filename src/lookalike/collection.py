@@ -9,25 +9,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
 
+from lookalike.adding import Adding, add_items, add_model
 from lookalike.asked import AnyPath, AnyQuery, Where, as_filters, as_path, as_query, as_target, as_wish
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
-from lookalike.embed import Embedder
-from lookalike.errors import DamagedError, NotFoundError, StorageError, UsageError
+from lookalike.embed import Embedder, TextEmbedder
+from lookalike.errors import DamagedError, NotFoundError, UsageError
 from lookalike.indexing import Indexer
-from lookalike.ingest import Ingest, ingest
 from lookalike.queries import Asking, Query
 from lookalike.records import (
     AddReport,
     Committed,
     Info,
     Item,
+    Kind,
     SearchResult,
     Skipped,
     Space,
     SpaceInfo,
     Vote,
     Wish,
+    Words,
 )
 from lookalike.repair import repair as repair_damage
 from lookalike.search import Search, search
@@ -43,10 +45,12 @@ _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
 
 class Collection:
-    """The photos of one purpose, in one folder; safe to use from several threads and processes.
+    """The photos or texts of one purpose, in one folder; safe to use from several threads and processes.
 
-    `path` is the collection's folder, made by the first `add`. `model` names a bundled model for a new
-    collection (an existing one keeps its own); `embedder` and `decoder` replace the built-in ones.
+    `path` is the collection's folder, made by the first `add`. `model` is the one for a new collection (an
+    existing one keeps its own): a bundled name, a Hugging Face repository `owner/name[@revision]` or a folder
+    of a model. `device` is where models run: "auto", "cpu" or "cuda". `embedder` and `decoder` replace the
+    built-in ones.
     """
 
     def __init__(
@@ -54,36 +58,61 @@ class Collection:
         path: AnyPath,
         *,
         model: str | None = None,
-        embedder: Embedder | None = None,
+        embedder: Embedder | TextEmbedder | None = None,
         decoder: DecodePool | None = None,
+        device: str = "auto",
     ) -> None:
         self.path = as_path(path).absolute()
-        self._wiring = Wiring(self.path, model, embedder, decoder)
+        self._wiring = Wiring(self.path, model, embedder, decoder, device)
 
     def add(
         self,
         *paths: AnyPath,
+        column: str | None = None,
+        kind: Kind | None = None,
         prune: bool = False,
         on_step: Callable[[str, int, int | None], None] | None = None,
         on_commit: Callable[[Committed], None] | None = None,
     ) -> AddReport:
         """Bring files and folders in; what is in already and unchanged is not read again.
 
+        A new collection holds photos, or texts where `column` or `kind` says so or only text files are found:
+        rows of CSV, TSV, JSONL and Parquet files, whose text is in `column`, and .txt and .md files.
         With `prune`, items below these paths whose files are gone are removed. `on_step(name, done, total)`
         hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
         named in the report's `absent`; `NotFoundError` is raised when none does.
         """
         present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
-        self._wiring.check_model_name()  # an unknown name must not leave an empty collection behind
-        store = self._wiring.store(create=True)
-        embedder = self._wiring.embedder(self._wiring.space_name(store))
-        space = store.ensure_space(embedder.spec.name, embedder.spec.model_id, embedder.spec.dim)
-        step, commit = on_step or _ignore, on_commit or _ignore
-        parts = Ingest(store, space, self._wiring.decoder, embedder, step, commit)
-        report = ingest(parts, present, prune=prune)
-        step("indexing", 0, None)
-        return replace(report, absent=(*absent, *report.absent), index_problem=self._try_refresh(store))
+        how = Adding(column, kind, prune, on_step or _ignore, on_commit or _ignore)
+        report = add_items(self._wiring, present, how)
+        return replace(report, absent=(*absent, *report.absent))
+
+    def add_model(
+        self, model: str, *, on_step: Callable[[str, int, int | None], None] | None = None
+    ) -> tuple[Space, int]:
+        """Bring in a further model: all items are embedded by it, while the others go on serving.
+
+        Returns its space and how many items it could not get, their files being gone or changed. Run again,
+        it goes on where it stopped. Raises `ModelError` and `ModelMismatchError`.
+        """
+        return add_model(self._wiring, model, on_step or _ignore)
+
+    def use_model(self, name: str) -> None:
+        """Make the space of that name the one that is searched unless another is named."""
+        store = self._wiring.store()
+        store.use_space(self._wiring.space(store, name))
+
+    def drop_model(self, name: str) -> None:
+        """Forget a space with its vectors, and the one that was filled beside it; not the default one."""
+        store = self._wiring.store()
+        space = self._wiring.space(store, name)
+        beside = [each for each in store.spaces() if each.reference == f"words:{space.reference}"]
+        if any(each.is_default for each in (space, *beside)):
+            raise UsageError(f"{name} is the default; make another one that first: lookalike models use NAME")
+        for each in (space, *beside):
+            self._wiring.forget_space(each)
+            store.drop_space(each)
 
     def search(self, query: AnyQuery, k: int = 8, *, where: Where = ()) -> SearchResult:
         """Return the k items most similar to a query: a photo's path or bytes, or an item given by its id.
@@ -106,7 +135,8 @@ class Collection:
         """Answer several queries at once with all that `wish` says; photos of more pixels are refused."""
         asked, wish, filters = [as_query(query) for query in queries], as_wish(wish), as_filters(where)
         store = self._wiring.store()
-        space = self._wiring.space(store, wish.space)
+        words = any(isinstance(each.source, Words) for query in asked for each in query)
+        space = self._wiring.space(store, wish.space, words=words)
         embedder = None
         if any(_needs_model(query) for query in asked):
             embedder = self._wiring.embedder_of(space)
@@ -211,7 +241,8 @@ class Collection:
         store = self._wiring.store()
         spaces = tuple(self._space_info(store, space) for space in store.spaces())
         size = sum(map(_size_of, self.path.glob("store.sqlite*")))
-        return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces)
+        kind = self._wiring.kind() or "photo"
+        return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces, kind)
 
     @property
     def is_building(self) -> bool:
@@ -261,16 +292,6 @@ class Collection:
     ) -> None:
         self.close()
 
-    def _try_refresh(self, store: Store) -> str | None:
-        """Bring the index up to date; it is a cache, so what hinders that is told and does no harm."""
-        if store.items.is_empty():
-            return None
-        try:
-            self.refresh_index()
-        except StorageError as error:
-            return str(error)
-        return None
-
     def _space_info(self, store: Store, space: Space) -> SpaceInfo:
         vectors = store.vectors(space)
         kind, recall, size = Indexer(self.path, space, vectors).describe()
@@ -284,6 +305,9 @@ class Collection:
             size,
             is_default=space.is_default,
             takes_words=self._wiring.takes_words(space),
+            kind=space.kind,
+            approximate=space.approximate,
+            missing=vectors.count_missing(),
         )
 
     def _targeted(self, store: Store, target: AnyPath | SupportsIndex) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Indexer:
     """The index of one space: on disk, in memory, and in step with the store."""
 
     def __init__(self, folder: Path, space: Space, vectors: SpaceVectors) -> None:
-        self.path = folder / "index" / f"{space.name}.ivf"
+        self.path = folder / "index" / f"{quote(space.name, safe='')}.ivf"  # a repository has a /
         self.vectors = vectors
         self._space = space
 

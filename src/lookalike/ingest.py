@@ -9,12 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
-from lookalike.embed import Embedder
-from lookalike.records import AddReport, Committed, Photo, Skipped, Space
+from lookalike.embed import Embedder, PairedEmbedder
+from lookalike.records import AddReport, Committed, Photo, Skipped, Space, Vectors
 from lookalike.sources import Walk, is_gone, path_of
 from lookalike.store import Batch, Store
 from lookalike.store.scan import Scan
@@ -32,6 +33,7 @@ class Ingest:
 
     `on_step(name, done, total)` hears how far "looking" (total None) and "reading" are; `on_commit` hears of
     each file once its outcome is on disk. `passed` is the memory of one run: see `store.commit.BatchWriter`.
+    `companion` is the space that a `PairedEmbedder` fills beside the first.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class Ingest:
     on_step: Callable[[str, int, int | None], None]
     on_commit: Callable[[Committed], None]
     passed: dict[bytes, int] = field(default_factory=dict)
+    companion: Space | None = None
 
 
 def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: bool = False) -> AddReport:
@@ -86,15 +89,30 @@ def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
         read = [result for result in results if isinstance(result, Photo)]
         fresh = [photo for photo in read if photo.pixels is not None]
         pixels = [photo.pixels for photo in fresh if photo.pixels is not None]
-        rows = parts.embedder.embed(np.stack(pixels)) if pixels else ()
+        rows, paired = _vectors(parts, np.stack(pixels)) if pixels else ((), ())
         vectors = {photo.uri: row for photo, row in zip(fresh, rows, strict=True)}
         batch.photos = [(photo, vectors.get(photo.uri)) for photo in read]
+        batch.paired = {photo.uri: row for photo, row in zip(fresh, paired, strict=bool(len(paired)))}
         yield batch
+
+
+def _vectors(parts: Ingest, pixels: npt.NDArray[np.uint8]) -> tuple[Vectors, Vectors | tuple[()]]:
+    """Return the vectors of the main space, and those of the companion where there is one."""
+    if parts.companion is not None and isinstance(parts.embedder, PairedEmbedder):
+        return parts.embedder.embed_pair(pixels)
+    return parts.embedder.embed(pixels), ()
 
 
 def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
     """Put a batch on disk, then say so."""
-    written = parts.store.commit(parts.space, batch, reader=reader, is_gone=is_gone, passed=parts.passed)
+    written = parts.store.commit(
+        parts.space,
+        batch,
+        reader=reader,
+        is_gone=is_gone,
+        passed=parts.passed,
+        companion=parts.companion,
+    )
     for each in written.committed:
         parts.on_commit(each)
     tally = Counter[str](each.outcome for each in written.committed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, Request
-from lookalike.embed import Embedder, WordsEmbedder
+from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.records import Box, Item, Photo, Skipped, Vectors, Words
@@ -51,7 +51,7 @@ class Asking:
     vectors: SpaceVectors
     dim: int
     decoder: DecodePool
-    embedder: Embedder | None
+    embedder: Embedder | TextEmbedder | None
     max_pixels: int = MAX_PIXELS
 
 
@@ -71,6 +71,12 @@ class Asked:
     def own(self) -> frozenset[int]:
         """The items among the examples."""
         return frozenset(each.source for each in self.query if isinstance(each.source, int))
+
+    @property
+    def words(self) -> str:
+        """The words that are wanted."""
+        examples = (each.source for each in self.query if each.weight > 0)
+        return " ".join(each.text for each in examples if isinstance(each, Words))
 
     @property
     def key(self) -> str:
@@ -100,7 +106,7 @@ def ask(parts: Asking, queries: Sequence[Query]) -> list[Asked]:
         if isinstance(source, Words):
             _put(one, at, _words_row(parts, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
         elif isinstance(source, int) and one.query[at].box is None:
-            _put(one, at, _stored(parts.vectors, source), "")
+            _put(one, at, _stored(parts, source), "")
         if isinstance(source, int):
             one.names[at] = f"item:{source}"
     for one in asked:
@@ -142,26 +148,32 @@ def _photo_rows(
     """Yield each example that shows a photo, with its unit-length row and the sha256 of its content."""
     if not places:
         return
-    assert parts.embedder is not None  # the caller brings one whenever a query shows a photo
+    embedder = _photo_embedder(parts)
     answers = parts.decoder.photos(_request(parts, _example(place)) for place in places)
     waiting = iter(places)
     while some := list(islice(answers, _EMBED_AT_ONCE)):
         theirs = list(islice(waiting, len(some)))
         photos = [_sound(parts, place, answer) for place, answer in zip(theirs, some, strict=True)]
         pixels = [photo.pixels for photo in photos if photo.pixels is not None]
-        rows = parts.embedder.embed(np.stack(pixels))
+        rows = embedder.embed(np.stack(pixels))
         for place, photo, row in zip(theirs, photos, rows, strict=True):
             yield place, row, photo.content_hash
 
 
 def _request(parts: Asking, example: Example) -> Request:
-    assert parts.embedder is not None  # as above
-    view, source = parts.embedder.spec.view, example.source
+    view, source = _photo_embedder(parts).spec.view, example.source
     if isinstance(source, bytes):
         return Request("the photo", "", view, content=source, box=example.box, max_pixels=parts.max_pixels)
     path = Path(path_of(_item(parts, source).uri)) if isinstance(source, int) else source
     assert isinstance(path, Path)  # words are no photo
     return Request(str(path), str(path.absolute()), view, box=example.box)
+
+
+def _photo_embedder(parts: Asking) -> Embedder:
+    """Return what embeds a photo that a query shows: the caller brings an embedder whenever one does."""
+    if parts.embedder is None or isinstance(parts.embedder, TextEmbedder):
+        raise UsageError("this collection holds texts: search it by words or by an item, not by a photo")
+    return parts.embedder
 
 
 def _item(parts: Asking, item_id: int) -> Item:
@@ -187,12 +199,13 @@ def _words_row(parts: Asking, words: Words) -> Vectors:
     return row
 
 
-def _stored(vectors: SpaceVectors, item_id: int) -> Vectors:
-    block = vectors.fetch([item_id])
+def _stored(parts: Asking, item_id: int) -> Vectors:
+    block = parts.vectors.fetch([item_id])
     if block.damaged:
         raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
     if not len(block.ids):
-        raise NotFoundError(f"item {item_id} is not in this collection")
+        _item(parts, item_id)  # refuses one that is not there
+        raise NotFoundError(f"item {item_id} has no vector in this space yet; run: lookalike add")
     row: Vectors = block.rows[0]
     return row
 

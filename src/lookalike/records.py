@@ -280,6 +280,12 @@ class AddReport:
     absent: tuple[Path, ...] = ()
     index_problem: str | None = None
     """Why the index could not be brought up to date; search goes on without it."""
+    copies: int = 0
+    """Texts that stand at another place, too."""
+    split: int = 0
+    """Texts longer than the model reads at once, that became several passages."""
+    empty: int = 0
+    """Rows without a text."""
 
     @property
     def found(self) -> int:

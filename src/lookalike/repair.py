@@ -7,8 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lookalike.adding import fill_spaces
+from lookalike.embed import TextEmbedder
 from lookalike.ingest import Ingest, ingest
+from lookalike.ingest_texts import TextIngest, ingest_texts
 from lookalike.sources import path_of
+from lookalike.store import Store
 from lookalike.store.salvage import salvage
 from lookalike.store.store import STORE_FILE
 from lookalike.verify import VerifyReport, verify
@@ -33,19 +37,30 @@ def repair(wiring: Wiring, report: VerifyReport) -> VerifyReport:
 
 
 def _restore(wiring: Wiring, report: VerifyReport) -> None:
-    """Read again the files behind damaged rows, and build the index anew."""
+    """Read again the files behind damaged rows, fill in what is missing, and build the indexes anew."""
     store = wiring.store()
     store.items.drop_orphans()
+    store.texts.mend()
     store.votes.drop_damaged()
+    for space in store.spaces():
+        if not space.is_default:
+            store.vectors(space).drop_damaged()  # filled in again below
     paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
     files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
     if files:
-        wiring.space_name(store)  # refuses another model than the collection's
-        space = wiring.space(store)
-        parts = Ingest(store, space, wiring.decoder, wiring.embedder_of(space), _ignore, _ignore)
-        ingest(parts, files, afresh=True)
+        _read_again(wiring, store, files)
     if not store.items.is_empty():
+        fill_spaces(wiring, store, _ignore)
         wiring.refresh_index()
+
+
+def _read_again(wiring: Wiring, store: Store, files: list[Path]) -> None:
+    space = wiring.space(store)
+    embedder = wiring.main_embedder(space.kind)  # refuses another model than the collection's
+    if isinstance(embedder, TextEmbedder):
+        ingest_texts(TextIngest(store, space, embedder, _ignore, _ignore), files, None, afresh=True)
+    else:
+        ingest(Ingest(store, space, wiring.decoder, embedder, _ignore, _ignore), files, afresh=True)
 
 
 def _ignore(*_: Any) -> None:

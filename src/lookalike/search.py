@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lookalike.background import Background
+from lookalike.fusion import fuse
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
 from lookalike.queries import Asked, Asking, Query, ask
@@ -21,6 +22,7 @@ NEAR_COPY = 0.9
 different classes come as near (`bench/background.py`)."""
 
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
+_FUSED = 200  # of each ranking, by meaning and by words, that are fused
 _RESCORE_ALL_UP_TO = 1_000  # so few allowed items are scored one and all, without the index
 
 
@@ -49,13 +51,17 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """Items with exact scores and vectors, best first; `recall` is how surely the nearest are among them."""
+    """Items with exact scores and vectors, best first; `recall` is how surely the nearest are among them.
+
+    `matched` are those that have the exact words of the query.
+    """
 
     ids: Ids
     scores: Vectors
     rows: Vectors
     damaged: tuple[int, ...]
     recall: float
+    matched: frozenset[int] = frozenset()
 
 
 def search(
@@ -65,6 +71,8 @@ def search(
     asked = ask(parts.asking, queries)
     allowed = parts.store.items.matching(filters) if filters else None
     scored = _nearest(parts, asked, wish, allowed)
+    if wish.hybrid:
+        scored = [_with_words(parts, query, one, allowed) for query, one in zip(asked, scored, strict=True)]
     left = [_how_many(parts, allowed) - _own_among(query, allowed) for query in asked]
     return [
         _result(parts, query, one, wish, available)
@@ -79,6 +87,8 @@ def _nearest(parts: Search, asked: Sequence[Asked], wish: Wish, allowed: Ids | N
     wanted = (
         end + 1 + max((len(one.own) for one in asked), default=0)
     )  # and one that tells whether more follow
+    if wish.hybrid:
+        wanted = max(wanted, _FUSED)
     recall = 1.0
     if allowed is not None and len(allowed) <= _RESCORE_ALL_UP_TO:
         candidates = [allowed] * len(asked)
@@ -125,6 +135,25 @@ def _rescored(vectors: SpaceVectors, query: Asked, candidates: Ids, recall: floa
     return _Scored(block.ids[order], scores[order], block.rows[order], block.damaged, recall)
 
 
+def _with_words(parts: Search, query: Asked, scored: _Scored, allowed: Ids | None) -> _Scored:
+    """Rank by meaning and by the exact words of the query together; scores stay cosine similarities."""
+    found = [each for each in parts.store.texts.match(query.words, _FUSED, allowed) if each not in query.own]
+    missing = np.setdiff1d(np.array(found, np.int64), scored.ids)
+    block = parts.vectors.fetch(missing.tolist())
+    ids, rows = np.concatenate([scored.ids, block.ids]), np.concatenate([scored.rows, block.rows])
+    places = {item_id: at for at, item_id in enumerate(ids.tolist())}
+    order = [places[each] for each in fuse([scored.ids.tolist(), found]) if each in places]
+    rows = rows[order]
+    return _Scored(
+        ids[order],
+        np.clip(rows @ query.row, -1.0, 1.0),
+        rows,
+        scored.damaged + block.damaged,
+        scored.recall,
+        frozenset(found),
+    )
+
+
 def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish, available: int) -> SearchResult:
     """Look the best items up; one that is damaged, or was removed a moment ago, makes room for the next.
 
@@ -138,7 +167,11 @@ def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish, available:
         ids, scores = scored.ids[at : at + end].tolist(), scored.scores[at : at + end].tolist()
         items = parts.store.items.get(ids)
         kept += [at + place for place, each in enumerate(ids) if each in items]
-        hits += [_hit(items[each], score) for each, score in zip(ids, scores, strict=True) if each in items]
+        hits += [
+            _hit(items[each], score, matched=each in scored.matched)
+            for each, score in zip(ids, scores, strict=True)
+            if each in items
+        ]
         lost += [each for each in ids if each not in items]
         if len(hits) >= end:
             break
@@ -170,5 +203,15 @@ def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:
     return marked
 
 
-def _hit(item: Item, score: float) -> Hit:
-    return Hit(item.id, item.uri, round(score, 6), item.metadata, item.content_hash)
+def _hit(item: Item, score: float, *, matched: bool) -> Hit:
+    score = round(score, 6)
+    return Hit(
+        item.id,
+        item.uri,
+        score,
+        item.metadata,
+        item.content_hash,
+        text=item.text,
+        places=item.places,
+        matched=matched,
+    )

@@ -9,14 +9,21 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from lookalike.errors import NotFoundError
-from lookalike.records import FileStamp, Found
+from lookalike.records import FileStamp, Found, Kind
 
 _FILE_SCHEME = "file://"
 _MOST_NAMED = 5
+_LOOKED_AT = 1_000  # files
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".md", ".markdown")
+_PHOTO_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"),
+    *(".avif", ".heic", ".heif", ".jp2"),
+)
 _MOST_BYTES = 1 << 28  # of a file that is read into memory as a whole
 
 
@@ -128,6 +135,19 @@ class Walk:
                 else:
                     yield examine(entry.path)
             waiting.extend(reversed(folders))
+
+
+def kind_of(paths: list[Path]) -> Kind | None:
+    """Tell by names whether texts or photos lie at `paths`; None where that cannot be told.
+
+    A look at the first files is enough; a folder of both is taken for one of photos.
+    """
+    names = [found.uri for found in islice(Walk(paths).files(), _LOOKED_AT)]
+    texts = sum(name.lower().endswith(TEXT_SUFFIXES) for name in names)
+    photos = sum(name.lower().endswith(_PHOTO_SUFFIXES) for name in names)
+    if photos:
+        return "photo"
+    return "text" if texts else None
 
 
 def examine(path: str) -> Found:

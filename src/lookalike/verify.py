@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lookalike.errors import DamagedError
@@ -11,6 +11,7 @@ from lookalike.index.file import load_index
 from lookalike.records import Space
 from lookalike.store import Store
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
+from lookalike.store.text_rows import file_of
 
 _PAGE = 1000
 _MOST_FINDINGS = 100  # of SQLite's own check; rows are all named
@@ -45,7 +46,7 @@ class VerifyReport:
 
 
 def verify(store: Store, index_folder: Path) -> VerifyReport:
-    """Check the file's structure, every item, every vector and every index file."""
+    """Check the file's structure, every item, text and vector, and every index file."""
     damage = list(_check_file(store))
     items, vectors = 0, 0
     if not damage:
@@ -56,8 +57,11 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
         for space in store.spaces():
             vectors += store.vectors(space).count()
             damage += _check_vectors(store, space)
+        damage += _check_texts(store)
         damage += _check_votes(store)
     damage += _check_indexes(index_folder)
+    if any(space.kind == "text" for space in (store.spaces() if items else ())):
+        damage = [replace(each, uri=each.uri and file_of(each.uri)) for each in damage]
     return VerifyReport(items, vectors, tuple(damage))
 
 
@@ -98,10 +102,17 @@ def _check_vectors(store: Store, space: Space) -> Iterator[Damage]:
             yield Damage(name, "there is no such item", item_id)
         elif not vector_is_sound(checksum, vector, space.dim):
             yield Damage(name, "its bytes are not what was written", item_id, _text(uri))
+    if not space.is_default:  # what is missing there is filled in by the next add
+        return
     missing = f"SELECT id, uri FROM items WHERE id NOT IN (SELECT item_id FROM {table})"
     with store.database.reading() as connection:
         for item_id, uri in connection.execute(missing).fetchall():
             yield Damage(f"vector of item {item_id} in {space.name}", "it is missing", item_id, _text(uri))
+
+
+def _check_texts(store: Store) -> Iterator[Damage]:
+    for what, detail, item_id, uri in store.texts.damage():
+        yield Damage(what, detail, item_id, _text(uri))
 
 
 def _check_votes(store: Store) -> Iterator[Damage]:

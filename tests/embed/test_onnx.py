@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from lookalike.embed.fake import FakeEmbedder
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
-from lookalike.models import bundled_names, load_bundled
+from lookalike.models import ModelFile, bundled_names, load_bundled
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,11 @@ def test_vectors_keep_the_contract_and_do_not_depend_on_the_batch(pixels):
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
-    import hashlib
-
     path = tmp_path / "model.onnx"
     path.write_bytes(b"not a model")
-    record = replace(load_bundled(), path=path, sha256=hashlib.sha256(b"not a model").hexdigest())
+    record = load_bundled()
+    file = ModelFile(path, hashlib.sha256(b"not a model").hexdigest())
+    record = replace(record, photo=replace(record.photo, file=file))
     with pytest.raises(ModelError, match="ONNX Runtime cannot run it"):
         OnnxEmbedder(record, threads=1)
 

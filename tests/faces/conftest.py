@@ -11,7 +11,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.faces import cli
+from lookalike.faces import cli, shared
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ Run = Callable[..., Told]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process, with a fake embedder, on `photos.lookalike` in `tmp_path`."""
 
-    def fake(folder, *, model=None, decoder=None):
-        return Collection(folder or cli._default_folder(), embedder=FakeEmbedder(), decoder=decoder)
+    def fake(folder, *, model=None, decoder=None, device="auto"):
+        return Collection(folder or shared._default_folder(), embedder=FakeEmbedder(), decoder=decoder)
 
     def run(*arguments: object) -> Told:
         monkeypatch.setattr(sys, "argv", ["lookalike", *map(str, arguments)])
@@ -48,7 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
             cli.main()
         return Told(ended.value.code, *capfd.readouterr())
 
-    monkeypatch.setattr(cli, "_collection", fake)
+    monkeypatch.setattr(shared, "open_collection", fake)
     monkeypatch.setenv("LOOKALIKE_COLLECTION", str(tmp_path / "photos.lookalike"))
     monkeypatch.delenv("LOOKALIKE_DEBUG", raising=False)
     return run

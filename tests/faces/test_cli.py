@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.faces import cli
+from lookalike.faces import cli, shared
 
 TALLY = r"found (\d+) = (\d+) added \+ (\d+) unchanged \+ (\d+) moved \+ (\d+) updated \+ (\d+) skipped"
 
@@ -151,7 +151,7 @@ def test_conditions_narrow_the_hits(run, photos, make_photo):
         str(photos / "wide.jpg")
     ]
     told = run("search", "1", "-w", "format=GIF")
-    assert (told.code, told.out) == (0, "no photo meets the conditions\n")
+    assert (told.code, told.out) == (0, "nothing meets the conditions\n")
 
 
 @pytest.mark.parametrize("name", ["hits.png", "hits.jpg"])
@@ -257,7 +257,7 @@ def test_the_collection_option_wins_over_the_environment(run, photos, tmp_path):
 
 def test_without_either_the_collection_is_in_the_data_folder(run, photos, tmp_path, monkeypatch):
     monkeypatch.delenv("LOOKALIKE_COLLECTION")
-    monkeypatch.setattr(cli, "_default_folder", lambda: tmp_path / "data" / "photos.lookalike")
+    monkeypatch.setattr(shared, "_default_folder", lambda: tmp_path / "data" / "photos.lookalike")
     assert run("add", photos).code == 0
     assert (tmp_path / "data" / "photos.lookalike" / "store.sqlite").is_file()
 
@@ -266,7 +266,7 @@ def test_an_unexpected_failure_is_one_line_or_the_whole_story(run, photos, monke
     def fail(*_, **__):
         raise RuntimeError("first\nsecond")
 
-    monkeypatch.setattr(cli, "_collection", fail)
+    monkeypatch.setattr(shared, "open_collection", fail)
     told = run("info")
     assert told.code == 1
     assert (
@@ -283,7 +283,7 @@ def test_an_interruption_says_what_is_kept(run, photos, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_collection", interrupt)
+    monkeypatch.setattr(shared, "open_collection", interrupt)
     told = run("add", photos)
     assert told.code == 130
     assert told.err == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"

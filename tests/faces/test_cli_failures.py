@@ -59,7 +59,7 @@ def test_what_cannot_be_done_ends_with_1(arguments, part, run, photos, monkeypat
     "arguments, part",
     [
         (["add"], "name at least one file or folder to add"),
-        (["search"], "Missing argument 'QUERY...'. See: lookalike search --help"),
+        (["search"], "name a photo, an item or --words to search by"),
         (["remove"], "Missing argument 'TARGET...'. See: lookalike remove --help"),
         (["search", "1", "-k", "0"], "k is how many hits to return: at least 1, got 0"),
         (["search", "1", "-k", "-3"], "at least 1, got -3"),

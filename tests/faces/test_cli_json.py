@@ -12,7 +12,11 @@ import pytest
 HEX = "0123456789abcdef"
 HIT = {"id": int, "uri": str, "content": str, "score": float, "metadata": dict}
 REPORT = dict.fromkeys(
-    ["found", "added", "unchanged", "moved", "updated", "skipped", "vanished", "pruned"], int
+    [
+        *("found", "added", "unchanged", "moved", "updated", "skipped", "vanished", "pruned"),
+        *("copies", "split", "empty"),
+    ],
+    int,
 ) | {"absent": list, "index_problem": type(None)}
 SPACE = {
     "name": str,
@@ -23,6 +27,8 @@ SPACE = {
     "recall": float,
     "index_bytes": int,
     "is_default": bool,
+    "approximate": bool,
+    "missing": int,
     "takes_words": bool,
 }
 
@@ -76,7 +82,9 @@ def test_search_tells_one_result_per_query(run, photos):
 def test_info_tells_the_facts(run, photos, tmp_path):
     run("add", photos)
     (facts,) = run("info", "--json").json
-    check_shape(facts, {"path": str, "items": int, "skipped": int, "store_bytes": int, "spaces": list})
+    check_shape(
+        facts, {"path": str, "kind": str, "items": int, "skipped": int, "store_bytes": int, "spaces": list}
+    )
     assert (facts["path"], facts["items"], facts["skipped"]) == (str(tmp_path / "photos.lookalike"), 6, 1)
     assert facts["store_bytes"] > 0
     (space,) = facts["spaces"]
@@ -118,11 +126,11 @@ def test_failures_print_no_json(run, photos):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 def test_json_is_sound_whatever_the_terminal_knows(encoding, monkeypatch):
-    from lookalike.faces.cli import _emit
+    from lookalike.faces.shared import emit
 
     value = {"uri": "é 中 😀 \x1b \udce9"}
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="backslashreplace")
     monkeypatch.setattr(sys, "stdout", stream)
-    _emit(value)
+    emit(value)
     (line,) = stream.buffer.getvalue().decode(encoding).splitlines()
     assert json.loads(line) == value

@@ -13,7 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, fingerprint, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import (
     DamagedError,
     ModelMismatchError,
@@ -37,7 +37,7 @@ def golden_script():
     return module
 
 
-@pytest.fixture(params=sorted(path.name for path in GOLDEN.glob("v*")))
+@pytest.fixture(params=[f"v{n + 1}" for n in range(schema.FORMAT)])
 def golden(request, tmp_path) -> Collection:
     """A copy of a collection written by an earlier format, or by this one when it was released."""
     shutil.copytree(GOLDEN / request.param, tmp_path / "golden.lookalike")
@@ -48,14 +48,16 @@ def golden(request, tmp_path) -> Collection:
 
 
 def test_every_released_format_has_a_golden_collection():
-    assert sorted(path.name for path in GOLDEN.glob("v*")) == [f"v{n + 1}" for n in range(schema.FORMAT)]
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 150_000
+    names = {path.name for path in GOLDEN.glob("v*")}
+    assert names == {f"v{n + 1}" for n in range(schema.FORMAT)} | {"v3-texts"}
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 400_000
 
 
-def test_a_golden_collection_opens_and_holds_what_was_written(golden):
+def test_a_golden_collection_opens_and_holds_what_was_written(golden, request):
     make = golden_script()
     report = golden.verify()
-    assert (report.items, report.vectors, report.damage) == (11, 11, ())
+    spaces = 1 if request.node.callspec.params["golden"] in ("v1", "v2") else 2
+    assert (report.items, report.vectors, report.damage) == (11, 11 * spaces, ())
     rows = make.rows()
     vectors = golden._wiring._store.vectors(golden._wiring._store.default_space())
     for n in range(12):
@@ -105,6 +107,36 @@ def test_a_golden_collection_takes_new_photos_and_gives_no_old_id(golden, make_p
     assert golden.add(tmp_path / "new.png").added == 1
     assert golden.search(13, 20)[0].id in range(1, 13)
     assert select(golden.path, "SELECT max(id) FROM items") == [(13,)]
+
+
+def test_a_golden_collection_knows_the_facts_of_its_spaces(golden, request):
+    first, *others = golden._wiring.store().spaces()
+    assert (first.name, first.kind, first.is_default, first.approximate) == ("fake", "photo", True, False)
+    if request.node.callspec.params["golden"] in ("v1", "v2"):
+        assert (first.reference, others) == ("fake", [])  # as the migration filled it in
+    else:
+        (second,) = others
+        assert (second.name, second.dim, second.reference) == ("second", 4, "second")
+        assert second.approximate
+        assert not second.is_default
+
+
+def test_the_golden_collection_of_texts_holds_what_was_written(tmp_path):
+    make = golden_script()
+    shutil.copytree(GOLDEN / "v3-texts", tmp_path / "texts.lookalike")
+    with Collection(tmp_path / "texts.lookalike", embedder=FakeTextEmbedder(dim=8)) as collection:
+        report = collection.verify()
+        assert (report.items, report.vectors, report.damage) == (5, 5, ())
+        for n, item_id in ((0, 1), (1, 2), (2, 3), (4, 4), (5, 5)):
+            passage, item = make.passage(n), collection.item(item_id)
+            assert (item.uri, item.text, item.stamp) == (passage.uri, passage.text, passage.stamp)
+            assert (item.content_hash, item.metadata) == (passage.content_hash, passage.metadata)
+            assert item.places == (2 if n == 0 else 1)
+        texts = collection._wiring._store.texts
+        assert texts.places(1) == ["/golden/été.csv#1", "/golden/été.csv#4"]
+        assert texts.match("CAFE naive", 5) == [4]
+        assert texts.match("late", 5) == [2, 5]
+        assert [item.id for item in collection.items(where=["likes>15", "mood=glad"])] == [3, 4]
 
 
 @pytest.mark.parametrize("use", ["add", "search", "info", "verify", "repair"])

@@ -11,6 +11,7 @@ from lookalike.records import Box, View
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _WHITE = (255, 255, 255, 255)
+_LONGEST = 8  # squares in a row that a photo may be while it is scaled
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -21,22 +22,55 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
     return image.size
 
 
-def load(image: Image.Image, shortest: int) -> None:
-    """Decode; a JPEG at 1/2, 1/4 or 1/8 scale where its sides stay at least `shortest` pixels."""
-    image.draft("RGB", (shortest, shortest))
+def load(image: Image.Image, shortest: int | None) -> None:
+    """Decode; a JPEG at 1/2, 1/4 or 1/8 scale where its sides stay at least `shortest` pixels, if not None."""
+    if shortest is not None:
+        image.draft("RGB", (shortest, shortest))
     image.load()
 
 
+def shortest_side(view: View, box: Box | None) -> int | None:
+    """Return how long the sides must stay for a view of a photo or of a part; None where nothing may go.
+
+    Models from elsewhere get exactly the pixels that their own preprocessing makes.
+    """
+    if view.fit != "crop":
+        return None
+    share = min(box.width, box.height) if box else 1.0  # the smaller the part, the finer it is decoded
+    return int(view.size / view.fraction / share)
+
+
 def square(image: Image.Image, view: View, box: Box | None = None) -> Image.Image:
-    """Return the upright centre square of a loaded `image`, or of a part, that `view` asks for, as RGB."""
+    """Return the upright square of a loaded `image`, or of a part, that `view` asks for, as RGB."""
     image = _displayable(_upright(image))
     if box is not None:
         image = _cut(image, box)
+    return _on_white(_centre(image, view) if view.fit == "crop" else _scaled_and_cut(image, view))
+
+
+def _centre(image: Image.Image, view: View) -> Image.Image:
     side = min(image.size) * view.fraction
     left, top = (image.width - side) / 2, (image.height - side) / 2
     centre = (left, top, left + side, top + side)
+    return image.resize((view.size, view.size), Image.Resampling[view.resample], centre, reducing_gap=3.0)
+
+
+def _scaled_and_cut(image: Image.Image, view: View) -> Image.Image:
+    """Scale to whole pixels, then cut out the centre, rounding as Hugging Face transformers does."""
     filter_ = Image.Resampling[view.resample]
-    return _on_white(image.resize((view.size, view.size), filter_, centre, reducing_gap=3.0))
+    short = view.short_side or view.size
+    width = height = short
+    if view.fit == "steps":
+        long = int(short * max(image.size) / min(image.size))
+        width, height = (short, long) if image.width <= image.height else (long, short)
+    left, top = (width - view.size) // 2, (height - view.size) // 2
+    right, bottom = left + view.size, top + view.size
+    if max(width, height) <= _LONGEST * view.size:
+        return image.resize((width, height), filter_).crop((left, top, right, bottom))
+    # The same centre of a strip whose ends, never seen, could fill the memory.
+    across, down = image.width / width, image.height / height
+    centre = (left * across, top * down, min(right * across, image.width), min(bottom * down, image.height))
+    return image.resize((view.size, view.size), filter_, centre)
 
 
 def thumbnail(image: Image.Image, longest: int) -> Image.Image:

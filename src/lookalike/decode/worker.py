@@ -219,8 +219,7 @@ def _decode(file: _File, name: str, request: Request) -> tuple[bytes, dict[str, 
     view, box = request.view, request.box
     with _image(file, name, request.max_pixels) as image:
         width, height = rgb.upright_size(image)
-        share = min(box.width, box.height) if box else 1.0  # the smaller the part, the finer it is decoded
-        rgb.load(image, int(view.size / view.fraction / share))
+        rgb.load(image, rgb.shortest_side(view, box))
         facts = exif.read_facts(image)
         small = rgb.square(image, view, box)
     return small.tobytes(), {"width": width, "height": height, "format": name, **facts}

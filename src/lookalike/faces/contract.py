@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lookalike.models import ModelRecord
+from lookalike.models.recommended import Recommended
 from lookalike.records import (
     AddReport,
     Committed,
@@ -26,7 +28,8 @@ _CONTENT_DIGITS = 16
 def item_json(item: Item | Hit) -> Json:
     """One item; `content` is the beginning of its sha256, the same for the same photo wherever it lies."""
     content = item.content_hash.hex()[:_CONTENT_DIGITS]
-    return {"id": item.id, "uri": item.uri, "content": content, "metadata": dict(item.metadata)}
+    shown = {"id": item.id, "uri": item.uri, "content": content, "metadata": dict(item.metadata)}
+    return shown if item.text is None else {**shown, "text": item.text, "places": item.places}
 
 
 def hit_json(hit: Hit) -> Json:
@@ -34,6 +37,8 @@ def hit_json(hit: Hit) -> Json:
     item = item_json(hit)
     metadata = item.pop("metadata")
     shown = {**item, "score": hit.score, "metadata": metadata}
+    if hit.matched:
+        shown["matched"] = True
     return shown if hit.copy_of is None else {**shown, "copy_of": hit.copy_of}
 
 
@@ -81,6 +86,9 @@ def report_json(report: AddReport) -> Json:
         "pruned": report.pruned,
         "absent": [str(path) for path in report.absent],
         "index_problem": report.index_problem,
+        "copies": report.copies,
+        "split": report.split,
+        "empty": report.empty,
     }
 
 
@@ -93,6 +101,7 @@ def info_json(info: Info) -> Json:
     """The facts of a collection."""
     return {
         "path": str(info.path),
+        "kind": info.kind,
         "items": info.items,
         "skipped": info.skipped,
         "store_bytes": info.store_bytes,
@@ -112,6 +121,34 @@ def space_json(space: SpaceInfo) -> Json:
         "index_bytes": space.index_bytes,
         "is_default": space.is_default,
         "takes_words": space.takes_words,
+        "approximate": space.approximate,
+        "missing": space.missing,
+    }
+
+
+def bundled_json(record: ModelRecord) -> Json:
+    """A model that comes in the box."""
+    return {
+        "model": record.name,
+        "for": "photos" if record.kind == "photo" else "texts",
+        "bundled": True,
+        "dim": record.dim,
+        "licence": record.licence,
+        "about": record.description,
+    }
+
+
+def recommended_json(model: Recommended) -> Json:
+    """A model that is worth bringing."""
+    return {
+        "model": model.repository,
+        "for": "photos" if model.kind == "photo" else "texts",
+        "bundled": False,
+        "dim": model.dim,
+        "licence": model.licence,
+        "megabytes": model.megabytes,
+        "takes_words": model.takes_words,
+        "about": model.description,
     }
 
 

@@ -31,7 +31,7 @@ def run_demo(folder: Path, photos: Path | None, count: int) -> None:
         click.echo(f"Using your photos in {printable(str(photos))}.")
     with Collection(folder / "demo.lookalike") as collection:
         with StepProgress() as progress:
-            report = collection.add(photos, on_step=progress.step)
+            report = collection.add(photos, kind="photo", on_step=progress.step)
         click.echo(tally(report))
         query = _worth_showing(collection, photos)
         click.echo(f"\nmost like {printable(str(query))}:")

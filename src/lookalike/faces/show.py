@@ -8,9 +8,10 @@ import click
 
 from lookalike.collection import Collection
 from lookalike.faces.answers import Answered
+from lookalike.faces.shared import emit
 from lookalike.faces.sheet import Cell, write_sheet
-from lookalike.faces.text import counted, facts, megabytes, printable
-from lookalike.records import Info, SearchResult
+from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
+from lookalike.records import AddReport, Info, SearchResult
 
 
 def print_hits(results: list[SearchResult]) -> None:
@@ -19,13 +20,65 @@ def print_hits(results: list[SearchResult]) -> None:
         if len(results) > 1:
             click.echo(f"{printable(result.query)}:")
         if not result.hits:
-            click.echo("no photo meets the conditions")
+            click.echo("nothing meets the conditions")
+            continue
+        if result.hits[0].text is not None:
+            _print_texts(result)
             continue
         rows = [(str(hit.id), facts(hit.metadata)) for hit in result.hits]
         ids, details = (max(len(row[column]) for row in rows) for column in (0, 1))
         click.echo(f"score  {'id':>{ids}}  {'facts':<{details}}  photo")
         for hit, (item_id, detail) in zip(result.hits, rows, strict=True):
             click.echo(f"{hit.score:5.3f}  {item_id:>{ids}}  {detail:<{details}}  {printable(hit.uri)}")
+
+
+def _print_texts(result: SearchResult) -> None:
+    """Print texts, one per line and whole, so that they can be read against each other."""
+    ids = max(len(str(hit.id)) for hit in result.hits)
+    click.echo(f"score  {'id':>{ids}}  text")
+    for hit in result.hits:
+        notes = [f"at {hit.places:,} places"] * (hit.places > 1) + ["these words"] * hit.matched
+        aside = f"  ({', '.join(notes)})" if notes else ""
+        click.echo(f"{hit.score:5.3f}  {hit.id:>{ids}}  {one_line(hit.text or '')}{aside}")
+
+
+def print_report(report: AddReport) -> None:
+    """Print what an add did."""
+    click.echo(tally(report))
+    if report.skipped:
+        click.echo("see why files were skipped with: lookalike info --skipped", err=True)
+    if report.copies or report.split or report.empty:
+        parts = (("copies of another text", report.copies), ("long ones in passages", report.split))
+        said = [f"{count:,} {what}" for what, count in (*parts, ("empty", report.empty)) if count]
+        click.echo(f"of the texts: {', '.join(said)}", err=True)
+    if report.vanished > report.pruned:
+        gone = counted(report.vanished, "item")
+        click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
+    if report.index_problem:
+        click.echo(f"the index could not be brought up to date: {report.index_problem}", err=True)
+    if report.pruned:
+        click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
+
+
+def print_models(*, as_json: bool) -> None:
+    """Print the models that come in the box and those that are worth bringing."""
+    from lookalike.faces.contract import bundled_json, recommended_json
+    from lookalike.models import bundled_names, load_bundled
+    from lookalike.models.recommended import RECOMMENDED
+
+    rows = [bundled_json(load_bundled(name)) for name in bundled_names()]
+    rows += [recommended_json(each) for each in RECOMMENDED]
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    name, licence = (max(len(str(row[column])) for row in rows) for column in ("model", "licence"))
+    click.echo(f"{'model':<{name}}  for     {'licence':<{licence}}  what it is")
+    for row in rows:
+        click.echo(f"{row['model']:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {row['about']}")
+    click.echo(
+        "any other: a Hugging Face repository with an ONNX file (owner/name), or a folder like one", err=True
+    )
 
 
 def print_info(info: Info) -> None:
@@ -44,8 +97,10 @@ def write_hits_sheet(collection: Collection, path: Path, answered: list[Answered
     """Write queries and hits as one picture to `path`."""
     rows = []
     for query, result in answered:
-        title = f"item {query}" if isinstance(query, int) else printable(query.name)
-        cells = [Cell(collection.thumbnail(query), "query", title, is_query=True)]
+        examples = [each.source for each in query if each.weight > 0] if isinstance(query, list) else [query]
+        shown = next((each for each in examples if isinstance(each, Path | int)), None)
+        title = f"item {query}" if isinstance(query, int) else printable(getattr(query, "name", result.query))
+        cells = [Cell(None if shown is None else collection.thumbnail(shown), "query", title, is_query=True)]
         cells.extend(
             Cell(collection.thumbnail(hit.id), f"{hit.score:.3f}", printable(hit.uri)) for hit in result.hits
         )

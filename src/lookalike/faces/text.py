@@ -12,6 +12,11 @@ def printable(name: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Show a text whole, on one line."""
+    return printable(" ".join(text.split()))
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun, such as "1 item" or "2,000 items"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

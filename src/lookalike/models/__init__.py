@@ -1,10 +1,11 @@
 """Models as data: a record for each, and the files that come in the box."""
 
-from lookalike.models.box import DEFAULT_MODEL, bundled_names, load_bundled
+from lookalike.models.box import DEFAULT_MODEL, DEFAULT_TEXT_MODEL, bundled_names, load_bundled
 from lookalike.models.record import ModelFile, ModelRecord, PhotoTower, Pixels, TextTower, read_record
 
 __all__ = [
     "DEFAULT_MODEL",
+    "DEFAULT_TEXT_MODEL",
     "ModelFile",
     "ModelRecord",
     "PhotoTower",

@@ -8,6 +8,7 @@ from lookalike.errors import UsageError
 from lookalike.models.record import ModelRecord, read_record
 
 DEFAULT_MODEL = "efficientnet-lite0"
+DEFAULT_TEXT_MODEL = "all-minilm-l6-v2"
 _FOLDER = Path(__file__).parent / "bundled"
 
 

@@ -29,13 +29,24 @@ class ModelFile:
             content = self.path.read_bytes()
         except OSError as error:
             raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
-        found = hashlib.sha256(content).hexdigest()
+        self._compare(hashlib.sha256(content).hexdigest())
+        return content
+
+    def verify(self) -> None:
+        """Raise `ModelError` when it is missing or is not the recorded one, without holding it in memory."""
+        try:
+            with self.path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
+        self._compare(found)
+
+    def _compare(self, found: str) -> None:
         if found != self.sha256:
             raise ModelError(
                 f"the model file {self.path} has sha256 {found[:12]}…, expected {self.sha256[:12]}…; "
                 "install or download it again"
             )
-        return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,10 @@ class TextTower:
     pad_id: int = 0
     query_prefix: str = ""
     text_prefix: str = ""
+    lower_case: bool = False
+    """Whether texts are made lower-case first, where the tokenizer's file does not say so itself."""
+    end_id: int | None = None
+    """The token that must come last, where the tokenizer's file does not put it there itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,7 @@ def read_record(folder: Path, reference: str | None = None) -> ModelRecord:
     """Read `record.json` in `folder`; raises `ModelError` when it is missing or unfit."""
     try:
         facts = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        file = ModelFile(folder / facts["file"], facts["sha256"])
+        file = _file(folder, facts)
         is_photo = facts["kind"] == "photo"
         return ModelRecord(
             name=facts["name"],
@@ -129,6 +144,13 @@ def read_record(folder: Path, reference: str | None = None) -> ModelRecord:
         raise ModelError(f"{folder} holds no readable model record: {error}") from error
 
 
+def _file(folder: Path, facts: dict[str, Any]) -> ModelFile:
+    name = facts["file"]
+    if Path(name).name != name:
+        raise ModelError(f"{folder / 'record.json'} names a file outside its folder: {name}")
+    return ModelFile(folder / name, facts["sha256"])
+
+
 def _photo_tower(facts: dict[str, Any], file: ModelFile) -> PhotoTower:
     source, outputs = facts["input"], facts["outputs"]
     if (source["dtype"], source["layout"]) != ("uint8", "NHWC"):
@@ -136,7 +158,9 @@ def _photo_tower(facts: dict[str, Any], file: ModelFile) -> PhotoTower:
             f"model {facts['name']}: input {source['dtype']} {source['layout']} is not supported"
         )
     fit = source.get("fit", "crop")
-    view = View(source["size"], source["fraction"], source["resample"].upper(), fit)
+    view = View(
+        source["size"], source["fraction"], source["resample"].upper(), fit, source.get("short_side", 0)
+    )
     return PhotoTower(file, view, source["name"], outputs["embedding"], scores_name=outputs.get("scores"))
 
 
@@ -144,7 +168,7 @@ def _text_tower(facts: dict[str, Any], file: ModelFile, folder: Path) -> TextTow
     tokenizer = facts["tokenizer"]
     return TextTower(
         file,
-        ModelFile(folder / tokenizer["file"], tokenizer["sha256"]),
+        _file(folder, tokenizer),
         tokenizer["kind"],
         tuple(facts["inputs"]),
         facts["outputs"]["embedding"],

@@ -24,10 +24,23 @@ from lookalike.store.rows import (
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes. A photo whose content is known comes with None for its vector."""
+    """What one transaction writes. A photo whose content is known comes with None for its vector.
+
+    `paired` has, by uri, the vectors of the space that is filled beside.
+    """
 
     photos: list[tuple[Photo, npt.NDArray[np.float32] | None]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    paired: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A vector for an item that had none in some space, made of content with that sha256."""
+
+    item_id: int
+    content_hash: bytes
+    vector: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ class BatchWriter:
     `is_gone(uri)` tells that a file does not exist any more, so that its item may move to a new uri with the
     same content; `reader` names what decodes, to be kept with skipped inputs. `passed` remembers from batch
     to batch, by content, the last id of those items that were found in their place, so that none is looked
-    for twice.
+    for twice. `companion` is a second space that is filled beside.
     """
 
     connection: sqlite3.Connection
@@ -63,6 +76,7 @@ class BatchWriter:
     reader: str
     is_gone: Callable[[str], bool]
     passed: dict[bytes, int]
+    companion: Space | None = None
 
     def write(self, batch: Batch) -> Written:
         """Write a batch inside the caller's transaction; what it returns is true once that commits."""
@@ -74,6 +88,7 @@ class BatchWriter:
                 written.lost.append(photo.uri)
             else:
                 written.committed.append(outcome)
+                self._pair(outcome, photo.content_hash, batch.paired.get(photo.uri), seq)
         written.committed.extend(self._skip(skipped) for skipped in batch.skipped)
         return written
 
@@ -96,6 +111,19 @@ class BatchWriter:
         if own:
             return self._update(own, photo, metadata, (seq, *row))
         return self._insert(photo, metadata, (seq, *row))
+
+    def _pair(
+        self, outcome: Committed, content_hash: bytes, row: npt.NDArray[np.float32] | None, seq: int
+    ) -> None:
+        """Put the vector of the second space, too; one that is not at hand is left to be filled in later."""
+        if self.companion is None or outcome.item_id is None or outcome.outcome not in ("added", "updated"):
+            return
+        stored = encode_vector(row) if row is not None else None
+        if stored is None:
+            twins = (self._vector(each, self.companion) for each, _ in self._twins(content_hash))
+            stored = next((each for each in twins if each is not None), None)
+        if stored is not None:
+            put_vector(self.connection, self.companion, outcome.item_id, (seq, *stored))
 
     def _skip(self, skipped: Skipped) -> Committed:
         """Note a skipped input; an item of that uri stays, for its file may come back whole."""
@@ -129,11 +157,11 @@ class BatchWriter:
         vector = self._vector(item_id)
         return (item[-2], vector) if vector and item_is_sound(item) else None
 
-    def _vector(self, item_id: int) -> tuple[int, bytes] | None:
-        """Return checksum and bytes of an item's vector in this space if it is sound."""
-        sql = f"SELECT checksum, vector FROM vectors_{self.space.id} WHERE item_id = ?"
-        row = self._one(sql, item_id)
-        if row is None or not vector_is_sound(row[0], row[1], self.space.dim):
+    def _vector(self, item_id: int, space: Space | None = None) -> tuple[int, bytes] | None:
+        """Return checksum and bytes of an item's vector, by default in the main space, if it is sound."""
+        space = space or self.space
+        row = self._one(f"SELECT checksum, vector FROM vectors_{space.id} WHERE item_id = ?", item_id)
+        if row is None or not vector_is_sound(row[0], row[1], space.dim):
             return None
         return int(row[0]), row[1]
 
@@ -144,7 +172,7 @@ class BatchWriter:
         sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,?)"
         item_id = self.connection.execute(sql, row).lastrowid
         assert item_id is not None  # an INSERT always sets it
-        self._put_vector(item_id, vector_row)
+        put_vector(self.connection, self.space, item_id, vector_row)
         self._forget_skip(photo.uri)
         return Committed(photo.uri, "added", item_id)
 
@@ -171,17 +199,30 @@ class BatchWriter:
             "UPDATE items SET content_hash=?, size=?, mtime_ns=?, metadata=?, checksum=? WHERE id=?",
             (photo.content_hash, photo.stamp.size, photo.stamp.mtime_ns, metadata, checksum, item_id),
         )
-        self._put_vector(item_id, vector_row)
+        put_vector(self.connection, self.space, item_id, vector_row)
         self._forget_skip(photo.uri)
         return Committed(photo.uri, "updated", item_id)
-
-    def _put_vector(self, item_id: int, row: tuple[int, int, bytes]) -> None:
-        """Store clock, checksum and bytes of a vector."""
-        sql = f"INSERT OR REPLACE INTO vectors_{self.space.id} VALUES (?, ?, ?, ?)"
-        self.connection.execute(sql, (item_id, *row))
 
     def _forget_skip(self, uri: str) -> None:
         self.connection.execute("DELETE FROM skipped WHERE uri = ?", (uri,))
 
     def _one(self, sql: str, value: object) -> Any:
         return self.connection.execute(sql, (value,)).fetchone()
+
+
+def put_vector(
+    connection: sqlite3.Connection, space: Space, item_id: int, row: tuple[int, int, bytes]
+) -> None:
+    """Store clock, checksum and bytes of a vector."""
+    connection.execute(f"INSERT OR REPLACE INTO vectors_{space.id} VALUES (?, ?, ?, ?)", (item_id, *row))
+
+
+def fill_vector(connection: sqlite3.Connection, space: Space, filled: Filled, seq: int) -> bool:
+    """Store a vector unless its item has one by now, has changed or is gone; says whether it was stored."""
+    stored = encode_vector(filled.vector)
+    sql = (
+        f"INSERT OR IGNORE INTO vectors_{space.id} SELECT id, ?, ?, ? FROM items "
+        "WHERE id = ? AND content_hash = ?"
+    )
+    values = (seq, *stored, filled.item_id, filled.content_hash)
+    return connection.execute(sql, values).rowcount > 0

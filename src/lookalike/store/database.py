@@ -121,6 +121,8 @@ class Database:
             raise translate(error, self.path) from error
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
+        except UnicodeDecodeError as error:  # SQLite's message quotes the damage
+            raise DamagedError(f"{self.path} is damaged; run: lookalike verify --repair") from error
 
     def _reader(self) -> _Link:
         """Return this thread's connection for reading."""

@@ -7,6 +7,8 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 
+from lookalike.store.text_rows import file_of
+
 _MOST_VALUES = 500
 _FACT = "CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{}') END"  # see `filters.to_sql`
 
@@ -32,8 +34,13 @@ def _is_sound(uri: str) -> bool:
     return True
 
 
-def read_facets(connection: sqlite3.Connection) -> Facets:
-    """Read the facets, in one pass over the items for each."""
+def read_facets(connection: sqlite3.Connection, *, texts: bool = False) -> Facets:
+    """Read the facets, in one pass over the items for each.
+
+    Those of texts are their files, or where these are too many their folders.
+    """
+    if texts:
+        return Facets((), _text_places(connection), None)
     camera, taken = _FACT.format("camera"), _FACT.format("taken")
     cameras = connection.execute(
         f"SELECT {camera} AS camera, count(*) AS n FROM items GROUP BY camera ORDER BY n DESC, camera"
@@ -44,3 +51,14 @@ def read_facets(connection: sqlite3.Connection) -> Facets:
     folders = Counter(os.path.dirname(uri) for uri in uris)  # noqa: PTH120  # uris
     both = isinstance(first, str) and isinstance(last, str)
     return Facets(tuple(known), tuple(folders.most_common(_MOST_VALUES)), (first, last) if both else None)
+
+
+def _text_places(connection: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
+    uris = (uri for (uri,) in connection.execute("SELECT uri FROM items") if _is_sound(uri))
+    files = Counter(map(file_of, uris))
+    if len(files) > _MOST_VALUES:
+        folders: Counter[str] = Counter()
+        for file, count in files.items():
+            folders[os.path.dirname(file)] += count  # noqa: PTH120  # as above
+        files = folders
+    return tuple(files.most_common(_MOST_VALUES))

@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes
 
 from lookalike.errors import UsageError
 
-_SYNTAX = re.compile(r"\s*(\w+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_SYNTAX = re.compile(r"\s*([^\s<>=!](?:[^<>=!]*[^\s<>=!])?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
 _MOMENT = "0000-00-00T00:00:00"  # of which a condition on `taken` gives as much as it wants to
@@ -23,10 +23,12 @@ _TEXTS = {"uri", "folder", "taken", "camera", "format"}
 class Filter:
     """One condition: `field` `operator` `value`.
 
-    Fields: id, uri, folder (with what lies below it), taken (ISO 8601, compared as far as the value goes:
-    2019 stands for all of that year), camera, format, width, height (pixels), lat, lon (degrees). Operators:
-    = != < <= > >=. With = and !=, a text may hold * and ? for any letters, and case does not matter. An item
-    without the field fails the condition.
+    Fields of photos: id, uri, folder (with what lies below it), taken (ISO 8601, compared as far as the value
+    goes: 2019 stands for all of that year), camera, format, width, height (pixels), lat, lon (degrees). Those
+    of texts: id, uri, folder (a file stands for the texts in it) and every column of their files; a column
+    that has one of those three names is written with a dot before it, as in .id. Operators: = != < <= > >=.
+    With = and !=, a text may hold * and ? for any letters, and case does not matter. An item without the
+    field fails the condition.
     """
 
     field: str
@@ -35,22 +37,30 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a condition such as `camera=canon*` or `taken>=2019-06`; raises `UsageError`."""
+    """Read a condition such as `camera=canon*` or `taken>=2019-06`; raises `UsageError`.
+
+    Which fields there are depends on what is asked: see `to_sql`.
+    """
     parts = _SYNTAX.fullmatch(text)
     if parts is None:
         raise UsageError(f"cannot read the condition {text!r}; write FIELD=VALUE, such as camera='canon*'")
-    condition = Filter(*parts.groups())
-    to_sql(condition)
-    return condition
+    return Filter(*parts.groups())
 
 
-def to_sql(condition: Filter) -> tuple[str, list[str | float]]:
-    """Return an SQL expression over `items` and its parameters; raises `UsageError`."""
+def to_sql(condition: Filter, *, texts: bool = False) -> tuple[str, list[str | float]]:
+    """Return an SQL expression over `items` and its parameters, for items that are photos or texts.
+
+    Raises `UsageError`.
+    """
     field, operator, value = condition.field, condition.operator, condition.value
     if operator not in _OPERATORS:
         raise UsageError(f"no operator {operator!r}; there are {' '.join(_OPERATORS)}")
     if field == "folder":
-        return _folder(operator, value)
+        return _folder(operator, value, texts=texts)
+    if len(value) > _LONGEST or not _is_utf8(value):
+        raise UsageError(f"{field} is compared with text of up to {_LONGEST:,} letters")
+    if texts and field != "id":
+        return _place(condition) if field == "uri" else _column(condition)
     column = field
     if field not in ("id", "uri"):  # a damaged row must not end the whole search
         column = f"CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{field}') END"
@@ -58,19 +68,64 @@ def to_sql(condition: Filter) -> tuple[str, list[str | float]]:
         return f"({column}) {operator} ?", [_number(condition)]
     if field not in _TEXTS:
         raise UsageError(f"no field {field!r}; there are {', '.join(sorted(_NUMBERS | _TEXTS))}")
-    if len(value) > _LONGEST or not _is_utf8(value):
-        raise UsageError(f"{field} is compared with text of up to {_LONGEST:,} letters")
     if field == "taken":
         value = _moment(condition)
         if not set("*?") & set(value):
             column = f"substr({column}, 1, {len(value)})"
     if operator in ("=", "!="):
-        negation = "NOT " if operator == "!=" else ""
-        lower = f"lower({column})"  # SQLite's own knows ASCII only, and is fast
-        if not value.isascii():
-            lower = f"unicode_lower(CAST(({column}) AS BLOB))"  # damaged text would not get as far as Python
-        return f"{lower} {negation}GLOB ?", [value.lower().replace("[", "[[]")]
+        return _like(column, operator, value)
     return f"({column}) {operator} ?", [value]
+
+
+def _like(column: str, operator: str, value: str) -> tuple[str, list[str | float]]:
+    """Compare text with a pattern, in any case."""
+    negation = "NOT " if operator == "!=" else ""
+    lower = f"lower({column})"  # SQLite's own knows ASCII only, and is fast
+    if not value.isascii():
+        lower = f"unicode_lower(CAST(({column}) AS BLOB))"  # damaged text would not get as far as Python
+    return f"{lower} {negation}GLOB ?", [value.lower().replace("[", "[[]")]
+
+
+def _column(condition: Filter) -> tuple[str, list[str | float]]:
+    """Compare a column of a text's file, which may hold numbers, as such or as text."""
+    operator, value = condition.operator, condition.value
+    name = condition.field.removeprefix(".")
+    if not _is_utf8(name):
+        raise UsageError(f"no column {name!r}: its name is not text")
+    column, named = "json_extract(metadata, ?)", f'$."{name}"'
+    if set('"\\') & set(name) or not name.isprintable():  # stands in JSON otherwise than it reads
+        column, named = "(SELECT value FROM json_each(metadata) WHERE key = ?)", name
+    column = f"(SELECT CASE WHEN json_valid(metadata) THEN {column} END AS fact)"
+    as_text, as_number = "CAST(fact AS TEXT)", _AS_NUMBER
+    number = _finite(value)
+    if operator in ("=", "!="):
+        sql, values = _like(as_text, operator, value)
+        if number is not None:
+            joined = "OR" if operator == "=" else "AND"
+            sql = f"{sql} {joined} coalesce({as_number} {operator} ?, {operator == '!='})"
+            values.append(number)
+    elif number is not None:
+        otherwise = f"typeof(fact) = 'text' AND fact GLOB '[0-9]*' AND fact {operator} ?"
+        sql = f"coalesce({as_number} {operator} ?, {otherwise})"  # moments are text that begins with a number
+        values = [number, value]
+    else:
+        sql, values = f"{as_text} {operator} ?", [value]
+    return f"coalesce((SELECT fact IS NOT NULL AND ({sql}) FROM {column}), 0)", [*values, named]
+
+
+_AS_NUMBER = """CASE WHEN typeof(fact) IN ('integer', 'real') THEN fact
+    WHEN fact GLOB '[-+.0-9]*' AND fact GLOB '*[0-9]' AND substr(fact, 2) NOT GLOB '*[^.0-9]*'
+    AND fact NOT GLOB '*.*.*' THEN CAST(fact AS REAL) END"""
+
+
+def _place(condition: Filter) -> tuple[str, list[str | float]]:
+    """Compare all the uris at which a text stands."""
+    operator, value = condition.operator, condition.value
+    if operator not in ("=", "!="):
+        return f"uri {operator} ?", [value]
+    sql, values = _like("uri", "=", value)
+    negation = "NOT " if operator == "!=" else ""
+    return f"id {negation}IN (SELECT item_id FROM places WHERE {sql})", values
 
 
 def at_or_below(root: str) -> tuple[str, list[str]]:
@@ -87,6 +142,17 @@ def at_or_below(root: str) -> tuple[str, list[str]]:
     ranges = [(start, start + separator, start + chr(ord(separator) + 1)) for start in starts]
     sql = " OR ".join(["uri = ? OR (uri > ? AND uri < ?)"] * len(ranges))
     return f"({sql})", [end for range_ in ranges for end in range_]
+
+
+def in_file(file: str) -> tuple[str, list[str | int]]:
+    """Return an SQL expression over `uri`, and its parameters, for the texts in a file: `x#12`, `x#12.3`.
+
+    Another file's name may begin with this one's and a #.
+    """
+    if not _is_utf8(file):
+        return "0", []
+    sql = "(uri = ? OR (uri > ? AND uri < ? AND substr(uri, ?) NOT GLOB '*[^0-9.?]*'))"
+    return sql, [file, f"{file}#", f"{file}$", len(file) + 2]
 
 
 def unicode_lower(value: bytes | None) -> str | None:
@@ -118,11 +184,25 @@ def _moment(condition: Filter) -> str:
     return value
 
 
-def _folder(operator: str, value: str) -> tuple[str, list[str | float]]:
+def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, list[str | float]]:
     if operator not in ("=", "!="):
         raise UsageError("folder can be compared with = and != only")
     sql, ends = at_or_below(value)
-    return ("" if operator == "=" else "NOT ") + sql, [*ends]
+    values: list[str | float] = [*ends]
+    if texts:
+        file, bounds = in_file(value)
+        sql = f"id IN (SELECT item_id FROM places WHERE {sql} OR {file})"
+        values += bounds
+    return ("" if operator == "=" else "NOT ") + sql, values
+
+
+def _finite(value: str) -> float | None:
+    """Return the number that a value reads as."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _is_utf8(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from lookalike.store.database import Database
 from lookalike.store.facets import Facets, read_facets
 from lookalike.store.filters import Filter, to_sql
 from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound
+from lookalike.store.text_rows import HoldsTexts, delete_text, text_is_sound
 
 _PAGE = 1000
 
@@ -21,6 +23,7 @@ class Items:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._holds_texts = HoldsTexts()
 
     def count(self) -> int:
         """How many items there are."""
@@ -36,40 +39,53 @@ class Items:
 
     def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
         """Return those of the items that exist and are sound, by id."""
-        return {row[0]: decode_item(row) for row in self._rows(item_ids) if item_is_sound(row)}
+        return {item.id: item for item in self._sound(item_ids)}
 
     def damaged(self, item_ids: Sequence[int]) -> tuple[int, ...]:
-        """Return those of the items that exist but whose row is not what was written."""
-        return tuple(row[0] for row in self._rows(item_ids) if not item_is_sound(row))
+        """Return those of the items that exist but are not what was written."""
+        if not len(item_ids):
+            return ()
+        sound = {item.id for item in self._sound(item_ids)}
+        with self._database.reading() as connection:
+            return tuple(row[0] for row in _rows(connection, item_ids) if row[0] not in sound)
 
     def by_uri(self, uri: str) -> Item | None:
         """Return the item of a uri, or None."""
         with self._database.reading() as connection:
             row = connection.execute(f"SELECT {ITEM_COLUMNS} FROM items WHERE uri = ?", (uri,)).fetchone()
-        return decode_item(row) if row else None
+            if not self._holds_texts(connection):
+                return decode_item(row) if row else None
+            if row is None:  # a further place of a text
+                sql = (
+                    f"SELECT {ITEM_COLUMNS} FROM items WHERE id = (SELECT item_id FROM places WHERE uri = ?)"
+                )
+                row = connection.execute(sql, (uri,)).fetchone()
+            return next(iter(_with_texts(connection, [decode_item(row)] if row else [])), None)
 
     def pages(self) -> Iterator[list[Item]]:
-        """Yield all items in the order of their ids, some at a time."""
+        """Yield all items in the order of their ids, some at a time; a damaged text is left out."""
         last = 0
         sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id > ? ORDER BY id LIMIT {_PAGE}"
         while True:
             with self._database.reading() as connection:
-                page = [decode_item(row) for row in connection.execute(sql, (last,))]
-            if not page:
+                items = [decode_item(row) for row in connection.execute(sql, (last,))]
+                page = _with_texts(connection, items) if self._holds_texts(connection) else items
+            if not items:
                 return
             yield page
-            last = page[-1].id
+            last = items[-1].id
 
     def matching(self, filters: Sequence[Filter], *, after: int = 0, limit: int = -1) -> Ids:
         """Return the ids of the items that meet all conditions, ascending: up to `limit` beyond `after`."""
         conditions, values = ["1"], []
-        for condition in filters:
-            sql, parameters = to_sql(condition)
-            conditions.append(sql)
-            values.extend(parameters)
-        values += [after, limit]
-        query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} AND id > ? ORDER BY id LIMIT ?"
         with self._database.reading() as connection:
+            texts = bool(filters) and self._holds_texts(connection)
+            for condition in filters:
+                sql, parameters = to_sql(condition, texts=texts)
+                conditions.append(sql)
+                values.extend(parameters)
+            values += [after, limit]
+            query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} AND id > ? ORDER BY id LIMIT ?"
             rows = connection.execute(query, values).fetchall()
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
@@ -90,7 +106,7 @@ class Items:
     def facets(self) -> Facets:
         """Return what the items can be filtered by."""
         with self._database.reading() as connection:
-            return read_facets(connection)
+            return read_facets(connection, texts=self._holds_texts(connection))
 
     def skipped(self) -> Iterator[Skipped]:
         """Yield the inputs on record as skipped, by uri."""
@@ -108,31 +124,59 @@ class Items:
             return sum(delete_item(connection, item_id, seq) for item_id in item_ids)
 
     def drop_orphans(self) -> None:
-        """Delete the vectors that belong to no item."""
+        """Delete the vectors and texts that belong to no item."""
         with self._database.writing() as connection:
             tick(connection)
             for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
                 orphans = "item_id NOT IN (SELECT id FROM items)"
                 connection.execute(f"DELETE FROM vectors_{space_id} WHERE {orphans}")
+            for (item_id,) in connection.execute(f"SELECT item_id FROM texts WHERE {orphans}").fetchall():
+                delete_text(connection, item_id)
 
-    def _rows(self, item_ids: Sequence[int]) -> list[ItemRow]:
-        rows: list[ItemRow] = []
+    def _sound(self, item_ids: Sequence[int]) -> list[Item]:
         with self._database.reading() as connection:
-            for at in range(0, len(item_ids), _PAGE):
-                page = item_ids[at : at + _PAGE]
-                sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
-                rows += connection.execute(sql, page).fetchall()
-        return rows
+            items = [decode_item(row) for row in _rows(connection, item_ids) if item_is_sound(row)]
+            return _with_texts(connection, items) if items and self._holds_texts(connection) else items
 
     def _number(self, sql: str) -> int:
         with self._database.reading() as connection:
             return int(connection.execute(sql).fetchone()[0])
 
 
+def _rows(connection: sqlite3.Connection, item_ids: Sequence[int]) -> list[ItemRow]:
+    rows: list[ItemRow] = []
+    for at in range(0, len(item_ids), _PAGE):
+        page = item_ids[at : at + _PAGE]
+        sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
+        rows += connection.execute(sql, page).fetchall()
+    return rows
+
+
+def _with_texts(connection: sqlite3.Connection, items: Sequence[Item]) -> list[Item]:
+    """Give items their texts and the number of their places; one whose text is not sound is left out."""
+    complete: list[Item] = []
+    for at in range(0, len(items), _PAGE):
+        ids = [item.id for item in items[at : at + _PAGE]]
+        sql = f"SELECT item_id, text, checksum FROM texts WHERE item_id IN ({marks(ids)})"
+        texts = {row[0]: row[1] for row in connection.execute(sql, ids) if text_is_sound(*row[1:])}
+        sql = f"SELECT item_id, count(*) FROM places WHERE item_id IN ({marks(ids)}) GROUP BY item_id"
+        places = dict(connection.execute(sql, ids).fetchall())
+        complete += [
+            replace(item, text=texts[item.id], places=places.get(item.id, 1))
+            for item in items[at : at + _PAGE]
+            if item.id in texts
+        ]
+    return complete
+
+
 def delete_item(connection: sqlite3.Connection, item_id: int, seq: int) -> bool:
-    """Delete an item, its vectors in all spaces, and note it for the indexes; False when there is none."""
+    """Delete an item, its text, its vectors in all spaces, and note it for the indexes.
+
+    False when there is none.
+    """
     if not connection.execute("DELETE FROM items WHERE id = ?", (item_id,)).rowcount:
         return False
+    delete_text(connection, item_id)
     delete_vectors(connection, item_id)
     connection.execute("INSERT INTO removals VALUES (?, ?)", (seq, item_id))
     return True

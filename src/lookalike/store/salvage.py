@@ -12,8 +12,10 @@ from typing import Any
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
 from lookalike.store.database import Database, lenient_text
+from lookalike.store.places import mend_places
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
 from lookalike.store.schema import VECTORS_TABLE, run_script
+from lookalike.store.text_rows import place_is_sound, rebuild_words, text_is_sound
 from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
 from lookalike.store.votes import copy_vote, vote_is_sound
 
@@ -110,7 +112,36 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
         columns = "item_id, seq, checksum, vector"
         _each(source, f"SELECT {columns} FROM vectors_{space_id} NOT INDEXED", "item_id", last, keep_vector)
+    _copy_texts(source, target, kept, last)
     _copy_votes(source, target)
+
+
+def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: set[int], last: int) -> None:
+    """Copy texts and places of the items kept; their files are read anew next time, for what was lost."""
+    if not _first_readable(source, ["SELECT count(*) FROM sqlite_master WHERE name = 'texts'"]):
+        return  # an older format
+
+    def keep_text(row: _Row) -> None:
+        if row[0] in kept and text_is_sound(row[1], row[2]):
+            target.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", row)
+
+    _each(source, "SELECT item_id, text, checksum FROM texts NOT INDEXED", "item_id", last, keep_text)
+    if not target.execute("SELECT EXISTS (SELECT 1 FROM texts)").fetchone()[0]:
+        return
+    places = "SELECT uri, item_id, checksum FROM places WHERE item_id = ?"
+    for item_id in kept:
+        with suppress(sqlite3.DatabaseError):
+            sound = [row for row in source.execute(places, (item_id,)) if place_is_sound(*row)]
+            target.executemany("INSERT OR IGNORE INTO places VALUES (?, ?, ?)", sound)
+    files = "SELECT uri, size, mtime_ns, column_name, manner, NULL FROM text_files"
+    with suppress(sqlite3.DatabaseError):
+        target.executemany(
+            "INSERT OR IGNORE INTO text_files (uri, size, mtime_ns, column_name, manner, rows) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            source.execute(files),
+        )
+    rebuild_words(target)
+    mend_places(target)
 
 
 def _copy_votes(source: sqlite3.Connection, target: sqlite3.Connection) -> None:

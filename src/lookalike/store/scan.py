@@ -23,7 +23,12 @@ class FileToRead:
 
 
 class Scan:
-    """The files one `add` found, in a temporary table of a connection of its own."""
+    """The files one `add` found, in a temporary table of a connection of its own.
+
+    `_table` is where the store knows files from, by id and uri.
+    """
+
+    _table = "items"
 
     def __init__(self, connection: sqlite3.Connection, space: Space, reader: str) -> None:
         self._connection = connection
@@ -50,6 +55,9 @@ class Scan:
                 WHERE items.uri = found.uri
                 AND items.size = found.size AND items.mtime_ns = found.mtime_ns)"""
         )
+        self._settle_skipped()
+
+    def _settle_skipped(self) -> None:
         self._connection.execute(
             """UPDATE temp.found SET state = 'skipped' WHERE state IS NULL AND EXISTS (
                 SELECT 1 FROM skipped WHERE skipped.uri = found.uri AND lasting AND reader = ?
@@ -85,8 +93,8 @@ class Scan:
     def vanished(self, root: str) -> list[tuple[int, str]]:
         """Return id and uri of items at or below `root` that the walk did not find."""
         place, range_ = at_or_below(root)
-        sql = f"""SELECT id, uri FROM items WHERE {place}
-                  AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = items.uri)"""
+        sql = f"""SELECT id, uri FROM {self._table} AS known WHERE {place}
+                  AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = known.uri)"""
         return self._connection.execute(sql, range_).fetchall()
 
     def below(self, roots: Sequence[str]) -> set[int]:
@@ -94,7 +102,7 @@ class Scan:
         ids: set[int] = set()
         for root in roots:
             place, range_ = at_or_below(root)
-            rows = self._connection.execute(f"SELECT id FROM items WHERE {place}", range_)
+            rows = self._connection.execute(f"SELECT id FROM {self._table} WHERE {place}", range_)
             ids.update(row[0] for row in rows)
         return ids
 
@@ -102,7 +110,7 @@ class Scan:
         """Return id, uri and the file's stamp of items below `root` whose file lastingly holds no photo."""
         place, range_ = at_or_below(root)
         sql = f"""SELECT id, uri, found.size, found.mtime_ns
-                  FROM (SELECT id, uri FROM items WHERE {place}) JOIN temp.found USING (uri)
+                  FROM (SELECT id, uri FROM {self._table} WHERE {place}) JOIN temp.found USING (uri)
                   JOIN skipped USING (uri)
                   WHERE lasting AND reader = ? AND state IS NOT 'unchanged'
                   AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns"""

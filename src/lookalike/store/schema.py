@@ -76,16 +76,23 @@ CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact word
 );
 CREATE TABLE places (                      -- where texts stand; the first one is its item's uri
     uri TEXT NOT NULL PRIMARY KEY,
-    item_id INTEGER NOT NULL
+    item_id INTEGER NOT NULL,
+    checksum INTEGER NOT NULL              -- CRC-32 of the columns above, see text_rows.place_checksum
 ) WITHOUT ROWID;
 CREATE INDEX places_by_item ON places (item_id);
-CREATE TABLE text_files (                  -- files of texts that were read to their end
-    uri TEXT NOT NULL PRIMARY KEY,
-    size INTEGER NOT NULL,
+CREATE TABLE loose (                       -- texts without a place, while their file is being read anew
+    item_id INTEGER PRIMARY KEY,
+    replaced INTEGER NOT NULL              -- whether a new text stands where it stood
+);
+CREATE TABLE text_files (                  -- the files that texts come from
+    id INTEGER PRIMARY KEY,
+    uri TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,                 -- when it was read
     mtime_ns INTEGER NOT NULL,
-    manner TEXT NOT NULL,                  -- how it was read: column and model; another manner reads it anew
-    rows INTEGER NOT NULL                  -- places that came of it
-) WITHOUT ROWID;
+    column_name TEXT,                      -- in which its texts are, as it was asked for
+    manner TEXT NOT NULL,                  -- reader and model; another manner reads it anew
+    rows INTEGER                           -- places that came of it; NULL unless it was read to its end
+);
 """
 
 MIGRATIONS = (_V1, _V2, _V3)

@@ -9,12 +9,15 @@ from typing import Any
 
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
 from lookalike.records import Kind, Space
-from lookalike.store.commit import Batch, BatchWriter, Written
+from lookalike.store.commit import Batch, BatchWriter, Filled, Written, fill_vector
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
 from lookalike.store.salvage import finish_salvage
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
+from lookalike.store.text_commit import TextBatch, TextsWritten, TextWriter
+from lookalike.store.text_scan import TextScan
+from lookalike.store.texts import Texts
 from lookalike.store.vectors import SpaceVectors
 from lookalike.store.votes import Votes
 
@@ -40,6 +43,7 @@ class Store:
                 raise StorageError(f"cannot create {folder}: {error.strerror}") from error
         self.database = Database(path, create=create)
         self.items = Items(self.database)
+        self.texts = Texts(self.database)
         self.votes = Votes(self.database)
 
     def spaces(self) -> list[Space]:
@@ -79,6 +83,17 @@ class Store:
         check_model(self.folder, space, model_id, dim)
         return space
 
+    def use_space(self, space: Space) -> None:
+        """Make a space the one that is searched unless another is named."""
+        with self.database.writing() as connection:
+            connection.execute("UPDATE spaces SET is_default = (id = ?)", (space.id,))
+
+    def drop_space(self, space: Space) -> None:
+        """Forget a space and its vectors; the items stay."""
+        with self.database.writing() as connection:
+            connection.execute("DELETE FROM spaces WHERE id = ?", (space.id,))
+            connection.execute(f"DROP TABLE vectors_{space.id}")
+
     def vectors(self, space: Space) -> SpaceVectors:
         """Return the vectors of a space."""
         return SpaceVectors(self.database, space)
@@ -91,17 +106,37 @@ class Store:
         reader: str,
         is_gone: Callable[[str], bool],
         passed: dict[bytes, int] | None = None,
+        companion: Space | None = None,
     ) -> Written:
         """Put a batch on disk in one transaction; see `commit.BatchWriter`."""
         with self.database.writing() as connection:
             memory = {} if passed is None else passed
-            return BatchWriter(connection, space, reader, is_gone, memory).write(batch)
+            return BatchWriter(connection, space, reader, is_gone, memory, companion).write(batch)
+
+    def commit_texts(
+        self, space: Space, batch: TextBatch, *, reader: str, is_gone: Callable[[str], bool]
+    ) -> TextsWritten:
+        """Put a batch of texts on disk in one transaction; see `text_commit.TextWriter`."""
+        with self.database.writing() as connection:
+            return TextWriter(connection, space, reader, is_gone).write(batch)
+
+    def fill(self, space: Space, rows: Sequence[Filled]) -> int:
+        """Give items without one their vector in a space, all or none; returns how many still wanted it."""
+        with self.database.writing() as connection:
+            seq = tick(connection)
+            return sum(fill_vector(connection, space, each, seq) for each in rows)
 
     @contextmanager
     def scan(self, space: Space, reader: str) -> Iterator[Scan]:
         """Hold a walk over the user's files against the store."""
         with self.database.scratch() as connection:
             yield Scan(connection, space, reader)
+
+    @contextmanager
+    def scan_texts(self, space: Space, reader: str) -> Iterator[TextScan]:
+        """Hold a walk over the user's files of texts against the store."""
+        with self.database.scratch() as connection:
+            yield TextScan(connection, space, reader)
 
     def forget_skips(self, uris: Sequence[str]) -> None:
         """Drop the record of inputs that were skipped."""
@@ -130,8 +165,8 @@ def _space(row: tuple[Any, ...]) -> Space:
     """Turn a row of all columns of `spaces` into a space; one of an older format lacks the last ones."""
     space_id, name, model_id, dim, is_default, *newer = row
     kind, reference, approximate = newer or ("photo", name, False)
-    about = ("text" if kind == "text" else "photo", str(reference), bool(approximate))
-    return Space(space_id, name, model_id, dim, bool(is_default), *about)
+    of: Kind = "text" if kind == "text" else "photo"
+    return Space(space_id, name, model_id, dim, bool(is_default), of, str(reference), bool(approximate))
 
 
 def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:

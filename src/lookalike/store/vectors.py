@@ -46,6 +46,27 @@ class SpaceVectors:
         with self._database.reading() as connection:
             return int(connection.execute(f"SELECT count(*) FROM {self._table}").fetchone()[0])
 
+    def missing(self, after: int = 0, limit: int = -1) -> Ids:
+        """Return the ids of up to `limit` items beyond `after` that have no vector here, ascending."""
+        sql = (
+            f"SELECT id FROM items WHERE id > ? AND id NOT IN (SELECT item_id FROM {self._table}) "
+            "ORDER BY id LIMIT ?"
+        )
+        return _ids([row[0] for row in self._database.fetch(sql, (after, limit))])
+
+    def count_missing(self) -> int:
+        """How many items have no vector here."""
+        sql = f"SELECT count(*) FROM items WHERE id NOT IN (SELECT item_id FROM {self._table})"
+        return int(self._database.fetch(sql)[0][0])
+
+    def drop_damaged(self) -> int:
+        """Delete the vectors whose bytes are not what was written; returns how many they were."""
+        damaged = [item_id for block in self.blocks() for item_id in block.damaged]
+        with self._database.writing() as connection:
+            for item_id in damaged:
+                connection.execute(f"DELETE FROM {self._table} WHERE item_id = ?", (item_id,))
+        return len(damaged)
+
     def seq(self) -> int:
         """Return the clock of the store; it stands still while nothing changes."""
         return int(self._database.fetch("SELECT seq FROM clock")[0][0])

@@ -66,6 +66,7 @@ class Api:
         shown = schema.SpaceFacts.__struct_fields__
         return as_json(
             {
+                "kind": info.kind,
                 "items": info.items,
                 "skipped": info.skipped,
                 "building": self.collection.is_building,
@@ -130,12 +131,14 @@ class Api:
         return Response(await self._thumbnail(item, query.size), media_type="image/jpeg", headers=headers)
 
     async def search(self, _: schema.NoQuery, request: Request) -> Response:
-        """Find the photos most like the examples."""
+        """Find the items most like the examples."""
         asked, photos = await read_search(request)
         query = [_example(example, photos) for example in asked.examples]
         if not any(example.weight > 0 for example in query):
             raise RefusedError(400, "bad_request", "at least one example needs a weight above 0")
-        wish = Wish(asked.k, asked.offset, asked.space, mark_copies=True, background=True)
+        wish = Wish(
+            asked.k, asked.offset, asked.space, mark_copies=True, background=True, hybrid=asked.hybrid
+        )
         answer = partial(
             self.collection.answer,
             [query],

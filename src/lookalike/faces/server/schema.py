@@ -10,6 +10,8 @@ from msgspec import Meta, Struct
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_UPLOAD_PIXELS = 50_000_000
 MAX_EXAMPLES = 32
+MAX_WORDS = 10_000
+"""Letters of one example in words."""
 DEEPEST = 10_000
 """The largest offset of a search."""
 THUMBNAIL_SIZES = (320, 640, 1600)
@@ -21,7 +23,8 @@ Where = Annotated[
     Meta(
         max_length=32,
         description="Conditions that every item meets, such as `camera=canon*`, `taken>=2019-06`: "
-        "FIELD OPERATOR VALUE; fields id, uri, folder, taken, camera, format, width, height, lat, lon; "
+        "FIELD OPERATOR VALUE; fields id, uri, folder, taken, camera, format, width, height, lat, lon, of "
+        "texts any column; "
         "operators = != < <= > >=.",
     ),
 ]
@@ -45,7 +48,7 @@ class Request(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Metadata(Struct, omit_defaults=True):
-    """Facts of one photo, only those that its file states.
+    """Facts of one photo, only those that its file states; of a text, the other columns of its row.
 
     Width and height are those of the upright photo in pixels, `taken` is local time in ISO 8601, `lat` and
     `lon` are degrees.
@@ -60,19 +63,28 @@ class Metadata(Struct, omit_defaults=True):
     lon: float | None = None
 
 
-class Item(Struct):
-    """One photo of the collection; `content` is the beginning of its file's sha256."""
+Places = Annotated[int, Meta(ge=1, description="At how many places the same text stands.")]
+
+
+class Item(Struct, omit_defaults=True):
+    """One photo or text of the collection; `content` is the beginning of its sha256.
+
+    `text` and `places` are those of texts only, whose `uri` is that of their first place.
+    """
 
     id: Id
     uri: str
     content: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
     metadata: Metadata
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    places: Places | msgspec.UnsetType = msgspec.UNSET
 
 
 class Hit(Struct, omit_defaults=True):
     """One answer: an item and its score, the cosine similarity to the query.
 
-    `copy_of` is the id of the first better hit that this one is a near copy of.
+    `copy_of` is the id of the first better hit that this one is a near copy of. `matched`: it has the exact
+    words of the query (for `hybrid` searches).
     """
 
     id: Id
@@ -81,6 +93,9 @@ class Hit(Struct, omit_defaults=True):
     score: Annotated[float, Meta(ge=-1, le=1)]
     metadata: Metadata
     copy_of: Id | msgspec.UnsetType = msgspec.UNSET
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    places: Places | msgspec.UnsetType = msgspec.UNSET
+    matched: bool = False
 
 
 class Example(Request, frozen=True):
@@ -92,7 +107,7 @@ class Example(Request, frozen=True):
 
     item: Id | msgspec.UnsetType = msgspec.UNSET
     upload: Annotated[int, Meta(ge=0, lt=MAX_EXAMPLES)] | msgspec.UnsetType = msgspec.UNSET
-    words: Annotated[str, Meta(min_length=1, max_length=2_000)] | msgspec.UnsetType = msgspec.UNSET
+    words: Annotated[str, Meta(min_length=1, max_length=MAX_WORDS)] | msgspec.UnsetType = msgspec.UNSET
     weight: Weight = 1.0
     box: Annotated[list[Fraction], Meta(min_length=4, max_length=4)] | None = None
 
@@ -105,6 +120,7 @@ class SearchRequest(Request, frozen=True):
     offset: Annotated[int, Meta(ge=0, le=DEEPEST)] = 0
     where: Where = []
     space: SpaceName | None = None
+    hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
 
 
 class SearchAnswer(Struct, omit_defaults=True):
@@ -126,7 +142,10 @@ class SearchAnswer(Struct, omit_defaults=True):
 
 
 class SpaceFacts(Struct):
-    """The vectors of one model. `index` is "exact", "ivf" or "none yet", `recall` is measured here."""
+    """The vectors of one model. `index` is "exact", "ivf" or "none yet", `recall` is measured here.
+
+    `approximate`: they were decoded from a lossy index. `missing`: items that have none in it yet.
+    """
 
     name: SpaceName
     dim: int
@@ -135,6 +154,8 @@ class SpaceFacts(Struct):
     recall: float | None
     is_default: bool
     takes_words: bool
+    approximate: bool
+    missing: int
 
 
 class CollectionFacts(Struct):
@@ -144,6 +165,7 @@ class CollectionFacts(Struct):
     is on.
     """
 
+    kind: Annotated[str, Meta(extra_json_schema={"enum": ["photo", "text"]})]
     items: int
     skipped: int
     building: bool

@@ -1,0 +1,40 @@
+"""A model with a tower for photos and one for words, which share one space."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embed.texts import OnnxTextEmbedder
+from lookalike.errors import ModelError
+
+if TYPE_CHECKING:
+    from lookalike.models import ModelRecord
+    from lookalike.records import Vectors
+
+
+class TwoTowerEmbedder(OnnxEmbedder):
+    """Embeds photos, and the words of a query into the same space.
+
+    The text tower, often the larger one, is opened when the first words come.
+    """
+
+    def __init__(self, record: ModelRecord, threads: int, device: str = "auto") -> None:
+        super().__init__(record, threads, device)
+        self._record = record
+        self._threads = threads
+        self._texts: OnnxTextEmbedder | None = None
+        self._lock = threading.Lock()
+
+    def embed_words(self, texts: list[str]) -> Vectors:
+        """Return one vector per text, n ≥ 1; raises `ModelError` where the two towers do not fit."""
+        with self._lock:
+            if self._texts is None:
+                self._texts = OnnxTextEmbedder(self._record, self._threads)
+        rows = self._texts.embed_words(texts)
+        if rows.shape[1] != self.spec.dim:
+            raise ModelError(
+                f"model {self.spec.name}: words become {rows.shape[1]} numbers, photos {self.spec.dim}"
+            )
+        return rows

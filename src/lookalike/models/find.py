@@ -1,0 +1,45 @@
+"""Finds the model that a user names: in the box, in a folder, or in a repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from lookalike.errors import UsageError
+from lookalike.models.box import bundled_names, load_bundled
+from lookalike.models.folder import read_folder
+from lookalike.models.recommended import RECOMMENDED
+from lookalike.models.record import ModelRecord
+
+_REPOSITORY = re.compile(
+    r"(?:hf:)?(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w./-]+))?(?:#(?P<variant>\w+))?"
+)
+
+
+def find_model(wanted: str, *, cached_only: bool = False) -> ModelRecord:
+    """Return the record of a model.
+
+    `wanted` is a bundled or recommended name, a folder, or a repository of the Hugging Face Hub as
+    `owner/name`, `owner/name@revision` or `hf:owner/name@revision`; `#variant` after a folder or repository
+    chooses among several ONNX files (`#quantized`). With `cached_only` nothing is fetched.
+
+    Raises `UsageError` for a name that is none of these, `ModelError` for an unfit model, `FetchError`,
+    `MissingExtraError`.
+    """
+    if wanted in bundled_names():
+        return load_bundled(wanted)
+    wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
+    place, _, variant = wanted.partition("#")
+    folder = Path(place).expanduser()
+    if not place.startswith("hf:") and (folder.is_dir() or re.match(r"[~./\\]|[A-Za-z]:[\\/]", place)):
+        folder = folder.resolve()
+        return read_folder(folder, f"{folder}#{variant}" if variant else str(folder), variant=variant or None)
+    match = _REPOSITORY.fullmatch(wanted)
+    if match is None or ".." in wanted:
+        raise UsageError(
+            f"no model named {wanted!r}; there are {', '.join(bundled_names())}, those that `lookalike models` "
+            "lists, and any owner/name of the Hugging Face Hub or folder with an ONNX model"
+        )
+    from lookalike.models.hub import find_in_hub  # brings its own imports
+
+    return find_in_hub(match["repo"], match["revision"], match["variant"], cached_only=cached_only)

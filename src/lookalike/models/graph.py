@@ -1,0 +1,184 @@
+"""What an ONNX file says of itself, read from its bytes without running anything.
+
+ONNX files are Protocol Buffers (https://onnx.ai/onnx/repo-docs/IR.html, onnx.proto). Only the few fields that
+tell whether a file can be used are looked at; weights are stepped over, so a gigabyte takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lookalike.errors import ModelError
+
+_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
+_RUN_BY_US = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
+_MAX_DEPTH = 16  # of graphs within graphs
+
+_Bytes = memoryview
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_Fields = Iterator[tuple[int, "int | _Bytes"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output: its element type, and its shape with None for what may vary."""
+
+    type: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(slots=True)
+class Graph:
+    """What a model file takes and gives, and what it needs beside ONNX Runtime."""
+
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    foreign: set[str] = field(default_factory=set)
+    """Operators that ONNX Runtime does not bring along, as `domain:name`."""
+    external: bool = False
+    """Whether it keeps weights in another file."""
+
+
+def read_graph(path: Path) -> Graph:
+    """Return what a file says of itself; raises `ModelError` when it is no ONNX model."""
+    try:
+        with path.open("rb") as file:  # the mapping goes with its last view, which an error may still hold
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return _read_model(memoryview(mapped))
+    except (OSError, ValueError, IndexError, RecursionError) as error:
+        raise ModelError(f"{path} is not an ONNX model that can be read: {error}") from None
+
+
+def _read_model(model: _Bytes) -> Graph:
+    graph = Graph()
+    local: set[str] = set()  # operators that the file defines itself
+    for number, value in _fields(model):
+        if number == 25:  # FunctionProto: name, domain
+            facts = _texts(value, (1, 10))
+            local.add(f"{facts.get(10, '')}:{facts.get(1, '')}")
+            _read_body(value, graph, node_field=7, depth=0)
+        elif number == 7:
+            _read_graph(value, graph, depth=0)
+    if not graph.outputs:
+        raise ValueError("it has no outputs")
+    graph.foreign -= local
+    return graph
+
+
+def _read_graph(data: int | _Bytes, graph: Graph, depth: int) -> None:
+    names: set[str] = set()  # initializers are listed among the inputs of old files
+    for number, value in _fields(data):
+        if number == 5:
+            names.add(_texts(value, (8,)).get(8, ""))
+            graph.external |= _is_external(value)
+        elif number in (11, 12) and depth == 0:
+            name, tensor = _read_value(value)
+            (graph.inputs if number == 11 else graph.outputs)[name] = tensor
+    for name in names & graph.inputs.keys() if depth == 0 else ():
+        del graph.inputs[name]
+    _read_body(data, graph, node_field=1, depth=depth)
+
+
+def _read_body(data: int | _Bytes, graph: Graph, node_field: int, depth: int) -> None:
+    """Look through the nodes of a graph or function, and the graphs within."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("its graphs lie too deep in each other")
+    for number, node in _fields(data):
+        if number != node_field:
+            continue
+        facts = _texts(node, (4, 7))
+        if facts.get(7, "") not in _RUN_BY_US:
+            graph.foreign.add(f"{facts[7]}:{facts.get(4, '')}")
+        for part, attribute in _fields(node):
+            if part == 5:
+                _read_attribute(attribute, graph, depth)
+
+
+def _read_attribute(data: int | _Bytes, graph: Graph, depth: int) -> None:
+    for number, value in _fields(data):
+        if number in (5, 10):  # a tensor, tensors
+            graph.external |= _is_external(value)
+        elif number in (6, 11):  # a graph, graphs
+            _read_graph(value, graph, depth + 1)
+
+
+def _is_external(tensor: int | _Bytes) -> bool:
+    return any(number == 13 or (number == 14 and value == 1) for number, value in _fields(tensor))
+
+
+def _read_value(data: int | _Bytes) -> tuple[str, Tensor]:
+    name, kind = "", "unknown"
+    shape: tuple[int | None, ...] = ()
+    for number, value in _fields(data):
+        if number == 1:
+            name = _text(value)
+        elif number == 2:
+            for part, tensor in _fields(value):
+                if part == 1:
+                    kind, shape = _read_tensor_type(tensor)
+    return name, Tensor(kind, shape)
+
+
+def _read_tensor_type(data: int | _Bytes) -> tuple[str, tuple[int | None, ...]]:
+    kind, shape = "unknown", []
+    for number, value in _fields(data):
+        if number == 1 and isinstance(value, int):
+            kind = _TYPES.get(value, f"type {value}")
+        elif number == 2:
+            for _, dimension in _fields(value):
+                sizes = [size for part, size in _fields(dimension) if part == 1 and isinstance(size, int)]
+                shape.append(sizes[0] if sizes else None)
+    return kind, tuple(shape)
+
+
+def _texts(data: int | _Bytes, wanted: tuple[int, ...]) -> dict[int, str]:
+    return {number: _text(value) for number, value in _fields(data) if number in wanted}
+
+
+def _text(value: int | _Bytes) -> str:
+    return bytes(_message(value)).decode("utf-8")
+
+
+def _message(value: int | _Bytes) -> _Bytes:
+    if isinstance(value, int):
+        raise ValueError("a number where a message should be")
+    return value
+
+
+def _fields(data: int | _Bytes) -> _Fields:
+    """Yield number and value of each field of a message; raises `ValueError` where it is cut short."""
+    message = _message(data)
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        number, kind = key >> 3, key & 7
+        if kind == _VARINT:
+            value, at = _varint(message, at)
+            yield number, value
+            continue
+        if kind == _LENGTH:
+            length, at = _varint(message, at)
+        elif kind in (_FIXED64, _FIXED32):
+            length = 8 if kind == _FIXED64 else 4
+        else:
+            raise ValueError("it is not in its format")
+        if at + length > end:
+            raise ValueError("it is cut short")
+        yield number, message[at : at + length]
+        at += length
+
+
+def _varint(data: _Bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("it is not in its format")

@@ -1,0 +1,93 @@
+"""One walk over the user's files of texts, held against what the store knows of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lookalike.records import FileStamp, Space
+from lookalike.store.filters import at_or_below, in_file
+from lookalike.store.scan import Scan
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TextFileToRead:
+    """A file to read: its uri, its stamp, and in which column its texts were the last time."""
+
+    uri: str
+    stamp: FileStamp
+    column: str | None
+
+
+class TextScan(Scan):
+    """The files of texts that one `add` found, and the places that were seen in the one being read."""
+
+    _table = "text_files"
+
+    def __init__(self, connection: sqlite3.Connection, space: Space, reader: str) -> None:
+        super().__init__(connection, space, reader)
+        connection.execute("CREATE TEMP TABLE seen (uri TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def settle_files(self, manner: str, column: str | None) -> None:
+        """Tell files that were read whole in that manner, and lastingly unreadable ones, from the others."""
+        self._connection.execute(
+            """UPDATE temp.found SET state = 'unchanged' WHERE EXISTS (
+                SELECT 1 FROM text_files WHERE text_files.uri = found.uri
+                AND text_files.size = found.size AND text_files.mtime_ns = found.mtime_ns
+                AND manner = ?1 AND rows IS NOT NULL AND (?2 IS NULL OR column_name IS ?2))""",
+            (manner, column),
+        )
+        self._settle_skipped()
+
+    def count_rows(self) -> int:
+        """How many places there are in files that are unchanged."""
+        sql = "SELECT total(rows) FROM text_files JOIN temp.found USING (uri) WHERE state = 'unchanged'"
+        return int(self._connection.execute(sql).fetchone()[0])
+
+    def files_to_read(self) -> Iterator[TextFileToRead]:
+        """Yield the files to read, by uri."""
+        sql = "SELECT column_name FROM text_files WHERE uri = ?"
+        for uri, _, size, mtime_ns in self._pages("state IS NULL AND problem IS NULL"):
+            row = self._connection.execute(sql, (uri,)).fetchone()
+            yield TextFileToRead(uri, FileStamp(size, mtime_ns), row[0] if row else None)
+
+    def see(self, uris: Sequence[str]) -> None:
+        """Note places of the file that is being read."""
+        self._connection.executemany("INSERT OR IGNORE INTO temp.seen VALUES (?)", ((uri,) for uri in uris))
+
+    def stale(self, file: str) -> Iterator[list[str]]:
+        """Yield, some at a time, the places that the store knows in a file but that were not seen."""
+        where, values = in_file(file)
+        sql = f"""SELECT uri FROM places WHERE uri > ? AND {where}
+                  AND NOT EXISTS (SELECT 1 FROM temp.seen WHERE seen.uri = places.uri)
+                  ORDER BY uri LIMIT {_PAGE}"""
+        last = ""
+        while page := [row[0] for row in self._connection.execute(sql, (last, *values))]:
+            yield page
+            last = page[-1]
+        self.forget_seen()
+
+    def forget_seen(self) -> None:
+        """Let go of the places of a file that is not read on."""
+        self._connection.execute("DELETE FROM temp.seen")
+
+    def has_places(self, file: str) -> bool:
+        """Tell whether the store knows texts in a file."""
+        where, values = in_file(file)
+        sql = f"SELECT EXISTS (SELECT 1 FROM places WHERE {where})"
+        return bool(self._connection.execute(sql, values).fetchone()[0])
+
+    def count_copies(self, roots: Sequence[str]) -> int:
+        """How many places at or below any of `roots` have a text that stands at another place first."""
+        copies = 0
+        for root in roots:
+            below, ends = at_or_below(root)
+            inside, bounds = in_file(root)
+            sql = f"""SELECT count(*) FROM (
+                          SELECT uri AS place, item_id FROM places WHERE {below} OR {inside}
+                      ) JOIN items ON id = item_id WHERE uri != place"""
+            copies += self._connection.execute(sql, (*ends, *bounds)).fetchone()[0]
+        return copies
