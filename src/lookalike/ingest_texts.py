@@ -11,8 +11,9 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
-from lookalike.errors import LookalikeError
+from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.records import AddReport, Committed, Passage, Skipped, Space, Vectors
 from lookalike.sources import TEXT_SUFFIXES, Walk, is_gone, path_of, uri_of
 from lookalike.store import Store
@@ -27,6 +28,7 @@ READER = "1"
 """Changes whenever files are read in another way, so that all are read anew."""
 
 _WALK_PAGE = 1000
+_MOST_DAMAGED = 100  # rows of one file that are named
 _GONE_REMEMBERED = 10_000  # files
 
 
@@ -83,7 +85,7 @@ def ingest_texts(
         _look(parts, walk, scan)
         if not afresh:
             scan.settle_files(run.manner, column)
-        tally = Counter(unchanged=scan.count_rows(), skipped=scan.count("skipped"))
+        tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
         for batch in _embed(parts, _batches(_read(parts, run, scan))):
             tally.update(_commit(parts, run, batch))
             parts.on_step("reading", tally.total(), None)
@@ -111,9 +113,7 @@ def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
 
 
 def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRead) -> Iterator[_Result]:
-    """Yield the texts of a file; at its end, the places that are in it no more."""
-    from lookalike.decode.texts import TextFile
-
+    """Yield the texts of a file; at its end the rows that cannot be read and the places that are no more."""
     column = file.column if run.column is None else run.column
     about = TextFileRead(file.uri, file.stamp, column, run.manner)
     source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach)
@@ -126,19 +126,34 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
             scan.see([passage.uri for passage in page])
             rows += len(page)
             yield from page
-    except LookalikeError as error:
+    except (LookalikeError, OSError) as error:
         scan.forget_seen()
-        yield Skipped(file.uri, str(error), file.stamp)
+        reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        yield Skipped(file.uri, reason, file.stamp, lasting=isinstance(error, UsageError | QueryError))
         return
     run.empty += source.empty
     run.split += source.split
+    if not rows and scan.has_places(file.uri):  # as a file is for a moment while something writes it anew
+        run.emptied.append(file.uri)
+        return
+    if not rows:
+        yield about
+    yield from _damaged_rows(source, file)
     if source.changed:  # while it was read: next time it is read again
         scan.forget_seen()
-    elif rows or not scan.has_places(file.uri):
+    else:
         yield from scan.stale(file.uri)
         yield replace(about, rows=rows)
-    else:  # as a file is for a moment while something writes it anew
-        run.emptied.append(file.uri)
+
+
+def _damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:
+    """Yield the rows of a table that cannot be read, the first ones each by itself."""
+    named, more = source.damaged[:_MOST_DAMAGED], len(source.damaged) - _MOST_DAMAGED
+    for each in named:
+        row, _, reason = each.removeprefix("row ").partition(": ")
+        yield Skipped(f"{file.uri}#{row}", reason, file.stamp)
+    if more > 0:
+        yield Skipped(f"{file.uri}#0", f"{more:,} more rows cannot be read", file.stamp)
 
 
 def _batches(results: Iterator[_Result]) -> Iterator[TextBatch]:
@@ -151,7 +166,7 @@ def _batches(results: Iterator[_Result]) -> Iterator[TextBatch]:
             [(each, None) for each in some if isinstance(each, Passage)],
             [each for each in some if isinstance(each, Skipped)],
             [uri for each in some if isinstance(each, list) for uri in each],
-            list(files.values()),
+            [each for each in some if isinstance(each, TextFileRead)],
         )
 
 

@@ -1,6 +1,6 @@
 """Python environments for reference implementations, which must not mix with our own packages.
 
-They lie in `.cache/` beside the tests, are made once from a list of exact versions, and again when it changes.
+They lie in `.cache/` beside the tests, are made from a list of exact versions, and again when it changes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def run(command: list[object], **environment: str) -> None:
         env={**os.environ, **environment},
     )
     if done.returncode:
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}")
+        raise RuntimeError(
+            f"{command[0]} ended with {done.returncode}:\n{done.stdout}\n{done.stderr[-4000:]}"
+        )
 
 
 def _make(folder: Path) -> None:

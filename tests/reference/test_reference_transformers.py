@@ -1,4 +1,4 @@
-"""The same file in: our preprocessing and ONNX Runtime against Hugging Face transformers, family by family."""
+"""The same file in: our preprocessing and ONNX Runtime against Hugging Face transformers, by family."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Small models of each family, and what Hugging Face transformers makes of photos and texts with them.
 
-Run in the reference environment: `python transformers_models.py OUT INPUTS.json`. INPUTS names `photos` and holds
-`texts`. Each model gets a folder below OUT in the usual layout with weights drawn at random, and a file
+Run in the reference environment: `python transformers_models.py OUT INPUTS.json`. INPUTS names `photos` and
+holds `texts`. Each model gets a folder below OUT in the usual layout with weights drawn at random, and a file
 `reference.npz` with the vectors that transformers' own image processor, tokenizer and network give.
 """
 
@@ -44,7 +44,7 @@ def draw(model: torch.nn.Module, seed: int) -> torch.nn.Module:
 
 
 def settle(model: torch.nn.Module, pixels: torch.Tensor) -> None:
-    """Let batch normalization take its mean from the photos, as training does; else all vectors look alike."""
+    """Let batch normalization take its mean from the photos, as in training; else all vectors look alike."""
     norms = [each for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
     for norm in norms:
         norm.momentum = 1.0
@@ -68,14 +68,20 @@ class Wrapped(torch.nn.Module):
 
 
 def export(
-    model: torch.nn.Module, path: Path, inputs: dict[str, torch.Tensor], outputs: list[str], fixed: bool = False
+    model: torch.nn.Module,
+    path: Path,
+    inputs: dict[str, torch.Tensor],
+    outputs: list[str],
+    fixed: bool = False,
 ) -> None:
     """Write an ONNX file with the usual names, by the exporter that most published files come from."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if "dinov2" in model.config.model_type:  # the old exporter cannot; the new one makes other files
         export_by_dynamo(model, path, inputs, outputs)
         return
-    free = {name: {0: "batch"} | ({1: "sequence"} if value.ndim == 2 else {}) for name, value in inputs.items()}
+    free = {
+        name: {0: "batch"} | ({1: "sequence"} if value.ndim == 2 else {}) for name, value in inputs.items()
+    }
     free = {name: {0: "batch"} for name in inputs} if fixed else free
     torch.onnx.export(
         Wrapped(model, list(inputs), outputs),
@@ -165,7 +171,9 @@ def write_photo_models(out: Path, paths: list[str]) -> None:
     made = draw(tf.ResNetModel(tf.ResNetConfig(embedding_size=16, hidden_sizes=[16, 32], depths=[1, 1])), 6)
     processor = tf.ConvNextImageProcessorPil(size={"shortest_edge": 384})  # as large as it squashes
     vision(out / "resnet", paths, made, processor, hidden, pooler)
-    swin = tf.SwinConfig(image_size=64, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 4], window_size=4)
+    swin = tf.SwinConfig(
+        image_size=64, patch_size=4, embed_dim=16, depths=[1, 1], num_heads=[2, 4], window_size=4
+    )
     made = draw(tf.SwinModel(swin), 7)
     vision(out / "swin", paths, made, tf.ViTImageProcessorPil(size=square), hidden, pooler)
 
@@ -204,19 +212,27 @@ def write_towers(out: Path, inputs: dict[str, list[str]]) -> None:
     )  # fmt: skip
     for name, make, resample in (("siglip", siglip, 3), ("siglip2", siglip2, 2)):
         tokenizer = make(out / name)
-        text = {**_TEXT, "vocab_size": 600, "max_position_embeddings": 64, "projection_size": 48, "hidden_size": 48}
+        text = {
+            **_TEXT,
+            "vocab_size": 600,
+            "max_position_embeddings": 64,
+            "projection_size": 48,
+            "hidden_size": 48,
+        }
         whole = draw(tf.SiglipModel(tf.SiglipConfig(text_config=text, vision_config=vision_config)), 9)
         towers(
             out / name, inputs,
             (whole.config, (whole.vision_model, "pooler_output"), (whole.text_model, "pooler_output")),
-            tf.SiglipImageProcessorPil(size=size, resample=resample, image_mean=[0.5] * 3, image_std=[0.5] * 3),
+            tf.SiglipImageProcessorPil(size=size, resample=resample),
             lambda texts, tokenizer=tokenizer: tokenizer(
                 texts, padding="max_length", truncation=True, max_length=64, return_tensors="pt"
             ).input_ids,
         )  # fmt: skip
 
 
-def sentences(out: Path, texts: list[str], tokenizer: object, pooling: str, prefixes: tuple[str, str]) -> None:
+def sentences(
+    out: Path, texts: list[str], tokenizer: object, pooling: str, prefixes: tuple[str, str]
+) -> None:
     """Write a sentence model and its vectors of texts and of queries."""
     config = tf.BertConfig(**_TEXT, vocab_size=len(tokenizer), max_position_embeddings=48)
     model = draw(tf.BertModel(config, add_pooling_layer=False), 10)
@@ -224,7 +240,11 @@ def sentences(out: Path, texts: list[str], tokenizer: object, pooling: str, pref
     vectors = {}
     for name, prefix in (("words", prefixes[0]), ("texts", prefixes[1])):
         batch = tokenizer(
-            [prefix + text for text in texts], padding=True, truncation=True, max_length=48, return_tensors="pt"
+            [prefix + text for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=48,
+            return_tensors="pt",
         )
         with torch.no_grad():
             hidden = model(**batch).last_hidden_state

@@ -32,7 +32,9 @@ def bert(folder: Path, pooling: str | None = None) -> tf.BertTokenizer:
         modes[f"{pooling}_tokens"] = True
         write(folder / "1_Pooling" / "config.json", {f"pooling_mode_{key}": on for key, on in modes.items()})
         kinds = ("Transformer", "Pooling", "Normalize")
-        modules = [{"idx": at, "type": f"sentence_transformers.models.{kind}"} for at, kind in enumerate(kinds)]
+        modules = [
+            {"idx": at, "type": f"sentence_transformers.models.{kind}"} for at, kind in enumerate(kinds)
+        ]
         write(folder / "modules.json", modules)
         write(folder / "sentence_bert_config.json", {"max_seq_length": 48, "do_lower_case": False})
     return tokenizer
@@ -58,7 +60,10 @@ def clip(folder: Path) -> tf.CLIPTokenizer:
     )
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=_VOCABULARY - 2, initial_alphabet=[*alphabet], end_of_word_suffix="</w>", show_progress=False
+        vocab_size=_VOCABULARY - 2,
+        initial_alphabet=[*alphabet],
+        end_of_word_suffix="</w>",
+        show_progress=False,
     )
     bpe.train_from_iterator(CORPUS, trainer)
     facts = json.loads(bpe.to_str())["model"]

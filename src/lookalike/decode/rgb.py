@@ -23,7 +23,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def load(image: Image.Image, shortest: int | None) -> None:
-    """Decode; a JPEG at 1/2, 1/4 or 1/8 scale where its sides stay at least `shortest` pixels, if not None."""
+    """Decode; a JPEG at 1/2, 1/4 or 1/8 scale where its sides stay at least `shortest` pixels, if given."""
     if shortest is not None:
         image.draft("RGB", (shortest, shortest))
     image.load()

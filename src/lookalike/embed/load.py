@@ -29,6 +29,8 @@ def load_embedder(
         from lookalike.embed.towers import TwoTowerEmbedder
 
         return TwoTowerEmbedder(record, threads, device)
+    if record.photo.pixels is None and device == "auto":
+        device = "cpu"  # the bundled int8 models are made for it
     return OnnxEmbedder(record, threads, device)
 
 

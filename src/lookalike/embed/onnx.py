@@ -11,7 +11,7 @@ from lookalike.embed import EmbedderSpec
 from lookalike.embed.session import open_session, runs_on_gpu
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
-from lookalike.models import ModelRecord, Pixels, PhotoTower
+from lookalike.models import ModelRecord, PhotoTower, Pixels
 from lookalike.records import Vectors
 
 _PHOTOS_PER_CALL = 8  # as fast as larger batches (docs/models.md), in less memory
@@ -27,25 +27,26 @@ class OnnxEmbedder:
     layer, and longer still while decode workers use the same cores. On a GPU there is one thread.
     """
 
-    def __init__(self, record: ModelRecord, threads: int, device: str = "auto") -> None:
+    def __init__(self, record: ModelRecord, threads: int, device: str = "cpu") -> None:
         assert record.photo is not None  # the caller has looked
         tower = record.photo
         self._name = record.name
         self._tower = tower
         self._session = open_session(record.name, tower.file, device)
         on_gpu = runs_on_gpu(self._session)
-        self._per_call = _PHOTOS_PER_GPU_CALL if on_gpu else _PHOTOS_PER_CALL
+        self.per_call = _PHOTOS_PER_GPU_CALL if on_gpu else _PHOTOS_PER_CALL
         (source,) = [each for each in self._session.get_inputs() if each.name == tower.input_name]
         if source.shape[0] == 1:  # exported for one photo at a time
-            self._per_call = 1
+            self.per_call = 1
         self._table = None if tower.pixels is None else _table(tower.pixels, source.type)
-        self._pool = ThreadPoolExecutor(1 if on_gpu else threads, thread_name_prefix="embed")
+        self.threads = 1 if on_gpu else threads
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="embed")
         dim = record.dim if tower.pixels is None else self._measured_dim(record)
         self.spec = EmbedderSpec(record.name, record.model_id, tower.view, dim, "photo", record.reference)
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
-        parts = [pixels[at : at + self._per_call] for at in range(0, len(pixels), self._per_call)]
+        parts = [pixels[at : at + self.per_call] for at in range(0, len(pixels), self.per_call)]
         if len(parts) == 1:  # in the caller's own thread: to wake another takes time
             return unit_length(self._run(parts[0]))
         return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
@@ -89,10 +90,11 @@ def _prepared(pixels: npt.NDArray[np.uint8], table: _Floats) -> _Floats:
 
 def _pooled(output: _Floats, tower: PhotoTower) -> _Floats:
     """Return one row per photo."""
+    rows = output
     if output.ndim == 4:  # a map of features `(n, dim, height, width)`
-        return output.astype(np.float32).mean(axis=(2, 3))
-    if output.ndim == 3 and tower.pooling == "cls":
-        return output[:, 0]
-    if output.ndim == 3 and tower.pooling == "mean":
-        return output.astype(np.float32).mean(axis=1)
-    return output
+        rows = output.mean(axis=(2, 3), dtype=np.float32)
+    elif output.ndim == 3 and tower.pooling == "cls":
+        rows = output[:, 0]
+    elif output.ndim == 3 and tower.pooling == "mean":
+        rows = output.mean(axis=1, dtype=np.float32)
+    return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import onnxruntime as ort
 
@@ -57,7 +57,7 @@ def open_session(name: str, file: ModelFile, device: str = "cpu") -> ort.Inferen
 
 def runs_on_gpu(session: ort.InferenceSession) -> bool:
     """Whether a session uses a GPU."""
-    return cast(bool, _CUDA in session.get_providers())
+    return _CUDA in session.get_providers()
 
 
 def _source(file: ModelFile) -> bytes | str:

@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.texts import OnnxTextEmbedder
 from lookalike.errors import ModelError
 
 if TYPE_CHECKING:
+    from lookalike.embed.texts import OnnxTextEmbedder
     from lookalike.models import ModelRecord
     from lookalike.records import Vectors
 
@@ -20,7 +20,7 @@ class TwoTowerEmbedder(OnnxEmbedder):
     The text tower, often the larger one, is opened when the first words come.
     """
 
-    def __init__(self, record: ModelRecord, threads: int, device: str = "auto") -> None:
+    def __init__(self, record: ModelRecord, threads: int, device: str = "cpu") -> None:
         super().__init__(record, threads, device)
         self._record = record
         self._threads = threads
@@ -31,6 +31,8 @@ class TwoTowerEmbedder(OnnxEmbedder):
         """Return one vector per text, n ≥ 1; raises `ModelError` where the two towers do not fit."""
         with self._lock:
             if self._texts is None:
+                from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
+
                 self._texts = OnnxTextEmbedder(self._record, self._threads)
         rows = self._texts.embed_words(texts)
         if rows.shape[1] != self.spec.dim:

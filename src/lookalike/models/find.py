@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from lookalike.errors import UsageError
@@ -16,12 +17,15 @@ _REPOSITORY = re.compile(
 )
 
 
-def find_model(wanted: str, *, cached_only: bool = False) -> ModelRecord:
-    """Return the record of a model.
+def find_model(
+    wanted: str, *, cached_only: bool = False, on_progress: Callable[[int, int], None] | None = None
+) -> ModelRecord:
+    """Return the record of a model, fetching it where it is not here yet.
 
     `wanted` is a bundled or recommended name, a folder, or a repository of the Hugging Face Hub as
     `owner/name`, `owner/name@revision` or `hf:owner/name@revision`; `#variant` after a folder or repository
-    chooses among several ONNX files (`#quantized`). With `cached_only` nothing is fetched.
+    chooses among several ONNX files (`#quantized`). With `cached_only` nothing is fetched;
+    `on_progress` hears how many bytes of how many are there.
 
     Raises `UsageError` for a name that is none of these, `ModelError` for an unfit model, `FetchError`,
     `MissingExtraError`.
@@ -31,15 +35,21 @@ def find_model(wanted: str, *, cached_only: bool = False) -> ModelRecord:
     wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
     place, _, variant = wanted.partition("#")
     folder = Path(place).expanduser()
-    if not place.startswith("hf:") and (folder.is_dir() or re.match(r"[~./\\]|[A-Za-z]:[\\/]", place)):
+    if (
+        place
+        and not place.startswith("hf:")
+        and (folder.is_dir() or re.match(r"[~./\\]|[A-Za-z]:[\\/]", place))
+    ):
         folder = folder.resolve()
         return read_folder(folder, f"{folder}#{variant}" if variant else str(folder), variant=variant or None)
     match = _REPOSITORY.fullmatch(wanted)
     if match is None or ".." in wanted:
         raise UsageError(
-            f"no model named {wanted!r}; there are {', '.join(bundled_names())}, those that `lookalike models` "
+            f"no model named {wanted!r}; there are {', '.join(bundled_names())}, those that lookalike models "
             "lists, and any owner/name of the Hugging Face Hub or folder with an ONNX model"
         )
-    from lookalike.models.hub import find_in_hub  # brings its own imports
+    from lookalike.models.hub import find_in_hub  # HTTP takes time to import
 
-    return find_in_hub(match["repo"], match["revision"], match["variant"], cached_only=cached_only)
+    return find_in_hub(
+        match["repo"], match["revision"], match["variant"], cached_only=cached_only, on_progress=on_progress
+    )

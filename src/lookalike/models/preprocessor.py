@@ -69,7 +69,7 @@ def read_preprocessor(folder: Path, model_type: str) -> tuple[View, Pixels]:
         raise ModelError(f"{folder} has no preprocessor_config.json, which says how photos are prepared")
     try:
         return _follow(facts, model_type)
-    except (TypeError, ValueError, KeyError, OverflowError) as error:
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
         raise ModelError(f"{path}: {error}") from error
 
 

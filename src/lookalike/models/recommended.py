@@ -1,7 +1,7 @@
 """Models worth bringing, as data; any other in the same layout works as well.
 
-Sizes are those of the float32 files. The revision is settled when a model is first fetched. Licences are those
-of the weights, as their authors state them.
+Sizes are those of the float32 files. The revision is settled when a model is first fetched. Licences are
+those of the weights, as their authors state them.
 """
 
 from __future__ import annotations

@@ -138,14 +138,17 @@ def _with_special_tokens(tower: TextTower, source: Source) -> TextTower:
     facts = read_json(source.folder / "tokenizer_config.json")
     special = {**read_json(source.folder / "special_tokens_map.json"), **facts}
     siglip = source.model_type in _SIGLIP
-    pad, end = (_token_id(source, facts, _content(special.get(key))) for key in ("pad_token", "eos_token"))
     ends = siglip or facts.get("add_eos_token") is True
+    pad = _token_id(source, facts, _content(special.get("pad_token")))
+    end = _token_id(source, facts, _content(special.get("eos_token"))) if ends else None
     if siglip and (pad is None or end is None):
         raise ModelError(f"{source.folder} does not say which tokens end and fill up a text")
+    if tower.pad_to_max and facts.get("padding_side") == "left":
+        raise ModelError(f"{source.folder} fills up texts at their beginning, which is not supported")
     return replace(
         tower,
         pad_id=pad or 0,
-        end_id=end if ends else None,
+        end_id=end,
         lower_case=siglip and facts.get("do_lower_case", True) is not False,
     )
 

@@ -29,21 +29,29 @@ def place_items(
     places.
     """
     loose = set()
-    for item in fetch_items(connection, item_ids):
-        item_id, uri = item[:2]
-        sql = "SELECT EXISTS (SELECT 1 FROM places WHERE uri = ? AND item_id = ?)"
-        if connection.execute(sql, (uri, item_id)).fetchone()[0]:
-            continue
-        sql = "SELECT uri FROM places WHERE item_id = ? ORDER BY length(uri), uri LIMIT 1"
-        row = connection.execute(sql, (item_id,)).fetchone()
-        if row is None:
-            loose.add(item_id)
-            write_item(connection, item, loose_uri(uri, item_id), item[5])
-            connection.execute("INSERT OR IGNORE INTO loose VALUES (?, 0)", (item_id,))
-        else:
-            write_item(connection, item, row[0], metadata.get(row[0], item[5]))
-            connection.execute("DELETE FROM loose WHERE item_id = ?", (item_id,))
+    ids = list(item_ids)
+    for at in range(0, len(ids), _PAGE):
+        for item in fetch_items(connection, ids[at : at + _PAGE]):
+            if not _place(connection, item, metadata):
+                loose.add(item[0])
     return loose
+
+
+def _place(connection: sqlite3.Connection, item: ItemRow, metadata: Mapping[str, str]) -> bool:
+    """Give one item the right uri; says whether it has a place."""
+    item_id, uri = item[:2]
+    sql = "SELECT EXISTS (SELECT 1 FROM places WHERE uri = ? AND item_id = ?)"
+    if connection.execute(sql, (uri, item_id)).fetchone()[0]:
+        return True
+    sql = "SELECT uri FROM places WHERE item_id = ? ORDER BY length(uri), uri LIMIT 1"
+    row = connection.execute(sql, (item_id,)).fetchone()
+    if row is None:
+        write_item(connection, item, loose_uri(uri, item_id), item[5])
+        connection.execute("INSERT OR IGNORE INTO loose VALUES (?, 0)", (item_id,))
+    else:
+        write_item(connection, item, row[0], metadata.get(row[0], item[5]))
+        connection.execute("DELETE FROM loose WHERE item_id = ?", (item_id,))
+    return row is not None
 
 
 def write_item(connection: sqlite3.Connection, item: ItemRow, uri: str, metadata: str) -> None:

@@ -34,6 +34,7 @@ def salvage(path: Path) -> Path:
         Path(f"{fresh}{suffix}").unlink(missing_ok=True)
     source = sqlite3.connect(path, isolation_level=None)
     source.text_factory = lenient_text
+    source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
     target = Database(fresh, create=True)
     try:
         with target.writing() as connection:

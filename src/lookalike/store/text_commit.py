@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from lookalike.records import Committed, FileStamp, Outcome, Passage, Skipped, Space
 from lookalike.store.commit import put_vector
+from lookalike.store.filters import in_file
 from lookalike.store.items import tick
 from lookalike.store.places import drop_places, fetch_items, place_items, select, write_item
 from lookalike.store.rows import ItemRow, encode_metadata, encode_vector, item_checksum, item_is_sound
@@ -97,10 +98,10 @@ class TextWriter:
         changed = [row for row in rows if row.is_new_place]
         put_places(self.connection, ((row.passage.uri, row.item_id) for row in changed))
         self._settle(changed, fresh)
-        for skipped in batch.skipped:
-            self._skip(skipped)
         for file in () if lost else batch.files:
             self._note_file(file)
+        for skipped in batch.skipped:
+            self._skip(skipped)
         committed = [Committed(row.passage.uri, row.outcome, row.item_id) for row in rows]
         committed += [Committed(each.uri, "skipped", reason=each.reason) for each in batch.skipped]
         return TextsWritten(committed, lost)
@@ -253,4 +254,6 @@ class TextWriter:
             "column_name = excluded.column_name, manner = excluded.manner, rows = excluded.rows",
             (file.uri, file.stamp.size, file.stamp.mtime_ns, file.column, file.manner, file.rows),
         )
-        self.connection.execute("DELETE FROM skipped WHERE uri = ?", (file.uri,))
+        if file.rows is None:  # it begins
+            where, values = in_file(file.uri)
+            self.connection.execute(f"DELETE FROM skipped WHERE {where}", values)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lookalike.records import FileStamp, Space
 from lookalike.store.filters import at_or_below, in_file
 from lookalike.store.scan import Scan
+from lookalike.store.text_rows import file_of
 
 _PAGE = 500
 
@@ -41,6 +42,28 @@ class TextScan(Scan):
             (manner, column),
         )
         self._settle_skipped()
+
+    def count_skipped(self) -> int:
+        """How many files were not read for a lasting reason, or rows in files that are unchanged."""
+        state = "SELECT state FROM temp.found WHERE uri = ?"
+        rows = (self._connection.execute(state, (file_of(uri),)).fetchone() for uri in self._skipped_rows())
+        return self.count("skipped") + sum(row == ("unchanged",) for row in rows)
+
+    def outdated_skips(self, roots: Sequence[str]) -> list[str]:
+        """Return the uris on record as skipped that are unchanged again, or gone from below `roots`."""
+        there = "SELECT EXISTS (SELECT 1 FROM temp.found WHERE uri = ?)"
+        rows = {
+            uri
+            for uri in self._skipped_rows()
+            if self._connection.execute(there, (file_of(uri),)).fetchone()[0]
+        }
+        return [uri for uri in super().outdated_skips(roots) if uri not in rows]
+
+    def _skipped_rows(self) -> list[str]:
+        """Return the uris of rows, not files, that are on record as skipped."""
+        sql = "SELECT uri FROM skipped WHERE uri GLOB '*#[0-9]*'"
+        uris = (row[0] for row in self._connection.execute(sql))
+        return [uri for uri in uris if uri.rpartition("#")[2].isdigit()]
 
     def count_rows(self) -> int:
         """How many places there are in files that are unchanged."""

@@ -1,0 +1,105 @@
+"""Looks into the files of Keras before Keras reads them; runs only in the conversion's own process.
+
+Keras builds what a file's JSON names. Only its own layers are let through, none that carries code (Lambda) or
+loads other files, and HDF5 may not point outside itself. Nothing here is a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lookalike.errors import ModelError
+
+_CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+_LARGEST_CONFIG = 64 << 20
+
+
+def check_model_file(path: Path) -> None:
+    """Raise `ModelError` where a file is no Keras model, or one that may do more than compute."""
+    if zipfile.is_zipfile(path):
+        config = _read_archive(path)
+    else:
+        config = _read_hdf5(path)
+    classes = list(_classes(config))
+    code = sorted({name for _, name in classes if name in _CODE})
+    if code:
+        raise ModelError(f"{path} has {', '.join(code)} layers, which carry code; that is never run")
+    foreign = sorted({name for module, name in classes if not _is_keras(module)})
+    if foreign:
+        raise ModelError(f"{path} has layers that are not Keras' own: {', '.join(foreign[:5])}")
+
+
+def check_weights_file(path: Path) -> None:
+    """Raise `ModelError` where a file is no HDF5 file that keeps all it says in itself."""
+    import h5py  # brought by TensorFlow
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems_links(lambda name, link: _check_link(path, file, name, link))
+    except OSError as error:
+        raise ModelError(f"{path} is no weights file of Keras (HDF5)") from error
+
+
+def _check_link(path: Path, file: Any, name: str, link: Any) -> None:
+    import h5py
+
+    if isinstance(link, h5py.ExternalLink):
+        raise ModelError(f"{path} points to other files ({name}); that is not followed")
+    if isinstance(link, h5py.HardLink):
+        found = file[name]
+        if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+            raise ModelError(f"{path} points to other files ({name}); that is not followed")
+
+
+def _read_archive(path: Path) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            extra = sorted(set(archive.namelist()) - _MEMBERS)
+            if extra:
+                raise ModelError(f"{path} has parts that a network of photos does not need: {extra[0]}")
+            if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
+                raise ModelError(f"{path} describes its network in more than {_LARGEST_CONFIG >> 20} MiB")
+            return json.loads(archive.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"{path} is no saved Keras model (damaged, or without config.json)") from error
+
+
+def _read_hdf5(path: Path) -> Any:
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        raise ModelError(f"{path} is no saved Keras model (neither .keras nor HDF5)")
+    check_weights_file(path)
+    try:
+        with h5py.File(path, "r") as file:
+            config = file.attrs.get("model_config")
+            if config is None:
+                raise ModelError(
+                    f"{path} holds weights only; say of which network: keras:VGG16 --weights {path}"
+                )
+            return json.loads(config)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path} is no saved Keras model (damaged)") from error
+
+
+def _classes(config: Any) -> Iterator[tuple[str | None, str]]:
+    """Yield module and name of every class that a configuration asks for."""
+    pending = [config]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            if isinstance(part.get("class_name"), str):
+                module = part.get("module")
+                yield None if module is None else str(module), part["class_name"]
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+
+
+def _is_keras(module: str | None) -> bool:
+    return module in (None, "builtins") or str(module).split(".")[0] == "keras"

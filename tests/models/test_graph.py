@@ -1,0 +1,97 @@
+"""What an ONNX file says of itself, and files that lie or are cut short."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx_files import FLOAT, message, model, node, number, photo_model, text_model, value_info
+
+from lookalike.errors import ModelError
+from lookalike.models import bundled_names, load_bundled
+from lookalike.models.graph import Graph, Tensor, read_graph
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(content):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(content)
+        return read_graph(path)
+
+    return read
+
+
+def test_inputs_and_outputs_are_read(read):
+    graph = read(photo_model(size="side"))
+    assert graph.inputs == {"pixel_values": Tensor("float32", (None, 3, None, None))}
+    assert graph.outputs == {"pooler_output": Tensor("float32", (None, 3))}
+    assert (graph.foreign, graph.external) == (set(), False)
+    assert read(text_model()).inputs["input_ids"] == Tensor("int64", (None, None))
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_the_bundled_files_are_read(name):
+    record = load_bundled(name)
+    graph = read_graph((record.photo or record.text).file.path)
+    assert record.dim in {shape[-1] for shape in (each.shape for each in graph.outputs.values())}
+    assert not graph.foreign and not graph.external
+
+
+def test_initializers_are_no_inputs(read):
+    weights = message(5, message(8, "weights"))
+    listed = [value_info(name, FLOAT, (1,)) for name in ("pixel_values", "weights")]
+    assert list(read(model(listed, [value_info("out", FLOAT, (1,))], [], weights)).inputs) == ["pixel_values"]
+
+
+@pytest.mark.parametrize("sign", [number(14, 1), message(13, message(1, "location") + message(2, "../x"))])
+def test_weights_in_another_file_are_seen(read, sign):
+    tensor = message(8, "weights") + sign
+    assert read(photo_model(extra=message(5, tensor))).external
+    constant = message(1, node("Constant", "", "x", "", message(5, message(1, "value") + message(5, tensor))))
+    assert read(photo_model(extra=constant)).external
+
+
+def test_operators_from_elsewhere_are_seen_in_graphs_within_too(read):
+    foreign = node("Evil", "x", "y", "com.evil")
+    assert read(photo_model(extra=message(1, foreign))).foreign == {"com.evil:Evil"}
+    inner = message(5, message(1, "then_branch") + message(6, message(1, foreign)))
+    assert read(photo_model(extra=message(1, node("If", "x", "y", "", inner)))).foreign == {"com.evil:Evil"}
+    assert not read(photo_model(extra=message(1, node("QAttention", "x", "y", "com.microsoft")))).foreign
+
+
+def test_operators_that_the_file_defines_itself_are_fine(read):
+    content = photo_model(extra=message(1, node("Gelu", "x", "y", "mine")))
+    assert not read(content + message(25, message(1, "Gelu") + message(10, "mine"))).foreign
+    foreign = message(
+        25, message(1, "Gelu") + message(10, "mine") + message(7, node("Evil", "a", "b", "far"))
+    )
+    assert read(content + foreign).foreign == {"far:Evil"}
+
+
+def test_what_is_no_model_is_refused(read, tmp_path):
+    for content in (b"not a model", b"\xff" * 40, number(1, 8), b"{}", photo_model()[:-9], b""):
+        with pytest.raises(ModelError, match=r"model\.onnx is not an ONNX model that can be read"):
+            read(content)
+    with pytest.raises(ModelError, match="is not an ONNX model"):
+        read_graph(tmp_path / "missing.onnx")
+
+
+def test_graphs_without_end_are_refused(read):
+    content = node("Evil", "x", "y", "com.evil")
+    for _ in range(40):
+        content = node("If", "x", "y", "", message(5, message(6, message(1, content))))
+    with pytest.raises(ModelError, match="too deep"):
+        read(photo_model(extra=message(1, content)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 255))
+def test_no_bytes_make_it_fail_otherwise(tmp_path_factory, noise, at, value):
+    path = tmp_path_factory.getbasetemp() / "noise.onnx"
+    spoilt = bytearray(photo_model())
+    spoilt[at % len(spoilt)] = value
+    for content in (noise, bytes(spoilt)):
+        path.write_bytes(content)
+        with suppress(ModelError):
+            assert isinstance(read_graph(path), Graph)
