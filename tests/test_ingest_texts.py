@@ -276,6 +276,42 @@ def test_two_models_do_not_share_what_is_unchanged(watched, table):
     assert watched.store.vectors(watched.space).count() == 1500
 
 
+def test_rows_that_cannot_be_read_are_skipped_by_name(watched, tmp_path):
+    lines = ['{"text": "a"}', "no JSON", '{"text": "b"}', *["{"] * 150]
+    table = tmp_path / "in" / "t.jsonl"
+    table.parent.mkdir()
+    table.write_text("\n".join(lines))
+    report = watched.add(table.parent)
+    assert numbers(report) == {"added": 2, "skipped": 101}  # the last one stands for 51 more
+    skipped = {each.uri: each.reason for each in watched.store.items.skipped()}
+    assert skipped[f"{table}#2"] == "no JSON"
+    assert skipped[f"{table}#0"] == "51 more rows cannot be read"
+    assert numbers(watched.add(table.parent)) == {"unchanged": 2, "skipped": 101}
+    assert len(list(watched.store.items.skipped())) == 101
+    table.write_text("\n".join(lines[:3]))
+    assert numbers(watched.add(table.parent)) == {"unchanged": 2, "skipped": 1}
+    assert [each.uri for each in watched.store.items.skipped()] == [f"{table}#2"]
+    table.write_text("\n".join(lines[2:3] * 3))
+    watched.add(table.parent)
+    assert list(watched.store.items.skipped()) == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(watched, table, monkeypatch):
+    embed = watched.embedder.embed_texts
+
+    def meddling(texts: list[str]):
+        monkeypatch.setattr(watched.embedder, "embed_texts", embed)
+        with table.open("a") as file:
+            file.write("one more\n")
+        return embed(texts)
+
+    monkeypatch.setattr(watched.embedder, "embed_texts", meddling)
+    assert watched.add(table).added >= 1500
+    assert watched.add(table).found == 1501
+    assert set(watched.items()) == {*SENTENCES, "one more"}
+    assert numbers(watched.add(table)) == {"unchanged": 1501}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_edited_the_store_says_what_the_files_say(watched, tmp_path, monkeypatch, seed):
     """Random edits of three files with many equal rows, in batches so small that most edits span several."""

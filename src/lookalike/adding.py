@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lookalike.decode.tables import Table
+from lookalike.decode.texts import is_table
 from lookalike.embed import TextEmbedder
 from lookalike.errors import (
     FetchError,
+    LookalikeError,
     MissingExtraError,
     ModelError,
     ModelMismatchError,
@@ -43,6 +46,8 @@ class Adding:
 def add_items(wiring: Wiring, paths: list[Path], how: Adding) -> AddReport:
     """Read what lies at `paths`, fill the other spaces, and bring the indexes up to date."""
     kind = _kind(wiring, paths, how)
+    if kind == "text":
+        _check_columns(paths, how.column, has_items=wiring.kind() is not None)
     embedder = wiring.main_embedder(kind)  # an unknown model must not leave an empty collection behind
     store = wiring.store(create=True)
     space = wiring.ensure_space(store, embedder)
@@ -114,6 +119,24 @@ def _kind(wiring: Wiring, paths: list[Path], how: Adding) -> Kind:
             f"{wiring.path} holds {held}s; put {found}s into a collection of their own with --collection"
         )
     return held
+
+
+def _check_columns(paths: list[Path], column: str | None, *, has_items: bool) -> None:
+    """Refuse a column that none of the tables named has, before anything is made or touched."""
+    if column is None and has_items:  # each file is read by the column that it was read by before
+        return
+    problems = []
+    for path in paths:
+        if path.is_dir() or not is_table(str(path)):
+            return
+        try:
+            next(iter(Table(str(path), column).rows()), None)
+        except UsageError as error:
+            problems.append(f"{path}: {error}")
+        except (LookalikeError, OSError):  # reading it says so
+            return
+    if problems and len(problems) == len(paths):
+        raise UsageError(problems[0])
 
 
 def _refreshed(wiring: Wiring, store: Store) -> str | None:

@@ -159,9 +159,6 @@ def _damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:
 def _batches(results: Iterator[_Result]) -> Iterator[TextBatch]:
     """Group what was read; texts have no vectors yet."""
     while some := list(islice(results, BATCH)):
-        files = {
-            each.uri: each for each in some if isinstance(each, TextFileRead)
-        }  # the end is the last word
         yield TextBatch(
             [(each, None) for each in some if isinstance(each, Passage)],
             [each for each in some if isinstance(each, Skipped)],

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.session import providers
+from lookalike.errors import ModelError
+from lookalike.models import ModelRecord, bundled_names
 from lookalike.models.find import find_model
 
 
@@ -21,17 +24,31 @@ def load_embedder(
     providers(device)  # a device that is not there is said before anything is fetched
     record = find_model(reference)
     threads = threads or _cores()
+    is_bundled = record.reference in bundled_names()
+    if is_bundled and device == "auto":
+        device = "cpu"  # their int8 is made for it
     if record.photo is None:
-        from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
-
-        return OnnxTextEmbedder(record, threads)
+        return _text_embedder(record, threads, device, measure=not is_bundled)
     if record.text is not None:
-        from lookalike.embed.towers import TwoTowerEmbedder
+        from lookalike.embed.towers import TwoTowerEmbedder  # few models have two
 
         return TwoTowerEmbedder(record, threads, device)
-    if record.photo.pixels is None and device == "auto":
-        device = "cpu"  # the bundled int8 models are made for it
     return OnnxEmbedder(record, threads, device)
+
+
+def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: bool) -> TextEmbedder:
+    """Return what runs a text model; raises `ModelError` where it gives other vectors than it declares."""
+    from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
+
+    embedder = OnnxTextEmbedder(record, threads, device)
+    if measure:
+        rows = embedder.embed_texts(["a"])
+        if rows.ndim != 2 or record.dim not in (0, rows.shape[1]):
+            raise ModelError(
+                f"model {record.name}: one text became {rows.shape}, expected (1, {record.dim or 'numbers'})"
+            )
+        embedder.spec = replace(embedder.spec, dim=rows.shape[1])
+    return embedder
 
 
 def _cores() -> int:

@@ -23,7 +23,7 @@ class TwoTowerEmbedder(OnnxEmbedder):
     def __init__(self, record: ModelRecord, threads: int, device: str = "cpu") -> None:
         super().__init__(record, threads, device)
         self._record = record
-        self._threads = threads
+        self._device = device
         self._texts: OnnxTextEmbedder | None = None
         self._lock = threading.Lock()
 
@@ -33,7 +33,7 @@ class TwoTowerEmbedder(OnnxEmbedder):
             if self._texts is None:
                 from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
 
-                self._texts = OnnxTextEmbedder(self._record, self._threads)
+                self._texts = OnnxTextEmbedder(self._record, self.threads, self._device)
         rows = self._texts.embed_words(texts)
         if rows.shape[1] != self.spec.dim:
             raise ModelError(

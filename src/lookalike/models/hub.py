@@ -78,7 +78,7 @@ def find_in_hub(
         return _read(home / commit, repository, commit, variant)
     if cached_only or os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0"):
         raise ModelError(
-            f"the model {repository} is not on this machine; fetch it: lookalike models get {repository}"
+            f"the model {repository} is not on this machine; to fetch it: lookalike models add {repository}"
         )
     with _locked(home):
         refs = read_json(home / _REFS)

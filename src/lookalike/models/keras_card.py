@@ -39,8 +39,8 @@ _CARD = """\
 ## Preparing a photo
 
 Turn it upright by its EXIF tag, convert it to RGB and squash the whole of it to {size} x {size} with Pillow's
-`{resample}` filter, as `keras.utils.load_img(path, target_size=({size}, {size}), interpolation="{lower}")` does (Keras does
-not turn photos upright). The graph takes the bytes as they are. Compare embeddings by cosine.
+`{resample}` filter, as Keras' `load_img(…, target_size=({size}, {size}), interpolation="{lower}")` does, but
+for the EXIF tag. The graph takes the bytes as they are. Compare embeddings by cosine.
 
 On six generated pictures the file gave what Keras gave (cosine 0.9999 or more); else it would not be here.
 """

@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-
 import subprocess
 import sys
 import tempfile
@@ -103,12 +102,16 @@ def convert(
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
             folder = Path(scratch) / target.name
             folder.mkdir()
-            facts = _exported(_placed(request, folder), options.python, on_step or (lambda step: None))
+            facts = _exported(_placed(request, folder), options.python, on_step or _silent)
             _compare(folder, facts)
             write_card(folder, Card(request, facts, options.resample, options.name))
             read_record(folder)
             _publish(folder, target)
     return read_record(target, str(target))
+
+
+def _silent(step: str) -> None:  # as `on_step` is called
+    """Say nothing."""
 
 
 def _request(wanted: str, options: KerasOptions) -> Request:
@@ -124,7 +127,7 @@ def _request(wanted: str, options: KerasOptions) -> Request:
     if options.size is not None and not 16 <= options.size <= 4096:
         raise UsageError(f"a size of {options.size} pixels; expected 16 to 4096")
     path = Path(place).expanduser()
-    is_file = path.suffix.lower() in SUFFIXES or path.parent != Path() or path.exists()
+    is_file = path.suffix.lower() in SUFFIXES or path.parent != Path() or path.is_file()
     if is_file and (options.weights is not None or not options.top):
         raise UsageError(
             f"{place} is a saved model: --weights and --no-top are for the networks of keras.applications"
@@ -153,8 +156,7 @@ def _placed(request: Request, folder: Path) -> Request:
 def _existing(name: str) -> str:
     path = Path(name).expanduser().resolve()
     if not path.is_file():
-        what = "is no file" if path.exists() else "is not there"
-        raise NotFoundError(f"{path} {what}")
+        raise NotFoundError(f"{path} {'is not a file' if path.exists() else 'is not there'}")
     return os.fspath(path)
 
 

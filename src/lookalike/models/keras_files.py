@@ -10,9 +10,10 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from lookalike.errors import ModelError
+from lookalike.models.keras_wire import SUFFIXES
 
 _CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 _MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -21,10 +22,14 @@ _LARGEST_CONFIG = 64 << 20
 
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file is no Keras model, or one that may do more than compute."""
-    if zipfile.is_zipfile(path):
+    if path.suffix == ".keras":  # by its end, as Keras does: a file can be both
         config = _read_archive(path)
-    else:
+    elif path.suffix in SUFFIXES:
         config = _read_hdf5(path)
+    else:
+        raise ModelError(
+            f"{path} is no saved Keras model; expected a file that ends in {', '.join(SUFFIXES)}"
+        )
     classes = list(_classes(config))
     code = sorted({name for _, name in classes if name in _CODE})
     if code:
@@ -32,21 +37,30 @@ def check_model_file(path: Path) -> None:
     foreign = sorted({name for module, name in classes if not _is_keras(module)})
     if foreign:
         raise ModelError(f"{path} has layers that are not Keras' own: {', '.join(foreign[:5])}")
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as weights:
+            _check_links(path, weights)
+    else:
+        _check_links(path, path)
 
 
 def check_weights_file(path: Path) -> None:
     """Raise `ModelError` where a file is no HDF5 file that keeps all it says in itself."""
+    _check_links(path, path)
+
+
+def _check_links(path: Path, source: Path | IO[bytes]) -> None:
     import h5py  # brought by TensorFlow
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(source, "r") as file:
             file.visititems_links(lambda name, link: _check_link(path, file, name, link))
-    except OSError as error:
-        raise ModelError(f"{path} is no weights file of Keras (HDF5)") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{path} holds no weights of Keras that can be read (HDF5)") from error
 
 
 def _check_link(path: Path, file: Any, name: str, link: Any) -> None:
-    import h5py
+    import h5py  # brought by TensorFlow
 
     if isinstance(link, h5py.ExternalLink):
         raise ModelError(f"{path} points to other files ({name}); that is not followed")
@@ -59,22 +73,21 @@ def _check_link(path: Path, file: Any, name: str, link: Any) -> None:
 def _read_archive(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
-            extra = sorted(set(archive.namelist()) - _MEMBERS)
-            if extra:
-                raise ModelError(f"{path} has parts that a network of photos does not need: {extra[0]}")
+            wrong = sorted(set(archive.namelist()) ^ _MEMBERS)
+            if wrong:
+                raise ModelError(f"{path} is no saved network of photos: unexpected or missing is {wrong[0]}")
             if archive.getinfo("config.json").file_size > _LARGEST_CONFIG:
                 raise ModelError(f"{path} describes its network in more than {_LARGEST_CONFIG >> 20} MiB")
             return json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path} is no saved Keras model (damaged, or without config.json)") from error
+        raise ModelError(f"{path} is no saved Keras model (no archive, or damaged)") from error
 
 
 def _read_hdf5(path: Path) -> Any:
-    import h5py
+    import h5py  # brought by TensorFlow
 
     if not h5py.is_hdf5(path):
-        raise ModelError(f"{path} is no saved Keras model (neither .keras nor HDF5)")
-    check_weights_file(path)
+        raise ModelError(f"{path} is no saved Keras model (not HDF5)")
     try:
         with h5py.File(path, "r") as file:
             config = file.attrs.get("model_config")
@@ -83,7 +96,7 @@ def _read_hdf5(path: Path) -> Any:
                     f"{path} holds weights only; say of which network: keras:VGG16 --weights {path}"
                 )
             return json.loads(config)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no saved Keras model (damaged)") from error
 
 

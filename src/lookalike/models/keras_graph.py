@@ -1,8 +1,8 @@
 """From a Keras network to an ONNX file; runs only in the conversion's own process.
 
-The weights are handed to the traced function as arguments and put into the ONNX graph afterwards. Left inside,
-they go through TensorFlow's constant folding again and again: for VGG16 that took more than 20 GB of memory,
-where this takes 4.
+The weights are handed to the traced function as arguments and put into the ONNX graph afterwards. Left
+inside, they go through TensorFlow's constant folding again and again: for VGG16 that took more than 20 GB of
+memory, where this takes 5.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def write_onnx(network: Network, path: Path, about: dict[str, str]) -> int:
 
 
 def _traced(network: Network, variables: list[Any]) -> Any:
-    """Return the ONNX model whose weights are inputs `weight_0`, `weight_1`…"""
+    """Return the ONNX model whose weights are inputs: `weight_0`, `weight_1` and so on."""
     import tensorflow as tf  # the `keras` extra
     import tf2onnx
 
@@ -57,14 +57,36 @@ def _traced(network: Network, variables: list[Any]) -> Any:
         *(tf.TensorSpec(each.shape, each.dtype, name=f"weight_{at}") for at, each in enumerate(variables)),
     ]
     function = tf.function(run, input_signature=signature)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=_OPSET)
+    tf.config.run_functions_eagerly(True)  # else Keras' grouped convolutions stay calls, which ONNX lacks
+    model, _ = tf2onnx.convert.from_function(
+        function, input_signature=signature, opset=_OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+    )
     graph = function.get_concrete_function().graph
     _bind(model, {inner.name: outer.numpy() for outer, inner in graph.captures if hasattr(outer, "numpy")})
     return model
 
 
+def _erfc(context: Any, node: Any, name: str, args: Any) -> None:  # noqa: ARG001  # as tf2onnx calls it
+    """Write `1 - erf(x)`, of which ONNX has the second half only (GELU takes it)."""
+    one = context.make_const(f"{name}_one", np.array(1, np.float32))
+    (source,), outputs = node.input, node.output
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    context.remove_node(name)
+    half = context.make_node("Erf", [source], shapes=shapes, dtypes=dtypes)
+    context.make_node(
+        "Sub", [one.output[0], half.output[0]], name=name, outputs=outputs, shapes=shapes, dtypes=dtypes
+    )
+
+
 def _with_weights(model: Any, variables: list[Any]) -> bytes:
+    import onnx  # the `keras` extra
+
     _bind(model, {f"weight_{at}": np.asarray(each) for at, each in enumerate(variables)})
+    lacking = sorted(
+        {each.op_type for each in model.graph.node if not onnx.defs.has(each.op_type, each.domain)}
+    )
+    if lacking:
+        raise ModelError(f"its layers use operations of TensorFlow that ONNX lacks: {', '.join(lacking)}")
     left = [each.name for each in model.graph.input]
     if left != [INPUT_NAME]:
         raise ModelError(f"its graph in ONNX wants {', '.join(left)}; expected {INPUT_NAME} only")

@@ -27,6 +27,7 @@ _MARKS = (
     ({"mixed0", "mixed10"}, "InceptionV3"),
     ({"stem_bn1", "stem_conv1"}, "NASNetMobile"),
 )
+_WELL_KNOWN = ("VGG16", "ResNet50", "EfficientNetB0", "MobileNetV2")
 _USUAL_SIZE = 224
 _NAMES_SHOWN = 12
 
@@ -82,15 +83,10 @@ def _application(wanted: str) -> str:
     for name in names:
         if name.lower() == wanted.lower():
             return name
-    near = difflib.get_close_matches(wanted, names, 5, 0.5) or [
-        "VGG16",
-        "ResNet50",
-        "EfficientNetB0",
-        "MobileNetV2",
-    ]
+    near = difflib.get_close_matches(wanted, names, 5, 0.5) or list(_WELL_KNOWN)
     raise UsageError(
-        f"keras.applications has no {wanted!r}; it has {', '.join(near)} and {len(names) - len(near)} others, "
-        "and a saved model is named by its path (keras:/path/model.keras)"
+        f"keras.applications has no {wanted!r}; it has {', '.join(near)} and {len(names) - len(near)} more; "
+        "a saved model is named by its path (keras:/path/model.keras)"
     )
 
 
@@ -210,8 +206,8 @@ def _guessed_preprocess(model: Any, name: str) -> str:
         if marks <= names:
             return application
     raise UsageError(
-        f"the layers of {name} do not tell how photos are prepared for it: say --preprocess with the network it "
-        f"was made from (VGG16, ResNet50, …) or one of {', '.join(MODES)}"
+        f"the layers of {name} do not tell how photos are prepared for it: say --preprocess with the network "
+        f"it was made from (VGG16, ResNet50, …) or one of {', '.join(MODES)}"
     )
 
 

@@ -18,7 +18,7 @@ VECTORS_FILE = "vectors.npy"
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "embedding"
 NO_WEIGHTS = "none"
-SUFFIXES = (".h5", ".hdf5", ".keras")
+SUFFIXES = (".keras", ".h5", ".hdf5")
 MODES = ("caffe", "tf", "torch", "unit", "none")
 """Ways to prepare pixels beside those of the applications; "unit" is 0 to 1, "none" leaves them 0 to 255."""
 
@@ -48,8 +48,8 @@ class Request:
 class Facts:
     """What became of it.
 
-    `network` is the application's name or the file's, `preprocess` whose preparation of pixels is in the graph,
-    `guessed` whether that was told by the model's layers, `versions` those of Keras and TensorFlow.
+    `network` is the application's name or the file's, `preprocess` whose preparation of pixels is in the
+    graph, `guessed` whether that was told by the model's layers, `versions` those of Keras and TensorFlow.
     """
 
     network: str

@@ -47,7 +47,7 @@ class TextScan(Scan):
         """How many files were not read for a lasting reason, or rows in files that are unchanged."""
         state = "SELECT state FROM temp.found WHERE uri = ?"
         rows = (self._connection.execute(state, (file_of(uri),)).fetchone() for uri in self._skipped_rows())
-        return self.count("skipped") + sum(row == ("unchanged",) for row in rows)
+        return self.count("skipped") + sum(1 for row in rows if row == ("unchanged",))
 
     def outdated_skips(self, roots: Sequence[str]) -> list[str]:
         """Return the uris on record as skipped that are unchanged again, or gone from below `roots`."""

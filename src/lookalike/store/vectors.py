@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lookalike.errors import DamagedError
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.database import Database
 from lookalike.store.items import marks
@@ -69,7 +70,7 @@ class SpaceVectors:
 
     def seq(self) -> int:
         """Return the clock of the store; it stands still while nothing changes."""
-        return int(self._database.fetch("SELECT seq FROM clock")[0][0])
+        return _clock(self._database.fetch("SELECT seq FROM clock"))
 
     def ids(self) -> Ids:
         """Return the ids of all items that have a vector, ascending."""
@@ -114,7 +115,7 @@ class SpaceVectors:
     def changes(self, since: int) -> Changes:
         """Return which items were written or removed after the clock showed `since`."""
         with self._database.reading() as connection:
-            (seq,) = connection.execute("SELECT seq FROM clock").fetchone()
+            seq = _clock(connection.execute("SELECT seq FROM clock").fetchall())
             written = connection.execute(
                 f"SELECT item_id FROM {self._table} WHERE seq > ?", (since,)
             ).fetchall()
@@ -132,6 +133,12 @@ class SpaceVectors:
             damaged = tuple(row[0] for row in rows if not vector_is_sound(row[1], row[2], self._dim))
         vectors = decode_vectors([row[2] for row in sound], self._dim)
         return VectorBlock(_ids([row[0] for row in sound]), vectors, damaged)
+
+
+def _clock(rows: list[tuple[object]]) -> int:
+    if len(rows) != 1 or not isinstance(rows[0][0], int):
+        raise DamagedError("the store is damaged: its clock shows no number; run: lookalike verify --repair")
+    return rows[0][0]
 
 
 def _ids(values: list[int]) -> Ids:
