@@ -20,7 +20,7 @@ ALLOWED = {
     "durable": set(),
     "sources": {"errors", "records"},
     "decode": {"errors", "records"},
-    "models": {"errors", "records"},
+    "models": {"durable", "errors", "records"},
     "embed": {"errors", "records", "models"},
     "store": {"durable", "errors", "records"},
     "index": {"durable", "errors", "records"},

@@ -51,10 +51,11 @@ class Found:
 class View:
     """How a model wants to see a photo: an upright RGB square of `size` pixels.
 
-    With `fit` "crop", the short side of the photo is taken times `fraction`, a centred square of that side is
-    cut out and scaled to `size` with the `resample` filter (a name of `PIL.Image.Resampling`). With
-    "squash", the whole photo is scaled to the square. With "steps", the short side is first scaled to
-    `short_side` whole pixels, then the centred square of `size` is cut out, as most published models do it.
+    With `fit` "crop", the short side of the photo is taken times `fraction`, a centred square of that side
+    is cut out and scaled to `size` with the `resample` filter (a name of `PIL.Image.Resampling`). With
+    "squash", the whole photo is scaled to the square (of `short_side`, where that is larger, whose centre is
+    cut out then). With "steps", the short side is first scaled to `short_side` whole pixels, then the centred
+    square of `size` is cut out, as most published models do it.
     """
 
     size: int

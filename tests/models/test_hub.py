@@ -75,7 +75,9 @@ def test_a_tag_is_resolved_and_remembered(hub, home):
 
 
 def test_without_leave_nothing_is_fetched(hub, monkeypatch):
-    with pytest.raises(ModelError, match="owner/name is not on this machine; to fetch it: lookalike models add"):
+    with pytest.raises(
+        ModelError, match="owner/name is not on this machine; to fetch it: lookalike models add"
+    ):
         find_model("owner/name", cached_only=True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ModelError, match="is not on this machine"):

@@ -1,60 +1,102 @@
-"""Runs in the Keras environment: makes models with lively random weights, and Keras' own vectors of photos.
+"""Runs in the Keras environment: makes models, and what Keras itself makes of photos with them.
 
-    python keras_models.py make VGG16 model.h5 [fc2]
-    python keras_models.py vectors model.h5 VGG16 vectors.npy photo…
+    python keras_models.py OUT photo…
+
+OUT gets `vgg_4096.h5`, as Keras 2 saved it, and `effnet.keras`, each with its `.npy` of vectors, and a few
+files that are to be refused.
 """
 
 from __future__ import annotations
 
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
+import tf_keras
+
+SIZE = 224
 
 
-def make(application: str, path: str, layer: str | None = None) -> None:
-    """Save an application with seeded weights: cut off after a layer, or without its classifier."""
-    keras.utils.set_random_seed(4096)
-    builder = getattr(keras.applications, application)
-    if layer is None:
-        model = builder(weights=None, include_top=False, pooling="avg")
-    else:
-        whole = builder(weights=None)
-        model = keras.Model(whole.input, whole.get_layer(layer).output)
-    enliven(model)
-    model.save(path)
+def main() -> None:
+    out, photos = Path(sys.argv[1]), sys.argv[2:]
+    vgg = make_vgg()
+    vgg.save(out / "vgg_4096.h5")
+    np.save(
+        out / "vgg_4096.npy", vectors(tf_keras, vgg, tf_keras.applications.vgg16.preprocess_input, photos)
+    )
+    del vgg
+    effnet = keras.applications.EfficientNetB0(weights=None, include_top=False, pooling="avg")
+    enliven(effnet)
+    effnet.save(out / "effnet.keras")
+    np.save(
+        out / "effnet.npy", vectors(keras, effnet, keras.applications.efficientnet.preprocess_input, photos)
+    )
+    make_unfit(out)
+
+
+def make_vgg() -> Any:
+    """Return VGG16 up to its layer of 4,096 numbers, of Keras 2."""
+    whole = keras.applications.VGG16(weights=None)
+    enliven(whole)
+    old = tf_keras.applications.VGG16(weights=None)
+    old.set_weights(whole.get_weights())
+    return tf_keras.Model(old.input, old.layers[-2].output)
 
 
 def enliven(model: Any) -> None:
-    """Make weights whose signal neither dies nor explodes, so that different photos differ in their vectors."""
+    """Draw weights whose signal neither dies nor explodes, so that different photos differ."""
     random = np.random.default_rng(4096)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            kernel = layer.kernel
-            inputs = int(np.prod(kernel.shape[:-1]))
-            kernel.assign(random.normal(0, np.sqrt(2 / inputs), kernel.shape))
+            spread = np.float32(np.sqrt(2 / np.prod(layer.kernel.shape[:-1])))
+            layer.kernel.assign(random.standard_normal(layer.kernel.shape, np.float32) * spread)
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0  # the statistics become those of the next batch
-    size = model.input_shape[1] or 224
     coarse = random.integers(0, 256, (8, 7, 7, 3))
-    photos = np.kron(coarse, np.ones((1, size // 7, size // 7, 1)))
-    photos = np.pad(photos, [(0, 0), (0, size - photos.shape[1]), (0, size - photos.shape[2]), (0, 0)], "edge")
-    model(photos.astype(np.float32), training=True)
+    model(np.kron(coarse, np.ones((1, SIZE // 7, SIZE // 7, 1))).astype(np.float32), training=True)
 
 
-def vectors(model_path: str, application: str, target: str, *photos: str) -> None:
-    """Write float32 `(n, dim)`, as the code of Keras' users makes them."""
-    model = keras.models.load_model(model_path, compile=False)
-    prepare = sys.modules[getattr(keras.applications, application).__module__].preprocess_input
-    size = model.input_shape[1] or 224
+def vectors(library: Any, model: Any, prepare: Callable[[Any], Any], photos: list[str]) -> Any:
+    """Return float32 `(n, dim)`, made as the users of Keras do."""
     rows = []
     for photo in photos:
-        image = keras.utils.load_img(photo, target_size=(size, size))
-        rows.append(prepare(np.expand_dims(keras.utils.img_to_array(image), axis=0))[0])
-    np.save(target, np.asarray(model.predict(np.stack(rows), verbose=0), np.float32))
+        image = library.utils.load_img(photo, target_size=(SIZE, SIZE))
+        rows.append(prepare(library.utils.img_to_array(image)[np.newaxis])[0])
+    return np.asarray(model.predict(np.stack(rows), verbose=0), np.float32)
+
+
+def make_unfit(out: Path) -> None:
+    """Write what no conversion may accept."""
+    layers = keras.layers
+    photo = keras.Input((32, 32, 3))
+    row = layers.Dense(4)(layers.GlobalAveragePooling2D()(photo))
+    keras.Model(photo, row).save(out / "plain.keras")
+    keras.Model(photo, row).save(out / "plain.h5")
+    keras.Model(photo, row).save_weights(out / "only.weights.h5")
+    keras.Model(photo, layers.Lambda(lambda x: x + 1)(row)).save(out / "lambda.keras")
+    keras.Model(photo, layers.Lambda(lambda x: x + 1)(row)).save(out / "lambda.h5")
+    grey = keras.Input((32, 32, 1))
+    keras.Model(grey, layers.GlobalAveragePooling2D()(grey)).save(out / "grey.keras")
+    keras.Model([photo, grey], [row]).save(out / "two.keras")
+    dead = layers.Dense(4, kernel_initializer="zeros")(layers.GlobalAveragePooling2D()(photo))
+    keras.Model(photo, dead).save(out / "dead.keras")
+    (out / "text.h5").write_text("not a model")
+    content = (out / "plain.keras").read_bytes()
+    (out / "cut.keras").write_bytes(content[: len(content) // 2])
+    with zipfile.ZipFile(out / "assets.keras", "w") as archive:
+        archive.writestr("assets/vocabulary.txt", "x")
+    (out / "linked.h5").write_bytes((out / "plain.h5").read_bytes())
+    with h5py.File(out / "linked.h5", "a") as file:
+        file["elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
+    (out / "stored.h5").write_bytes((out / "plain.h5").read_bytes())
+    with h5py.File(out / "stored.h5", "a") as file:
+        file.create_dataset("elsewhere", (4,), "u1", external=[("/etc/passwd", 0, 4)])
 
 
 if __name__ == "__main__":
-    {"make": make, "vectors": vectors}[sys.argv[1]](*sys.argv[2:])
+    main()

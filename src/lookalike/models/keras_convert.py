@@ -6,7 +6,8 @@
     keras_export    a process of its own, with TensorFlow: reads the network, writes ONNX
     keras_wire      what these two say to each other
     keras_files     looks into .h5 and .keras files before Keras does
-    keras_network   which network, layer, preprocessing
+    keras_network   which network, which layer
+    keras_prepare   whose preprocessing
     keras_graph     its ONNX graph
     keras_card      record.json and README.md of the folder
 """

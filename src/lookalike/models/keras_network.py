@@ -6,28 +6,19 @@ import difflib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lookalike.errors import FetchError, ModelError, UsageError
 from lookalike.models.keras_files import check_model_file, check_weights_file
-from lookalike.models.keras_wire import MODES, NO_WEIGHTS, Request, one_line
-
-# Layers that only one family of applications has (or that no earlier line claims), and one of its members.
-_MARKS = (
-    ({"block1_conv1", "block5_conv3"}, "VGG16"),
-    ({"conv2_block1_preact_bn", "post_bn"}, "ResNet50V2"),
-    ({"conv1_conv", "conv2_block1_1_conv", "conv5_block1_out"}, "ResNet50"),
-    ({"conv1_conv", "conv2_block1_1_conv", "conv5_block1_concat"}, "DenseNet121"),
-    ({"Conv1", "bn_Conv1", "Conv_1"}, "MobileNetV2"),
-    ({"conv1", "conv_dw_1", "conv_pw_13"}, "MobileNet"),
-    ({"block14_sepconv2"}, "Xception"),
-    ({"conv_7b", "mixed_7a"}, "InceptionResNetV2"),
-    ({"mixed0", "mixed10"}, "InceptionV3"),
-    ({"stem_bn1", "stem_conv1"}, "NASNetMobile"),
+from lookalike.models.keras_prepare import (
+    application_names,
+    find_application,
+    guessed_preprocess,
+    preparation,
 )
-_WELL_KNOWN = ("VGG16", "ResNet50", "EfficientNetB0", "MobileNetV2")
+from lookalike.models.keras_wire import NO_WEIGHTS, Request, one_line
+
 _USUAL_SIZE = 224
 _NAMES_SHOWN = 12
 
@@ -48,7 +39,7 @@ class Network:
 def build_network(request: Request) -> Network:
     """Build or load it; raises `UsageError`, `ModelError` or `FetchError`."""
     if request.application is not None:
-        name = _application(request.application)
+        name = find_application(request.application)
         size = request.size or (_usual_size(name) if not request.top else None)
         model = _built(name, request, size)
     else:
@@ -58,35 +49,16 @@ def build_network(request: Request) -> Network:
     _check_inputs(model, name)
     size = _square(model, name, size)
     asked = request.preprocess or (request.application and name)
-    preprocess = asked or _guessed_preprocess(model, name)
+    preprocess = asked or guessed_preprocess(model, name)
     layer, output = _chosen_output(model, name, request.layer)
     return Network(
         _pooled(model, output, layer, request.pooling),
-        _preparation(preprocess),
+        preparation(preprocess),
         name,
         layer,
         preprocess,
         asked is None,
         size,
-    )
-
-
-def application_names() -> list[str]:
-    """Return the names of the networks in `keras.applications`."""
-    import keras  # the `keras` extra
-
-    return [name for name in dir(keras.applications) if name[:1].isupper()]
-
-
-def _application(wanted: str) -> str:
-    names = application_names()
-    for name in names:
-        if name.lower() == wanted.lower():
-            return name
-    near = difflib.get_close_matches(wanted, names, 5, 0.5) or list(_WELL_KNOWN)
-    raise UsageError(
-        f"keras.applications has no {wanted!r}; it has {', '.join(near)} and {len(names) - len(near)} more; "
-        "a saved model is named by its path (keras:/path/model.keras)"
     )
 
 
@@ -187,43 +159,6 @@ def _usual_size(name: str) -> int:
     import keras
 
     return getattr(keras.applications, name)(weights=None).input_shape[1] or _USUAL_SIZE
-
-
-def _guessed_preprocess(model: Any, name: str) -> str:
-    """Tell from a model's layers how photos are prepared for it; raises `UsageError` where they do not."""
-    import keras
-
-    layers = (
-        list(model._flatten_layers(include_self=False)) if hasattr(model, "_flatten_layers") else model.layers
-    )
-    inside = [
-        each for each in layers[:4] if isinstance(each, keras.layers.Rescaling | keras.layers.Normalization)
-    ]
-    if inside:
-        return "none"
-    names = {each.name for each in layers}
-    for marks, application in _MARKS:
-        if marks <= names:
-            return application
-    raise UsageError(
-        f"the layers of {name} do not tell how photos are prepared for it: say --preprocess with the network "
-        f"it was made from (VGG16, ResNet50, …) or one of {', '.join(MODES)}"
-    )
-
-
-def _preparation(preprocess: str) -> Callable[[Any], Any]:
-    """Return Keras' own function for it, which takes arrays and tensors alike."""
-    import keras
-
-    if preprocess in ("caffe", "tf", "torch"):
-        return partial(keras.applications.imagenet_utils.preprocess_input, mode=preprocess)
-    if preprocess == "unit":
-        return lambda pixels: pixels / 255.0
-    if preprocess == "none":
-        return lambda pixels: pixels
-    builder = getattr(keras.applications, _application(preprocess))
-    prepare: Callable[[Any], Any] = sys.modules[builder.__module__].preprocess_input
-    return prepare
 
 
 def _chosen_output(model: Any, name: str, wanted: str | None) -> tuple[str, Any]:
