@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embed.texts import OnnxTextEmbedder
 from lookalike.models import bundled_names, load_bundled
 
+TEXT = "Bring a text; get the most similar ones in your collection."
 FILE = Path(__file__).with_name("golden.json")
 
 
@@ -24,11 +26,14 @@ def picture(size: int) -> np.ndarray:
 
 
 def vectors() -> dict[str, list[float]]:
-    """The first twelve numbers of each model's vector of the picture."""
+    """The first twelve numbers of each model's vector of the picture or of the text."""
     made = {}
     for name in bundled_names():
         record = load_bundled(name)
-        row = OnnxEmbedder(record, threads=1).embed(picture(record.photo.view.size))[0]
+        if record.photo is None:
+            row = OnnxTextEmbedder(record, threads=1).embed_texts([TEXT])[0]
+        else:
+            row = OnnxEmbedder(record, threads=1).embed(picture(record.photo.view.size))[0]
         made[name] = [round(float(number), 6) for number in row[:12]]
     return made
 

@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 
 from lookalike.errors import ModelError, UsageError
-from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled, read_record
+from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL, bundled_names, load_bundled, read_record
 
 
 @pytest.fixture
@@ -16,12 +16,24 @@ def folder(tmp_path):
 
 
 def test_the_default_is_in_the_box():
-    assert bundled_names() == ["efficientnet-lite0", "efficientnet-lite2"]
+    assert bundled_names() == ["all-minilm-l6-v2", "efficientnet-lite0", "efficientnet-lite2"]
     assert load_bundled().name == DEFAULT_MODEL == "efficientnet-lite0"
 
 
-@pytest.mark.parametrize("name", bundled_names())
-def test_each_model_is_what_its_record_and_its_card_say(name):
+def test_the_text_model_is_what_its_record_and_its_card_say():
+    record = load_bundled(DEFAULT_TEXT_MODEL)
+    content = record.text.file.read_bytes()
+    card = (record.text.file.path.parent / "README.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(content).hexdigest() == record.model_id
+    assert record.model_id in card and record.licence == "Apache-2.0"
+    assert len(record.text.tokenizer.read_bytes().splitlines()) == 30_522
+    session = ort.InferenceSession(content)
+    assert [each.name for each in session.get_inputs()] == list(record.text.inputs)
+    assert [(each.name, each.shape[-1]) for each in session.get_outputs()] == [("embedding", record.dim)]
+
+
+@pytest.mark.parametrize("name", [name for name in bundled_names() if load_bundled(name).photo])
+def test_each_photo_model_is_what_its_record_and_its_card_say(name):
     record = load_bundled(name)
     content = record.photo.file.read_bytes()
     assert hashlib.sha256(content).hexdigest() == record.model_id
@@ -41,7 +53,9 @@ def test_each_model_is_what_its_record_and_its_card_say(name):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="'vgg16'; there are efficientnet-lite0, efficientnet-lite2"):
+    with pytest.raises(
+        UsageError, match="'vgg16'; there are all-minilm-l6-v2, efficientnet-lite0, efficientnet-lite2"
+    ):
         load_bundled("vgg16")
 
 

@@ -11,6 +11,7 @@ from lookalike.embed.session import providers
 from lookalike.errors import ModelError
 from lookalike.models import ModelRecord, bundled_names
 from lookalike.models.find import find_model
+from lookalike.models.words import load_class_names
 
 
 def load_embedder(
@@ -33,7 +34,18 @@ def load_embedder(
         from lookalike.embed.towers import TwoTowerEmbedder  # few models have two
 
         return TwoTowerEmbedder(record, threads, device)
-    return OnnxEmbedder(record, threads, device)
+    if record.photo.scores_name is None or record.reference not in bundled_names():
+        return OnnxEmbedder(record, threads, device)
+    from lookalike.embed.conse import PairedOnnxEmbedder  # photos that are brought do not need it
+
+    names = load_class_names()
+    return PairedOnnxEmbedder(record, threads, device, names, lambda: _texts(names.text_model, threads))
+
+
+def _texts(name: str, threads: int) -> TextEmbedder:
+    from lookalike.embed.texts import OnnxTextEmbedder  # as above
+
+    return OnnxTextEmbedder(find_model(name), threads)
 
 
 def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: bool) -> TextEmbedder:

@@ -100,14 +100,14 @@ def _pooled(
     output: npt.NDArray[np.float32], mask: npt.NDArray[np.int64], tower: TextTower
 ) -> npt.NDArray[np.float32]:
     """Turn `(n, tokens, dim)` into `(n, dim)`."""
-    if tower.pooling == "none":
-        return output
+    pooled = output
     if tower.pooling == "cls":
-        return output[:, 0]
-    if tower.pooling == "last":
-        return output[np.arange(len(output)), mask.sum(axis=1) - 1]
-    weights = mask[:, :, None].astype(np.float32)
-    pooled: npt.NDArray[np.float32] = (output * weights).sum(axis=1) / weights.sum(axis=1)
+        pooled = output[:, 0]
+    elif tower.pooling == "last":
+        pooled = output[np.arange(len(output)), mask.sum(axis=1) - 1]
+    elif tower.pooling == "mean":
+        weights = mask[:, :, None].astype(np.float32)
+        pooled = (output * weights).sum(axis=1) / weights.sum(axis=1)
     return pooled
 
 

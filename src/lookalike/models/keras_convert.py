@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ LEAST_COSINE = 0.9999
 RESAMPLES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 POOLINGS = ("avg", "max", "flatten")
 _PREFIX = "keras:"
+_END_SECONDS = 10
 _ROOT = Path(__file__).resolve().parents[2]
 # Appended, so that another Python finds its own packages first and only this one here.
 _START = "import sys; sys.path.append(sys.argv.pop()); from lookalike.models.keras_export import main; main()"
@@ -127,6 +129,8 @@ def _request(wanted: str, options: KerasOptions) -> Request:
             raise UsageError(f"no {what} {value!r}; there are {', '.join(choices)}")
     if options.size is not None and not 16 <= options.size <= 4096:
         raise UsageError(f"a size of {options.size} pixels; expected 16 to 4096")
+    if options.name is not None and not re.fullmatch(r"\w[\w.-]*", options.name):
+        raise UsageError(f"{options.name!r} is no name for a model; expected letters, digits, . _ -")
     path = Path(place).expanduser()
     is_file = path.suffix.lower() in SUFFIXES or path.parent != Path() or path.is_file()
     if is_file and (options.weights is not None or not options.top):
@@ -181,7 +185,8 @@ def _exported(request: Request, python: Path | None, on_step: Callable[[str], No
     """Have the other process do its part; raises what it met."""
     command = [os.fspath(python or sys.executable), "-P", "-c", _START]
     command += [json.dumps(asdict(request)), os.fspath(_ROOT)]
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+    settings |= {"PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}  # tf2onnx names things in a set's order
     with tempfile.TemporaryFile() as talk:
         try:
             process = subprocess.Popen(
@@ -189,7 +194,7 @@ def _exported(request: Request, python: Path | None, on_step: Callable[[str], No
                 stdin=subprocess.PIPE,  # never written to: it closes when this process ends
                 stdout=subprocess.PIPE,
                 stderr=talk,
-                env=os.environ | quiet | {"PYTHONIOENCODING": "utf-8"},
+                env=os.environ | settings,
             )
         except OSError as error:
             raise UsageError(f"{command[0]} cannot be started: {error.strerror}") from error
@@ -197,6 +202,9 @@ def _exported(request: Request, python: Path | None, on_step: Callable[[str], No
             try:
                 assert process.stdout is not None  # asked for above
                 facts = _answer(process.stdout, on_step)
+                if facts is None:  # it is about to end, and its code says how
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_END_SECONDS)
             finally:
                 process.kill()  # it has answered, or nobody waits for it any more
         if facts is None:
@@ -206,13 +214,15 @@ def _exported(request: Request, python: Path | None, on_step: Callable[[str], No
 
 def _answer(answers: IO[bytes], on_step: Callable[[str], None]) -> Facts | None:
     for line in answers:
-        with suppress(ValueError, TypeError, AttributeError):  # a crash can leave half a line
+        try:
             message: dict[str, Any] = json.loads(line)
-            if "done" in message:
-                return Facts(**message["done"])
-            if "error" in message:
-                raise error_of(str(message["error"]), one_line(message["message"], 600))
-            on_step(str(message["step"]))
+        except ValueError:  # a crash can leave half a line
+            return None
+        if "done" in message:
+            return Facts(**message["done"])
+        if "error" in message:
+            raise error_of(str(message["error"]), one_line(message["message"], 600))
+        on_step(str(message["step"]))
     return None
 
 

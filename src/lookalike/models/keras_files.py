@@ -33,7 +33,7 @@ def check_model_file(path: Path) -> None:
     classes = list(_classes(config))
     code = sorted({name for _, name in classes if name in _CODE})
     if code:
-        raise ModelError(f"{path} has {', '.join(code)} layers, which carry code; that is never run")
+        raise ModelError(f"{path} has a {code[0]} layer, which carries code; that is never run")
     foreign = sorted({name for module, name in classes if not _is_keras(module)})
     if foreign:
         raise ModelError(f"{path} has layers that are not Keras' own: {', '.join(foreign[:5])}")
@@ -54,20 +54,20 @@ def _check_links(path: Path, source: Path | IO[bytes]) -> None:
 
     try:
         with h5py.File(source, "r") as file:
-            file.visititems_links(lambda name, link: _check_link(path, file, name, link))
+            outside = file.visititems_links(lambda name, link: _outside(file, name, link))
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} holds no weights of Keras that can be read (HDF5)") from error
+    if outside is not None:
+        raise ModelError(f"{path} points to other files ({outside}); that is not followed")
 
 
-def _check_link(path: Path, file: Any, name: str, link: Any) -> None:
+def _outside(file: Any, name: str, link: Any) -> str | None:
+    """Return the name of what lies in another file, which ends the walk; h5py lets no error through."""
     import h5py  # brought by TensorFlow
 
-    if isinstance(link, h5py.ExternalLink):
-        raise ModelError(f"{path} points to other files ({name}); that is not followed")
-    if isinstance(link, h5py.HardLink):
-        found = file[name]
-        if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
-            raise ModelError(f"{path} points to other files ({name}); that is not followed")
+    found = file[name] if isinstance(link, h5py.HardLink) else None
+    stored = isinstance(found, h5py.Dataset) and (found.external or found.is_virtual)
+    return name if stored or isinstance(link, h5py.ExternalLink) else None
 
 
 def _read_archive(path: Path) -> Any:

@@ -129,6 +129,7 @@ def _finish(path: Path, about: dict[str, str]) -> int:
         node.output[:] = [OUTPUT_NAME if each == output.name else each for each in node.output]
         node.input[:] = [OUTPUT_NAME if each == output.name else each for each in node.input]
     output.name = OUTPUT_NAME
+    model.graph.initializer.sort(key=lambda each: each.name)  # so that the bytes are the same every time
     used = {node.domain for node in model.graph.node}
     domains = [each for each in model.opset_import if each.domain in used]
     del model.opset_import[:]

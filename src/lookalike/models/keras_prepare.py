@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -47,18 +47,24 @@ def find_application(wanted: str) -> str:
     )
 
 
+def _all_layers(model: Any) -> Iterator[Any]:
+    """Yield the layers in order, each network inside with its own."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _all_layers(layer)
+
+
 def guessed_preprocess(model: Any, name: str) -> str:
     """Tell from a model's layers how photos are prepared for it; raises `UsageError` where they do not."""
-    import keras
+    import keras  # the `keras` extra
 
-    layers = (
-        list(model._flatten_layers(include_self=False)) if hasattr(model, "_flatten_layers") else model.layers
-    )
-    inside = [
-        each for each in layers[:4] if isinstance(each, keras.layers.Rescaling | keras.layers.Normalization)
-    ]
-    if inside:
-        return "none"
+    layers = list(_all_layers(model))
+    for layer in layers:
+        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
+            return "none"  # the network does it itself
+        if hasattr(layer, "kernel"):
+            break
     names = {each.name for each in layers}
     for marks, application in _MARKS:
         if marks <= names:

@@ -1,0 +1,100 @@
+"""Words find photos without a model that was trained on both: convex combination of semantic embeddings.
+
+A classifier says how likely each of 1,000 named classes is; weighted so, the text vectors of the names give a
+vector of the photo in the space of texts (Norouzi et al. 2013, "Zero-Shot Learning by Convex Combination of
+Semantic Embeddings"). What all names have in common is taken off names and queries alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.embed import EmbedderSpec, TextEmbedder
+from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embed.vectors import unit_length
+from lookalike.errors import ModelError
+from lookalike.models import ModelRecord
+from lookalike.models.words import ClassNames
+from lookalike.records import Vectors
+
+
+class PairedOnnxEmbedder(OnnxEmbedder):
+    """A bundled photo model, whose run also gives the vectors of the space that takes words."""
+
+    def __init__(
+        self,
+        record: ModelRecord,
+        threads: int,
+        device: str,
+        names: ClassNames,
+        texts: Callable[[], TextEmbedder],
+    ) -> None:
+        super().__init__(record, threads, device)
+        assert record.photo is not None and record.photo.scores_name is not None  # the caller has looked
+        self._outputs = [record.photo.output_name, record.photo.scores_name]
+        self.companion = ConseEmbedder(self, names, texts)
+
+    def embed_pair(self, pixels: npt.NDArray[np.uint8]) -> tuple[Vectors, Vectors]:
+        """Return the vectors of both spaces, `(n, dim)` each, of RGB `pixels` `(n, size, size, 3)`."""
+        parts = [pixels[at : at + self.per_call] for at in range(0, len(pixels), self.per_call)]
+        run = [self._run_both(parts[0])] if len(parts) == 1 else list(self._pool.map(self._run_both, parts))
+        rows, scores = (np.concatenate([each[at] for each in run]) for at in (0, 1))
+        return unit_length(rows), self.companion.of_scores(scores)
+
+    def _run_both(
+        self, pixels: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        rows, scores = self._session.run(self._outputs, {self._tower.input_name: pixels})
+        return np.asarray(rows, np.float32), np.asarray(scores, np.float32)
+
+
+class ConseEmbedder:
+    """Puts photos and words into the space of the text model; that is loaded when words come."""
+
+    def __init__(
+        self, photos: PairedOnnxEmbedder, names: ClassNames, texts: Callable[[], TextEmbedder]
+    ) -> None:
+        self._photos = photos
+        self._names = names
+        self._texts = texts
+        self._mean, self._vectors = names.vectors()
+        self._lock = threading.Lock()
+        self._text_embedder: TextEmbedder | None = None
+        own = photos.spec
+        made_by = (own.model_id, names.file.sha256, names.text_model_id, names.template, names.temperature)
+        recipe = " ".join(map(str, made_by))
+        self.spec = EmbedderSpec(
+            f"{own.name}-words",
+            hashlib.sha256(recipe.encode()).hexdigest(),
+            own.view,
+            self._vectors.shape[1],
+            "photo",
+            f"words:{own.reference}",
+        )
+
+    def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
+        """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
+        return self._photos.embed_pair(pixels)[1]
+
+    def of_scores(self, scores: npt.NDArray[np.float32]) -> Vectors:
+        """Return unit-length vectors `(n, dim)` of class scores `(n, classes)` before the softmax."""
+        likely = np.exp((scores - scores.max(axis=1, keepdims=True)) / self._names.temperature)
+        return unit_length((likely / likely.sum(axis=1, keepdims=True)) @ self._vectors)
+
+    def embed_words(self, texts: list[str]) -> Vectors:
+        """Return unit-length vectors `(n, dim)` of words."""
+        with self._lock:
+            if self._text_embedder is None:
+                embedder = self._texts()
+                if embedder.spec.model_id != self._names.text_model_id:
+                    raise ModelError(
+                        f"the class names come from another {self._names.text_model}; install lookalike anew"
+                    )
+                self._text_embedder = embedder
+        rows = self._text_embedder.embed_texts([self._names.template.format(text) for text in texts])
+        return unit_length(rows - self._mean)
