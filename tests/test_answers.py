@@ -13,7 +13,7 @@ from lookalike.records import Photo
 COLOUR_MODES = ["CMYK.jpg", "RGB.jpg", "RGBA.png", "P.png", "PA.webp", "HSV.webp", "LAB.webp", "YCbCr.jpg"]
 
 
-@pytest.fixture(scope="module", params=bundled_names())
+@pytest.fixture(scope="module", params=bundled_names("photo"))
 def vectors_of(request):
     """A function from paths to vectors, by each bundled model."""
     record = load_bundled(request.param)

@@ -32,7 +32,7 @@ def test_the_text_model_is_what_its_record_and_its_card_say():
     assert [(each.name, each.shape[-1]) for each in session.get_outputs()] == [("embedding", record.dim)]
 
 
-@pytest.mark.parametrize("name", [name for name in bundled_names() if load_bundled(name).photo])
+@pytest.mark.parametrize("name", bundled_names("photo"))
 def test_each_photo_model_is_what_its_record_and_its_card_say(name):
     record = load_bundled(name)
     content = record.photo.file.read_bytes()

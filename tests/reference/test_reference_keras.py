@@ -90,6 +90,15 @@ def test_photos_become_the_vectors_of_keras(  # noqa: PLR0917  # what pytest han
     (tmp_path / "model" / "model.onnx").unlink()
 
 
+def test_the_same_network_and_scaling_give_the_same_model(made, python, tmp_path):
+    def model_id(name, resample):
+        options = KerasOptions(preprocess="tf", resample=resample, python=python)
+        return convert(f"keras:{made / 'plain.keras'}", tmp_path / name, options).model_id
+
+    first = model_id("first", "nearest")
+    assert first == model_id("again", "nearest") != model_id("other", "bicubic")
+
+
 def test_what_keras_cannot_do_is_said_in_one_line(made, python, tmp_path):
     def refused(wanted, kind, **options):
         with pytest.raises(kind) as error:

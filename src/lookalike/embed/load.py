@@ -34,7 +34,7 @@ def load_embedder(
         from lookalike.embed.towers import TwoTowerEmbedder  # few models have two
 
         return TwoTowerEmbedder(record, threads, device)
-    if record.photo.scores_name is None or record.reference not in bundled_names():
+    if record.photo.scores_name is None or not is_bundled:
         return OnnxEmbedder(record, threads, device)
     from lookalike.embed.conse import PairedOnnxEmbedder  # photos that are brought do not need it
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from lookalike.faces import shared
+from lookalike.faces.arguments import PathArgument
 from lookalike.faces.shared import collection_option, device_option, json_option
 
 
@@ -57,6 +59,25 @@ def use_model(name: str, folder: Path | None) -> None:
     with shared.open_collection(folder) as collection:
         collection.use_model(name)
     click.echo(f"{name} is the default now")
+
+
+@models.command("convert")
+@click.argument("model", metavar="keras:NAME|keras:FILE")
+@click.option("--to", "target", required=True, type=PathArgument(), help="The folder to make.")
+@click.option("--layer", help="The layer whose output is the vector.  [default: before the classifier]")
+@click.option("--weights", help="A file of weights, imagenet or none.  [default: imagenet]")
+@click.option("--preprocess", help="For a FILE: the network whose preprocessing it was trained with.")
+def convert_model(model: str, target: Path, **given: Any) -> None:
+    """Make a model's folder of a Keras network: keras:VGG16, or an .h5 or .keras file.
+
+    Needs the extra "keras", which brings TensorFlow for the conversion only.
+    """
+    from lookalike.faces.text import printable
+    from lookalike.models.keras_convert import KerasOptions, convert
+
+    chosen = {name: value for name, value in given.items() if value is not None}
+    record = convert(model, target, KerasOptions(**chosen), lambda step: click.echo(step, err=True))
+    click.echo(f"made {printable(str(target))}: {record.dim:,} numbers a photo; use it with --model")
 
 
 @models.command("drop")

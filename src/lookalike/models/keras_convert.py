@@ -186,7 +186,7 @@ def _exported(request: Request, python: Path | None, on_step: Callable[[str], No
     command = [os.fspath(python or sys.executable), "-P", "-c", _START]
     command += [json.dumps(asdict(request)), os.fspath(_ROOT)]
     settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
-    settings |= {"PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}  # tf2onnx names things in a set's order
+    settings |= {"PYTHONIOENCODING": "utf-8", "PYTHONHASHSEED": "0"}  # so that two runs name things alike
     with tempfile.TemporaryFile() as talk:
         try:
             process = subprocess.Popen(

@@ -125,11 +125,13 @@ def _finish(path: Path, about: dict[str, str]) -> int:
 
     model = onnx.load(path)
     (output,) = model.graph.output
+    names = {output.name: OUTPUT_NAME} | _weight_names(model.graph)
     for node in model.graph.node:
-        node.output[:] = [OUTPUT_NAME if each == output.name else each for each in node.output]
-        node.input[:] = [OUTPUT_NAME if each == output.name else each for each in node.input]
-    output.name = OUTPUT_NAME
-    model.graph.initializer.sort(key=lambda each: each.name)  # so that the bytes are the same every time
+        node.output[:] = [names.get(each, each) for each in node.output]
+        node.input[:] = [names.get(each, each) for each in node.input]
+    for each in (*model.graph.initializer, output):
+        each.name = names[each.name]
+    model.graph.initializer.sort(key=lambda each: each.name)
     used = {node.domain for node in model.graph.node}
     domains = [each for each in model.opset_import if each.domain in used]
     del model.opset_import[:]
@@ -138,3 +140,10 @@ def _finish(path: Path, about: dict[str, str]) -> int:
     onnx.helper.set_model_props(model, about)
     onnx.save(model, path)
     return int(output.type.tensor_type.shape.dim[-1].dim_value)
+
+
+def _weight_names(graph: Any) -> dict[str, str]:
+    """Return new names, by first use: ONNX Runtime keeps any of those that equal weights had."""
+    there = {each.name for each in graph.initializer}
+    used = dict.fromkeys(each for node in graph.node for each in node.input if each in there)
+    return {name: f"weight_{at}" for at, name in enumerate([*used, *sorted(there - set(used))])}
