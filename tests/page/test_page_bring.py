@@ -98,10 +98,16 @@ def test_random_photo(page: Page, server: PageServer) -> None:
     assert item not in shown(page)
 
 
-def test_words_are_not_offered_where_no_space_takes_them(
-    page: Page, faults: Faults, server: PageServer
-) -> None:
-    assert not any(space["takes_words"] for space in server.get("/api/collection")["spaces"])
+def without_words(server: PageServer) -> dict[str, object]:
+    """The facts of a collection of which no space takes words."""
+    facts = server.get("/api/collection")
+    assert any(space["takes_words"] for space in facts["spaces"])
+    return {**facts, "spaces": [space for space in facts["spaces"] if not space["takes_words"]]}
+
+
+def test_words_are_not_offered_where_no_space_takes_them(page: Page, server: PageServer) -> None:
+    facts = without_words(server)
+    page.route("**/api/collection", lambda route: route.fulfill(json=facts))
     start(page)
     expect(page.locator("#text")).to_have_attribute("placeholder", "Address of a picture")
     page.fill("#text", "a red bus")
@@ -109,33 +115,24 @@ def test_words_are_not_offered_where_no_space_takes_them(
     expect(page.locator("#toast")).to_contain_text("photos only")
 
 
-def test_words_are_searched_by_in_the_space_that_takes_them(page: Page, server: PageServer) -> None:
-    facts = server.get("/api/collection")
-    facts["spaces"].append({**facts["spaces"][0], "name": "words", "takes_words": True, "is_default": False})
-    sent: list[dict[str, object]] = []
-
-    def answer(route: Route) -> None:
-        sent.append(json.loads(route.request.post_data or ""))
-        hits = [{**server.get("/api/items/3"), "score": 0.5}]
-        facts = {"query": "a key", "space": "words", "recall": 1.0, "background": None, "more": False}
-        route.fulfill(json={**facts, "hits": hits})
-
-    page.route("**/api/collection", lambda route: route.fulfill(json=facts))
-    page.route("**/api/search", answer)
+def test_words_find_the_photos_they_mean(page: Page, server: PageServer) -> None:
     start(page)
     page.keyboard.press("/")
-    page.keyboard.type("a red bus")
-    page.keyboard.press("Enter")
-    asked(page, "words%3Aa\\+red\\+bus")
-    assert sent[0]["examples"] == [{"words": "a red bus", "weight": 1}]
-    assert sent[0]["space"] == "words"
-    assert shown(page) == [3]
-    expect(page.locator(".chip .name")).to_have_text("“a red bus”")
+    page.keyboard.type("a pizza")
+    with page.expect_request("**/api/search") as asking:
+        page.keyboard.press("Enter")
+    asked(page, "words%3Aa\\+pizza")
+    sent = json.loads(asking.value.post_data or "")
+    assert sent["examples"] == [{"words": "a pizza", "weight": 1}]
+    assert sent["space"] == "efficientnet-lite0-words"
+    pizzas = {item for name, item in server.items().items() if name.startswith("pizza/")}
+    assert len(pizzas & set(shown(page)[:12])) >= 4  # of 9 among some 120 photos
+    expect(page.locator(".chip .name")).to_have_text("“a pizza”")
     expect(page.locator("#frame")).to_be_hidden()
 
 
 def test_field_is_hidden_where_it_would_be_of_no_use(page: Page, server: PageServer) -> None:
-    facts = {**server.get("/api/collection"), "can_fetch": False}
+    facts = {**without_words(server), "can_fetch": False}
     page.route("**/api/collection", lambda route: route.fulfill(json=facts))
     start(page)
     expect(page.locator("#ask")).to_be_hidden()

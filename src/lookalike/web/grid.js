@@ -1,18 +1,18 @@
 /**
- * A justified grid of photos, near copies folded into one. Cells grow in proportion to their shape, which makes
- * those of a row equally high. Page and notebook share it, so it imports nothing.
+ * A justified grid of photos or texts, near copies folded. Cells grow in proportion to their shape, so that a row
+ * is equally high. Page and notebook share it: it imports nothing.
  *
- * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?}, as the server gives it.
+ * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?, text?}, as the server gives it.
  * An action is a button of every hit: {name, icon, key?, label(hit), pressed?(hit), run(hit)}; its icon is an SVG
  * path in 24 × 24, its key does the same while the hit has the focus.
  */
 
-const NARROWEST = 0.6; // width / height of a cell; what goes beyond is shown whole, with margins
+const NARROWEST = 0.6; // width / height of a cell; what is beyond has margins
 const WIDEST = 2;
 const UNKNOWN = 4 / 3; // also with the picture there: nothing may move
 const NEAR = { rootMargin: "900px 0px" };
-const SHARP = 400; // px that a picture of 320 may be stretched to
-const LINE = "Below this line photos are no more alike than any two of your photos.";
+const SHARP = 400; // px that 320 may be stretched to
+const LINE = "Below this line they are no more alike than any two of yours.";
 const OPEN = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5";
 
 export class Grid {
@@ -53,7 +53,7 @@ export class Grid {
     this.append(hits, { more });
   }
 
-  /** Show more hits below; nothing already shown moves. */
+  /** Show more below; nothing shown moves. */
   append(hits, { more = false } = {}) {
     this.#more = more;
     for (const hit of hits) this.#admit(hit);
@@ -96,14 +96,12 @@ export class Grid {
     this.list.append(cell);
   }
 
-  /** Hide the last row as long as more may come to complete it. */
+  /** Hide the last row while more may complete it. */
   #holdBack() {
     const cells = [...this.list.children];
     const last = cells.at(-1)?.offsetTop;
     for (const cell of cells) cell.classList.toggle("is-waiting", this.#more && cell.offsetTop === last);
   }
-
-  // ---- one hit
 
   #cell(hit) {
     const { width, height } = hit.metadata;
@@ -137,6 +135,7 @@ export class Grid {
     }
     pick.after(tools);
     this.#press(cell);
+    if (hit.text) return pick.append(element("p", "grid-text", {}, hit.text));
     const img = element("img", "", { alt: "", draggable: false });
     img.onerror = () => pick.classList.add("is-broken");
     pick.append(img);
@@ -158,7 +157,7 @@ export class Grid {
     }
   }
 
-  /** Fold a near copy into the hit that it is one of. */
+  /** Fold a near copy into its hit. */
   #addCopy({ cell: leader, copies }, cell) {
     const words = copies.length ? " near copies" : " near copy";
     const fold = leader.querySelector(".grid-fold") ?? button("grid-fold", { "aria-expanded": false });
@@ -170,7 +169,7 @@ export class Grid {
     copies.push(cell);
   }
 
-  /** Show near copies behind their hit, or fold them again. */
+  /** Show or fold near copies. */
   #show(copies, fold) {
     const isFolded = fold.ariaExpanded === "false";
     fold.ariaExpanded = isFolded;
@@ -179,8 +178,6 @@ export class Grid {
     this.#holdBack();
     this.refresh();
   }
-
-  // ---- keys
 
   #key(event) {
     const { target, key } = event;
@@ -193,7 +190,7 @@ export class Grid {
     else if (!event.repeat) this.#run(action, this.#hits.get(target.parentElement));
   }
 
-  /** The cell that an arrow key leads to, if any. */
+  /** Where an arrow key leads, if anywhere. */
   #neighbour(from, key) {
     const cells = [...this.list.querySelectorAll(".grid-cell:not(.is-waiting)")];
     const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
@@ -205,8 +202,8 @@ export class Grid {
   }
 }
 
-/** The name of a photo's file. */
-export const nameOf = ({ uri }) => uri.split(/[/\\]/).at(-1);
+/** A text itself, or the name of a photo's file. */
+export const nameOf = ({ uri, text }) => text ?? uri.split(/[/\\]/).at(-1);
 
 /** Make an element; texts and attributes stay what they are, whatever is in them. */
 export function element(tag, className, attributes = {}, text = "") {
