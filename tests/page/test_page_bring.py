@@ -118,16 +118,16 @@ def test_words_are_not_offered_where_no_space_takes_them(page: Page, server: Pag
 def test_words_find_the_photos_they_mean(page: Page, server: PageServer) -> None:
     start(page)
     page.keyboard.press("/")
-    page.keyboard.type("a pizza")
+    page.keyboard.type("a panda")
     with page.expect_request("**/api/search") as asking:
         page.keyboard.press("Enter")
-    asked(page, "words%3Aa\\+pizza")
+    asked(page, "words%3Aa\\+panda")
     sent = json.loads(asking.value.post_data or "")
-    assert sent["examples"] == [{"words": "a pizza", "weight": 1}]
+    assert sent["examples"] == [{"words": "a panda", "weight": 1}]
     assert sent["space"] == "efficientnet-lite0-words"
-    pizzas = {item for name, item in server.items().items() if name.startswith("pizza/")}
-    assert len(pizzas & set(shown(page)[:12])) >= 4  # of 9 among some 120 photos
-    expect(page.locator(".chip .name")).to_have_text("“a pizza”")
+    pandas = {item for name, item in server.items().items() if name.startswith("panda/")}
+    assert len(pandas & set(shown(page)[:12])) >= 4  # of 9 among some 120 photos
+    expect(page.locator(".chip .name")).to_have_text("“a panda”")
     expect(page.locator("#frame")).to_be_hidden()
 
 

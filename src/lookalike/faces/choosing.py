@@ -62,22 +62,27 @@ def use_model(name: str, folder: Path | None) -> None:
 
 
 @models.command("convert")
-@click.argument("model", metavar="keras:NAME|keras:FILE")
-@click.option("--to", "target", required=True, type=PathArgument(), help="The folder to make.")
+@click.argument("network", metavar="keras:NAME|keras:FILE")
+@click.option("--to", "target", required=True, type=PathArgument(), help="The new folder.")
 @click.option("--layer", help="The layer whose output is the vector.  [default: before the classifier]")
-@click.option("--weights", help="A file of weights, imagenet or none.  [default: imagenet]")
-@click.option("--preprocess", help="For a FILE: the network whose preprocessing it was trained with.")
-def convert_model(model: str, target: Path, **given: Any) -> None:
-    """Make a model's folder of a Keras network: keras:VGG16, or an .h5 or .keras file.
+@click.option("--weights", help="ImageNet's, or a file of weights.  [default: imagenet]")
+@click.option("--preprocess", help="Prepare photos as for this network.  [default: the network's own]")
+@click.option("--no-top", "top", flag_value=False, default=True, help="Build it without its classifier.")
+@click.option("--size", type=int, help="Width and height of photos, where the network leaves it open.")
+@click.option("--pooling", type=click.Choice(["avg", "max", "flatten"]), default="avg", show_default=True)
+@click.option("--resample", default="nearest", show_default=True, help="How photos are squashed.")
+@click.option("--name", help="The model's name.  [default: such as vgg16-fc2]")
+@click.option("--python", type=click.Path(path_type=Path), help="The Python that has the extra.")
+def convert_network(network: str, target: Path, **options: Any) -> None:
+    """Make a model's folder of a network of Keras: keras:VGG16, or an .h5 or .keras file.
 
     Needs the extra "keras", which brings TensorFlow for the conversion only.
     """
     from lookalike.faces.text import printable
     from lookalike.models.keras_convert import KerasOptions, convert
 
-    chosen = {name: value for name, value in given.items() if value is not None}
-    record = convert(model, target, KerasOptions(**chosen), lambda step: click.echo(step, err=True))
-    click.echo(f"made {printable(str(target))}: {record.dim:,} numbers a photo; use it with --model")
+    record = convert(network, target, KerasOptions(**options), lambda step: click.echo(step, err=True))
+    click.echo(f"{record.name}: {record.dim:,} numbers a photo; use it with --model {printable(str(target))}")
 
 
 @models.command("drop")
