@@ -97,8 +97,8 @@ def test_every_cell_of_the_texts_runs_on_the_sentences_it_brings(
 
     printed = list(map(text_of, cells))
     assert "found 12 = 12 added + 0 unchanged + 0 skipped; 0 are copies" in printed[2]
-    best = [line.split("  ")[1] for line in printed[3].splitlines()[:2]]
-    assert set(best) <= {"my phone screen is cracked", "the display of my phone is broken"}
+    best = [line.split("  ")[1] for line in printed[3].splitlines()[:3]]
+    assert sum("phone" in text for text in best) == 3  # of twelve sentences, those about phones
     assert any("has the words" in line and "pizza" in line for line in printed[6].splitlines())
     assert len(widgets(cells)) == 1
 

@@ -54,7 +54,9 @@ def test_the_document_names_every_operation_and_its_types(collection):
     assert found == OPERATIONS
     schemas = document["components"]["schemas"]
     assert schemas["Hit"]["required"] == ["id", "uri", "content", "score", "metadata"]
-    assert set(schemas["SearchRequest"]["properties"]) == {"examples", "k", "offset", "where", "space"}
+    assert set(schemas["SearchRequest"]["properties"]) == {
+        *("examples", "k", "offset", "where", "space", "hybrid"),
+    }
     search = document["paths"]["/api/search"]["post"]
     assert set(search["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
     for methods in document["paths"].values():
