@@ -135,7 +135,7 @@ export class Grid {
     }
     pick.after(tools);
     this.#press(cell);
-    if (hit.text) return pick.append(element("p", "grid-text", {}, hit.text));
+    if (hit.text) return pick.append(element("div", "grid-text", {}, hit.text));
     const img = element("img", "", { alt: "", draggable: false });
     img.onerror = () => pick.classList.add("is-broken");
     pick.append(img);
