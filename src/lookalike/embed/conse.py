@@ -22,6 +22,9 @@ from lookalike.models import ModelRecord
 from lookalike.models.words import ClassNames
 from lookalike.records import Vectors
 
+_CLASSES_PER_PRODUCT = 20  # of 1,000; with _PHOTOS_PER_PRODUCT within what OpenBLAS does in one thread
+_PHOTOS_PER_PRODUCT = 32
+
 
 class PairedOnnxEmbedder(OnnxEmbedder):
     """A bundled photo model, whose run also gives the vectors of the space that takes words."""
@@ -62,7 +65,8 @@ class ConseEmbedder:
         self._photos = photos
         self._names = names
         self._texts = texts
-        self._mean, self._vectors = names.vectors()
+        self._mean, vectors = names.vectors()
+        self._vectors = vectors.reshape(-1, _CLASSES_PER_PRODUCT, vectors.shape[1])
         self._lock = threading.Lock()
         self._text_embedder: TextEmbedder | None = None
         own = photos.spec
@@ -72,7 +76,7 @@ class ConseEmbedder:
             f"{own.name}-words",
             hashlib.sha256(recipe.encode()).hexdigest(),
             own.view,
-            self._vectors.shape[1],
+            len(self._mean),
             "photo",
             f"words:{own.reference}",
         )
@@ -84,7 +88,18 @@ class ConseEmbedder:
     def of_scores(self, scores: npt.NDArray[np.float32]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of class scores `(n, classes)` before the softmax."""
         likely = np.exp((scores - scores.max(axis=1, keepdims=True)) / self._names.temperature)
-        return unit_length((likely / likely.sum(axis=1, keepdims=True)) @ self._vectors)
+        parts = range(0, len(likely), _PHOTOS_PER_PRODUCT)
+        return unit_length(np.concatenate([self._sum(likely[at : at + _PHOTOS_PER_PRODUCT]) for at in parts]))
+
+    def _sum(self, likely: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the sums of the names' vectors, weighted by each photo's classes.
+
+        As many small products: a large one takes OpenBLAS' own threads, which wait for each other a hundred
+        times as long as they work while the cores decode and embed.
+        """
+        weights = likely.reshape(len(likely), -1, _CLASSES_PER_PRODUCT).transpose(1, 0, 2)
+        sums: npt.NDArray[np.float32] = (weights @ self._vectors).sum(axis=0)
+        return sums
 
     def embed_words(self, texts: list[str]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of words."""
