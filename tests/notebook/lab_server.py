@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.error import URLError
 
 import nbformat
 
@@ -83,7 +85,10 @@ class LabServer:
             said = re.search(r"(http://127\.0\.0\.1:\d+/)lab", self._log.read_text(encoding="utf-8"))
             if said:
                 self._address = said[1]
-                with urllib.request.urlopen(f"{self._address}api/status?token={_TOKEN}", timeout=_SECONDS):
+                with (
+                    suppress(URLError),  # it names its address a moment before it listens there
+                    urllib.request.urlopen(f"{self._address}api/status?token={_TOKEN}", timeout=_SECONDS),
+                ):
                     return
             time.sleep(0.1)
         raise AssertionError(f"JupyterLab did not start:\n{self._log.read_text(encoding='utf-8')}")
