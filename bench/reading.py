@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from common import CLI, DATA, ROOT, WORK, distinct_copies, fresh, median, need_data, run, timed
+from lookalike.cores import cpu_count
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.processes import cpu_count
 from lookalike.decode.worker import Request
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.models import load_bundled

@@ -169,8 +169,8 @@ def _without_server(photos: list[bytes]) -> tuple[float, float]:
     """
     import numpy as np
 
+    from lookalike.cores import cpu_count
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.processes import cpu_count
     from lookalike.decode.worker import Request
     from lookalike.embed.onnx import OnnxEmbedder
     from lookalike.models import load_bundled
@@ -195,7 +195,7 @@ def _without_server(photos: list[bytes]) -> tuple[float, float]:
 
 
 def _in_threads(work: Any, count: int) -> float:
-    from lookalike.decode.processes import cpu_count
+    from lookalike.cores import cpu_count
 
     numbers = iter(range(count))
     lock = threading.Lock()

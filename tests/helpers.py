@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 from lookalike import Collection
 from lookalike.decode.worker import Refused, Request, read_photos
 from lookalike.embed.fake import FakeEmbedder
+from lookalike.errors import CollectionError, LookalikeError, StorageError
 from lookalike.records import AddReport, Committed, FileStamp, Photo, Skipped
 
 
@@ -153,3 +154,23 @@ def answers(collection: Collection, ids: Iterable[int], k: int = 5) -> list[tupl
     return [
         tuple((hit.id, hit.uri, hit.score, *sorted(hit.metadata.items())) for hit in each) for each in results
     ]
+
+
+def outcome_of_damage(collection: Collection, ask: Callable[[], str | None]) -> str:
+    """What became of a damaged collection; only what nobody is told of is "silent".
+
+    `ask` searches it and says what came of that, or None where the answers are not the expected ones.
+    """
+    try:
+        if said := ask():
+            return said
+    except StorageError:
+        return "called a failing disk"
+    except CollectionError:
+        return "damage named"
+    except LookalikeError:
+        pass  # such as an empty collection, which must not be true
+    try:
+        return "silent" if collection.verify().sound else "verify names it"
+    except CollectionError:
+        return "damage named"

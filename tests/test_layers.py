@@ -18,10 +18,11 @@ ALLOWED = {
     "errors": set(),
     "records": set(),
     "durable": set(),
+    "cores": set(),
     "sources": {"errors", "records"},
-    "decode": {"errors", "records"},
+    "decode": {"cores", "errors", "records"},
     "models": {"durable", "errors", "records"},
-    "embed": {"errors", "records", "models"},
+    "embed": {"cores", "errors", "records", "models"},
     "store": {"durable", "errors", "records"},
     "index": {"durable", "errors", "records"},
     "datasets": {"errors"},
@@ -34,8 +35,8 @@ ALLOWED["fusion"] = set()
 ALLOWED["search"] |= {"background", "fusion", "indexing", "queries"}
 ALLOWED["vanished"] = {"records", "sources", "store"}
 ALLOWED["ingest"].add("vanished")
-ALLOWED["ingest_texts"] = STAGES | {"vanished"}
-ALLOWED["filling"] = STAGES
+ALLOWED["ingest_texts"] = STAGES | {"ingest", "vanished"}
+ALLOWED["filling"] = STAGES | {"ingest"}
 ALLOWED["index_keeper"] = STAGES | {"indexing"}
 ALLOWED["asked"] = STAGES | {"queries"}
 ALLOWED["wiring"] = STAGES | {"background", "indexing", "index_keeper"}

@@ -20,7 +20,7 @@ from lookalike.errors import (
     UsageError,
 )
 from lookalike.filling import Filling, fill_photos, fill_texts
-from lookalike.ingest import Ingest, ingest
+from lookalike.ingest import Ingest, OnStep, ingest
 from lookalike.ingest_texts import TextIngest, ingest_texts
 from lookalike.records import AddReport, Committed, Kind, Space
 from lookalike.sources import kind_of
@@ -28,8 +28,6 @@ from lookalike.store import Store
 from lookalike.wiring import AnyEmbedder, Wiring
 
 _WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
-
-OnStep = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _check_columns(paths: list[Path], column: str | None, *, has_items: bool) ->
         if path.is_dir() or not is_table(str(path)):
             return
         try:
-            next(iter(Table(str(path), column).rows()), None)
+            Table(str(path), column).check_column()
         except UsageError as error:
             problems.append(f"{path}: {error}")
         except (LookalikeError, OSError):  # reading it says so

@@ -13,7 +13,7 @@ from lookalike.adding import Adding, add_items, add_model
 from lookalike.asked import AnyPath, AnyQuery, Where, as_filters, as_path, as_query, as_target, as_wish
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
-from lookalike.embed import Embedder, TextEmbedder
+from lookalike.embed import COMPANION, Embedder, TextEmbedder
 from lookalike.errors import DamagedError, NotFoundError, UsageError
 from lookalike.indexing import Indexer
 from lookalike.queries import Asking, Query
@@ -107,7 +107,7 @@ class Collection:
         """Forget a space with its vectors, and the one that was filled beside it; not the default one."""
         store = self._wiring.store()
         space = self._wiring.space(store, name)
-        beside = [each for each in store.spaces() if each.reference == f"words:{space.reference}"]
+        beside = [each for each in store.spaces() if each.reference == COMPANION + space.reference]
         if any(each.is_default for each in (space, *beside)):
             raise UsageError(f"{name} is the default; make another one that first: lookalike models use NAME")
         for each in (space, *beside):
@@ -239,10 +239,11 @@ class Collection:
     def info(self) -> Info:
         """Return the facts of the collection."""
         store = self._wiring.store()
-        spaces = tuple(self._space_info(store, space) for space in store.spaces())
+        items = store.items.count()
+        spaces = tuple(self._space_info(store, space, items) for space in store.spaces())
         size = sum(map(_size_of, self.path.glob("store.sqlite*")))
         kind = self._wiring.kind() or "photo"
-        return Info(self.path, store.items.count(), store.items.count_skipped(), size, spaces, kind)
+        return Info(self.path, items, store.items.count_skipped(), size, spaces, kind)
 
     @property
     def is_building(self) -> bool:
@@ -292,14 +293,15 @@ class Collection:
     ) -> None:
         self.close()
 
-    def _space_info(self, store: Store, space: Space) -> SpaceInfo:
+    def _space_info(self, store: Store, space: Space, items: int) -> SpaceInfo:
         vectors = store.vectors(space)
+        count = vectors.count()
         kind, recall, size = Indexer(self.path, space, vectors).describe()
         return SpaceInfo(
             space.name,
             space.model_id,
             space.dim,
-            vectors.count(),
+            count,
             kind,
             recall,
             size,
@@ -307,7 +309,7 @@ class Collection:
             takes_words=self._wiring.takes_words(space),
             kind=space.kind,
             approximate=space.approximate,
-            missing=vectors.count_missing(),
+            missing=max(0, items - count),
         )
 
     def _targeted(self, store: Store, target: AnyPath | SupportsIndex) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,14 +10,12 @@ import numpy as np
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
-from lookalike.embed import Embedder, PairedEmbedder, TextEmbedder
+from lookalike.embed import Embedder, TextEmbedder
+from lookalike.ingest import BATCH, OnStep, embed_photos
 from lookalike.records import Item, Photo, Space, Vectors
 from lookalike.sources import path_of
 from lookalike.store import Store
 from lookalike.store.commit import Filled
-
-BATCH = 32
-"""Photos per inference call and transaction."""
 
 _PAGE = 1_000  # items looked up at a time
 
@@ -33,7 +31,7 @@ class Filling:
     space: Space
     decoder: DecodePool
     embedder: Embedder
-    on_step: Callable[[str, int, int | None], None]
+    on_step: OnStep
     companion: Space | None = None
 
 
@@ -86,23 +84,17 @@ def _missing(parts: Filling) -> Iterator[Item]:
 def _embed(parts: Filling, sound: list[tuple[Item, Photo]]) -> int:
     """Embed photos and commit their vectors; returns how many were still wanted."""
     pixels = np.stack([photo.pixels for _, photo in sound if photo.pixels is not None])
-    paired = None
-    if parts.companion is not None and isinstance(parts.embedder, PairedEmbedder):
-        rows, paired = parts.embedder.embed_pair(pixels)
-    else:
-        rows = parts.embedder.embed(pixels)
-    if parts.companion is not None and paired is not None:
+    rows, paired = embed_photos(parts.embedder, pixels, parts.companion)
+    if parts.companion is not None and len(paired):
         parts.store.fill(parts.companion, _filled(sound, paired))
     return parts.store.fill(parts.space, _filled(sound, rows))
 
 
-def _filled(sound: list[tuple[Item, Photo]], rows: Vectors) -> list[Filled]:
+def _filled(sound: list[tuple[Item, Photo]], rows: Vectors | tuple[()]) -> list[Filled]:
     return [Filled(item.id, item.content_hash, row) for (item, _), row in zip(sound, rows, strict=True)]
 
 
-def fill_texts(
-    store: Store, space: Space, embedder: TextEmbedder, on_step: Callable[[str, int, int | None], None]
-) -> int:
+def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnStep) -> int:
     """Embed the texts that have no vector in the space; returns how many could not be, being damaged."""
     vectors = store.vectors(space)
     total = vectors.count_missing()

@@ -26,6 +26,8 @@ BATCH = 32
 
 _WALK_PAGE = 1000
 
+OnStep = Callable[[str, int, int | None], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
@@ -40,7 +42,7 @@ class Ingest:
     space: Space
     decoder: DecodePool
     embedder: Embedder
-    on_step: Callable[[str, int, int | None], None]
+    on_step: OnStep
     on_commit: Callable[[Committed], None]
     passed: dict[bytes, int] = field(default_factory=dict)
     companion: Space | None = None
@@ -51,7 +53,7 @@ def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: boo
     reader = reader_version()
     walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan(parts.space, reader) as scan:
-        _look(parts, walk, scan)
+        look(walk, scan, parts.on_step)
         if not afresh:
             scan.settle()
         tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
@@ -63,14 +65,14 @@ def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: boo
         return _reckon(parts, walk, scan, tally, prune=prune)
 
 
-def _look(parts: Ingest, walk: Walk, scan: Scan) -> None:
+def look(walk: Walk, scan: Scan, on_step: OnStep) -> None:
     """Walk the files into the scan."""
     files = walk.files()
     seen = 0
     while page := list(islice(files, _WALK_PAGE)):
         scan.record(page)
         seen += len(page)
-        parts.on_step("looking", seen, None)
+        on_step("looking", seen, None)
 
 
 def _decode(parts: Ingest, scan: Scan) -> Iterator[Photo | Skipped]:
@@ -89,18 +91,20 @@ def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
         read = [result for result in results if isinstance(result, Photo)]
         fresh = [photo for photo in read if photo.pixels is not None]
         pixels = [photo.pixels for photo in fresh if photo.pixels is not None]
-        rows, paired = _vectors(parts, np.stack(pixels)) if pixels else ((), ())
+        rows, paired = embed_photos(parts.embedder, np.stack(pixels), parts.companion) if pixels else ((), ())
         vectors = {photo.uri: row for photo, row in zip(fresh, rows, strict=True)}
         batch.photos = [(photo, vectors.get(photo.uri)) for photo in read]
         batch.paired = {photo.uri: row for photo, row in zip(fresh, paired, strict=bool(len(paired)))}
         yield batch
 
 
-def _vectors(parts: Ingest, pixels: npt.NDArray[np.uint8]) -> tuple[Vectors, Vectors | tuple[()]]:
-    """Return the vectors of the main space, and those of the companion where there is one."""
-    if parts.companion is not None and isinstance(parts.embedder, PairedEmbedder):
-        return parts.embedder.embed_pair(pixels)
-    return parts.embedder.embed(pixels), ()
+def embed_photos(
+    embedder: Embedder, pixels: npt.NDArray[np.uint8], companion: Space | None
+) -> tuple[Vectors, Vectors | tuple[()]]:
+    """Return the vectors of the embedder's own space, and those of its companion where that is filled too."""
+    if companion is not None and isinstance(embedder, PairedEmbedder):
+        return embedder.embed_pair(pixels)
+    return embedder.embed(pixels), ()
 
 
 def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:

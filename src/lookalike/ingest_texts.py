@@ -14,6 +14,7 @@ from pathlib import Path
 from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
 from lookalike.errors import LookalikeError, QueryError, UsageError
+from lookalike.ingest import OnStep, look
 from lookalike.records import AddReport, Committed, Passage, Skipped, Space, Vectors
 from lookalike.sources import TEXT_SUFFIXES, Walk, is_gone, path_of, uri_of
 from lookalike.store import Store
@@ -27,7 +28,6 @@ BATCH = 512
 READER = "1"
 """Changes whenever files are read in another way, so that all are read anew."""
 
-_WALK_PAGE = 1000
 _MOST_DAMAGED = 100  # rows of one file that are named
 _GONE_REMEMBERED = 10_000  # files
 
@@ -43,7 +43,7 @@ class TextIngest:
     store: Store
     space: Space
     embedder: TextEmbedder
-    on_step: Callable[[str, int, int | None], None]
+    on_step: OnStep
     on_commit: Callable[[Committed], None]
 
 
@@ -82,7 +82,7 @@ def ingest_texts(
     run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named)
     walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan_texts(parts.space, run.reader) as scan:
-        _look(parts, walk, scan)
+        look(walk, scan, parts.on_step)
         if not afresh:
             scan.settle_files(run.manner, column)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
@@ -90,16 +90,6 @@ def ingest_texts(
             tally.update(_commit(parts, run, batch))
             parts.on_step("reading", tally.total(), None)
         return _reckon(parts, run, walk, scan, tally, prune=prune)
-
-
-def _look(parts: TextIngest, walk: Walk, scan: TextScan) -> None:
-    """Walk the files into the scan."""
-    files = walk.files()
-    seen = 0
-    while page := list(islice(files, _WALK_PAGE)):
-        scan.record(page)
-        seen += len(page)
-        parts.on_step("looking", seen, None)
 
 
 def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:

@@ -47,6 +47,10 @@ class Found:
     problem: str | None = None
 
 
+Fit = Literal["crop", "squash", "steps"]
+"""How a photo becomes a square; see `View`."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How a model wants to see a photo: an upright RGB square of `size` pixels.
@@ -61,7 +65,7 @@ class View:
     size: int
     fraction: float = 1.0
     resample: str = "BICUBIC"
-    fit: Literal["crop", "squash", "steps"] = "crop"
+    fit: Fit = "crop"
     short_side: int = 0
 
 

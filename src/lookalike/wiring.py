@@ -8,7 +8,14 @@ from pathlib import Path
 
 from lookalike.background import Background
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import CompanionEmbedder, Embedder, PairedEmbedder, TextEmbedder, WordsEmbedder
+from lookalike.embed import (
+    COMPANION,
+    CompanionEmbedder,
+    Embedder,
+    PairedEmbedder,
+    TextEmbedder,
+    WordsEmbedder,
+)
 from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.index_keeper import IndexKeeper
 from lookalike.indexing import Indexer
@@ -16,8 +23,6 @@ from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
 from lookalike.records import Kind, Space
 from lookalike.store import Store
 from lookalike.store.store import STORE_FILE, check_model
-
-_WORDS = "words:"  # begins the reference of a space that another model's run fills beside its own
 
 AnyEmbedder = Embedder | TextEmbedder
 
@@ -164,8 +169,8 @@ class Wiring:
     def loaded(self, reference: str) -> AnyEmbedder:
         """Return what runs a model: a bundled name, a repository or a folder (see `records.Space`)."""
         with self._lock:
-            if reference.startswith(_WORDS):
-                photos = self.loaded(reference.removeprefix(_WORDS))
+            if reference.startswith(COMPANION):
+                photos = self.loaded(reference.removeprefix(COMPANION))
                 assert isinstance(photos, PairedEmbedder)  # its reference says so
                 return photos.companion
             if reference not in self._embedders:
@@ -188,7 +193,7 @@ class Wiring:
 
     def _given_for(self, space: Space) -> AnyEmbedder | None:
         given = self._embedder_given
-        if given is not None and isinstance(given, PairedEmbedder) and space.reference.startswith(_WORDS):
+        if given is not None and isinstance(given, PairedEmbedder) and space.reference.startswith(COMPANION):
             return given.companion
         if given is not None and (given.spec.name == space.name or not space.reference):
             return given
@@ -199,7 +204,7 @@ class Wiring:
         given = self._given_for(space)
         if given is not None:
             return isinstance(given, WordsEmbedder)
-        if not space.reference or space.kind == "text" or space.reference.startswith(_WORDS):
+        if not space.reference or space.kind == "text" or space.reference.startswith(COMPANION):
             return bool(space.reference)
         from lookalike.models.find import find_model
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers import execute, flip, select
+from helpers import execute, flip, outcome_of_damage, select
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.errors import CollectionError, LookalikeError, StorageError
 from lookalike.records import Wish
 from text_helpers import write_csv
 
@@ -99,21 +98,8 @@ def test_a_broken_page_is_rescued_around(copy, original, table):
 
 
 def outcome_of(folder: Path, expected: list[tuple]) -> str:
-    """What became of a damaged collection; only what nobody is told of is "silent"."""
     with opened(folder) as collection:
-        try:
-            if answers(collection) == expected:
-                return "equal"
-        except StorageError:
-            return "called a failing disk"
-        except CollectionError:
-            return "damage named"
-        except LookalikeError:
-            pass
-        try:
-            return "silent" if collection.verify().sound else "verify names it"
-        except CollectionError:
-            return "damage named"
+        return outcome_of_damage(collection, lambda: "equal" if answers(collection) == expected else None)
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from lookalike.decode.processes import Answer, Crew, WorkerDiedError, cpu_count
+from lookalike.cores import cpu_count
+from lookalike.decode.processes import Answer, Crew, WorkerDiedError
 from lookalike.decode.worker import Request, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
 

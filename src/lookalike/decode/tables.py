@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +18,7 @@ from lookalike.records import MetadataValue
 MAX_FIELD = 16 << 20  # letters; longer ones are most likely a quote that was never closed
 _MOST_COLUMNS = 32
 _LONGEST_VALUE = 200
-_SAMPLE = 64 << 10
+_SAMPLE = 64 << 10  # bytes that tell how a header is encoded
 _RESERVED = {"id", "uri", "folder"}
 _USUAL = ("text", "texts", "sentence", "content", "body", "title")
 _MARKS = (
@@ -30,12 +30,20 @@ _MARKS = (
 
 @dataclass(slots=True)
 class Table:
-    """A file with rows; after `rows` was read, `damaged` tells the rows that could not be read."""
+    """A file with rows; after `rows` was read, `damaged` tells the rows that could not be read.
+
+    `encoding` is found out where it is not given.
+    """
 
     path: str
     column: str | None
     damaged: list[str] = field(default_factory=list)
-    encoding: str = "utf-8"
+    encoding: str = ""
+
+    def check_column(self) -> None:
+        """Look for the column in the beginning of the file; raises what `rows` does."""
+        beginning = replace(self, encoding=encoding_of(self.path, _SAMPLE))
+        next(iter(beginning.rows()), None)
 
     def rows(self) -> Iterator[tuple[int, str, dict[str, MetadataValue]]]:
         """Yield the number of each data row, from 1, its text, and its other columns.
@@ -133,12 +141,15 @@ class Table:
             raise QueryError(f"not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
 
     def _opened(self) -> IO[str]:
-        self.encoding = encoding_of(self.path)
+        self.encoding = self.encoding or encoding_of(self.path)
         return Path(self.path).open(encoding=self.encoding, errors="replace", newline="")
 
 
-def encoding_of(path: str) -> str:
-    """Return how a text file is encoded: by its byte-order mark; UTF-8 where all of it is; else cp1252."""
+def encoding_of(path: str, limit: int | None = None) -> str:
+    """Return how a text file is encoded: by its byte-order mark; UTF-8 where all of it is; else cp1252.
+
+    With `limit`, only so many bytes are looked at.
+    """
     with Path(path).open("rb") as file:
         start = file.read(4)
         for mark, name in _MARKS:
@@ -147,6 +158,9 @@ def encoding_of(path: str) -> str:
         file.seek(0)
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
+            if limit is not None:
+                decoder.decode(file.read(limit))
+                return "utf-8"
             while block := file.read(1 << 20):
                 decoder.decode(block)
             decoder.decode(b"", final=True)

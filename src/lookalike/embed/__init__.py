@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+COMPANION = "words:"
+"""Begins the reference of a companion's space; the reference of the model whose run fills it follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:
     """What an embedder is: its model's name and sha256, what it wants to see, how many numbers it gives."""

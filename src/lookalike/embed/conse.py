@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec, TextEmbedder
+from lookalike.embed import COMPANION, EmbedderSpec, TextEmbedder
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
@@ -44,8 +44,7 @@ class PairedOnnxEmbedder(OnnxEmbedder):
 
     def embed_pair(self, pixels: npt.NDArray[np.uint8]) -> tuple[Vectors, Vectors]:
         """Return the vectors of both spaces, `(n, dim)` each, of RGB `pixels` `(n, size, size, 3)`."""
-        parts = [pixels[at : at + self.per_call] for at in range(0, len(pixels), self.per_call)]
-        run = [self._run_both(parts[0])] if len(parts) == 1 else list(self._pool.map(self._run_both, parts))
+        run = self._in_parts(self._run_both, pixels)
         rows, scores = (np.concatenate([each[at] for each in run]) for at in (0, 1))
         return unit_length(rows), self.companion.of_scores(scores)
 
@@ -78,7 +77,7 @@ class ConseEmbedder:
             own.view,
             len(self._mean),
             "photo",
-            f"words:{own.reference}",
+            COMPANION + own.reference,
         )
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:

@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec
+from lookalike.embed import COMPANION, EmbedderSpec
 from lookalike.embed.vectors import unit_length
 from lookalike.records import Vectors, View
 
@@ -61,7 +61,7 @@ class FakePairedEmbedder(FakeEmbedder):
     def __init__(self, dim: int = 32, size: int = 32, name: str = "fake") -> None:
         super().__init__(dim, size, name)
         words = FakeWordsEmbedder(dim=12, size=size, name=f"{name}-words")
-        words.spec = replace(words.spec, reference=f"words:{name}")
+        words.spec = replace(words.spec, reference=COMPANION + name)
         self.spec = replace(self.spec, reference=name)
         self.companion = words
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
+from lookalike.cores import cpu_count
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.session import providers
@@ -24,7 +24,7 @@ def load_embedder(
     """
     providers(device)  # a device that is not there is said before anything is fetched
     record = find_model(reference)
-    threads = threads or _cores()
+    threads = threads or cpu_count()
     is_bundled = record.reference in bundled_names()
     if is_bundled and device == "auto":
         device = "cpu"  # their int8 is made for it
@@ -39,13 +39,11 @@ def load_embedder(
     from lookalike.embed.conse import PairedOnnxEmbedder  # photos that are brought do not need it
 
     names = load_class_names()
-    return PairedOnnxEmbedder(record, threads, device, names, lambda: _texts(names.text_model, threads))
 
+    def texts() -> TextEmbedder:
+        return _text_embedder(find_model(names.text_model), threads, "cpu", measure=False)
 
-def _texts(name: str, threads: int) -> TextEmbedder:
-    from lookalike.embed.texts import OnnxTextEmbedder  # as above
-
-    return OnnxTextEmbedder(find_model(name), threads)
+    return PairedOnnxEmbedder(record, threads, device, names, texts)
 
 
 def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: bool) -> TextEmbedder:
@@ -61,9 +59,3 @@ def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: b
             )
         embedder.spec = replace(embedder.spec, dim=rows.shape[1])
     return embedder
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

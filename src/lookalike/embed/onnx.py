@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from lookalike.records import Vectors
 _PHOTOS_PER_CALL = 8  # as fast as larger batches (docs/models.md), in less memory
 _PHOTOS_PER_GPU_CALL = 64  # a GPU takes one call at a time, and wants it large
 
+_T = TypeVar("_T")
 _Floats = npt.NDArray[np.floating]
 
 
@@ -46,10 +49,16 @@ class OnnxEmbedder:
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
+        return unit_length(np.concatenate(self._in_parts(self._run, pixels)))
+
+    def _in_parts(
+        self, run: Callable[[npt.NDArray[np.uint8]], _T], pixels: npt.NDArray[np.uint8]
+    ) -> list[_T]:
+        """Return what `run` gives for each part of a batch, in order, run on all threads."""
         parts = [pixels[at : at + self.per_call] for at in range(0, len(pixels), self.per_call)]
         if len(parts) == 1:  # in the caller's own thread: to wake another takes time
-            return unit_length(self._run(parts[0]))
-        return unit_length(np.concatenate(list(self._pool.map(self._run, parts))))
+            return [run(parts[0])]
+        return list(self._pool.map(run, parts))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         fed = pixels if self._table is None else _prepared(pixels, self._table)

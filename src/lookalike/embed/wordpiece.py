@@ -88,18 +88,14 @@ def _plain(text: str) -> str:
     """Return a text in lower case, without accents and control letters, with space around punctuation."""
     if text.isascii():
         return text.translate(_ASCII)
-    letters = "".join(map(_spaced, text))
-    bare = unicodedata.normalize("NFD", letters.lower() if letters.isascii() else _lower(letters))
-    return "".join(f" {c} " if _is_punctuation(c) else c for c in bare if unicodedata.category(c) != "Mn")
+    # One by one: `str.lower` also looks at the neighbours of a final sigma. It may give accents, too.
+    lower = "".join(map(str.lower, _bare("".join(map(_spaced, text)))))
+    return "".join(f" {letter} " if _is_punctuation(letter) else letter for letter in _bare(lower))
 
 
-def _lower(text: str) -> str:
-    """Lower letters one by one: `str.lower` also looks at the neighbours of a final sigma."""
-    return "".join(letter.lower() for letter in unicodedata.normalize("NFD", text) if _is_kept(letter))
-
-
-def _is_kept(letter: str) -> bool:
-    return unicodedata.category(letter) != "Mn"
+def _bare(text: str) -> str:
+    """Return a text without accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
 
 
 @lru_cache(maxsize=4096)

@@ -112,7 +112,7 @@ class Browsing:
         return found
 
     def _hits(self, answer: Answer) -> list[Hit | Item]:
-        wish = Wish(self._k, answer.offset, self._space(answer.query), mark_copies=True, background=True)
+        wish = Wish(self._k, answer.offset, mark_copies=True, background=True)
         (result,) = self.collection.answer([answer.query], wish)
         answer.result = answer.result or result
         answer.more = result.more
@@ -123,9 +123,3 @@ class Browsing:
         items = self.collection.items(limit=self._k, after=after)
         answer.more = len(items) == self._k
         return list(items)
-
-    def _space(self, query: Query) -> str | None:
-        """Name the space that can answer: words are understood by some only."""
-        if not any(isinstance(example.source, Words) for example in query):
-            return None
-        return next((space.name for space in self.collection.info().spaces if space.takes_words), None)

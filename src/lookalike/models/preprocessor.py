@@ -14,7 +14,7 @@ from typing import Any
 from lookalike.errors import ModelError
 from lookalike.models.files import read_json
 from lookalike.models.record import Pixels
-from lookalike.records import View
+from lookalike.records import Fit, View
 
 _RESAMPLE = ("NEAREST", "LANCZOS", "BILINEAR", "BICUBIC", "BOX", "HAMMING")  # by Pillow's numbers
 _HALF = (0.5, 0.5, 0.5)
@@ -88,7 +88,7 @@ def _follow(facts: dict[str, Any], model_type: str) -> tuple[View, Pixels]:
     side, fit, scaled = shape
     if not 1 <= side <= scaled <= _MAX_SIDE:
         raise ValueError(f"a square of {side} out of {scaled} pixels is not supported")
-    view = View(side, 1.0, _RESAMPLE[resample], fit, scaled)  # type: ignore[arg-type]
+    view = View(side, 1.0, _RESAMPLE[resample], fit, scaled)
     return view, _pixels(facts, defaults)
 
 
@@ -105,7 +105,7 @@ def _kind(facts: dict[str, Any], model_type: str) -> str:
     return kind
 
 
-def _shape(facts: dict[str, Any], defaults: _Defaults) -> tuple[int, str, int]:
+def _shape(facts: dict[str, Any], defaults: _Defaults) -> tuple[int, Fit, int]:
     """Return the side of the square, how the photo fits, and to what it is scaled before the cut."""
     fit, scaled = _size(facts.get("size", defaults.size), defaults)
     crops = facts.get("do_center_crop")
@@ -119,7 +119,7 @@ def _shape(facts: dict[str, Any], defaults: _Defaults) -> tuple[int, str, int]:
     return side, fit, scaled
 
 
-def _size(size: Any, defaults: _Defaults) -> tuple[str, int]:
+def _size(size: Any, defaults: _Defaults) -> tuple[Fit, int]:
     if isinstance(size, dict) and set(size) == {"shortest_edge"}:
         return "steps", _whole(size["shortest_edge"])
     if isinstance(size, int) and defaults.by_short_side:
@@ -127,7 +127,7 @@ def _size(size: Any, defaults: _Defaults) -> tuple[str, int]:
     return "squash", _square(size)
 
 
-def _convnext(facts: dict[str, Any], defaults: _Defaults) -> tuple[int, str, int]:
+def _convnext(facts: dict[str, Any], defaults: _Defaults) -> tuple[int, Fit, int]:
     size = facts.get("size", defaults.size)
     side = _whole(size["shortest_edge"]) if isinstance(size, dict) else _whole(size)
     if facts.get("do_center_crop"):

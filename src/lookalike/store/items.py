@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,8 @@ from lookalike.records import FileStamp, Ids, Item, Skipped
 from lookalike.store.database import Database
 from lookalike.store.facets import Facets, read_facets
 from lookalike.store.filters import Filter, to_sql
-from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound
-from lookalike.store.text_rows import HoldsTexts, delete_text, text_is_sound
+from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound, select
+from lookalike.store.text_rows import HoldsTexts, count_places, delete_text, read_texts
 
 _PAGE = 1000
 
@@ -47,7 +47,7 @@ class Items:
             return ()
         sound = {item.id for item in self._sound(item_ids)}
         with self._database.reading() as connection:
-            return tuple(row[0] for row in _rows(connection, item_ids) if row[0] not in sound)
+            return tuple(row[0] for row in fetch_items(connection, item_ids) if row[0] not in sound)
 
     def by_uri(self, uri: str) -> Item | None:
         """Return the item of a uri, or None."""
@@ -135,7 +135,7 @@ class Items:
 
     def _sound(self, item_ids: Sequence[int]) -> list[Item]:
         with self._database.reading() as connection:
-            items = [decode_item(row) for row in _rows(connection, item_ids) if item_is_sound(row)]
+            items = [decode_item(row) for row in fetch_items(connection, item_ids) if item_is_sound(row)]
             return _with_texts(connection, items) if items and self._holds_texts(connection) else items
 
     def _number(self, sql: str) -> int:
@@ -143,30 +143,20 @@ class Items:
             return int(connection.execute(sql).fetchone()[0])
 
 
-def _rows(connection: sqlite3.Connection, item_ids: Sequence[int]) -> list[ItemRow]:
-    rows: list[ItemRow] = []
-    for at in range(0, len(item_ids), _PAGE):
-        page = item_ids[at : at + _PAGE]
-        sql = f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN ({marks(page)})"
-        rows += connection.execute(sql, page).fetchall()
-    return rows
+def fetch_items(connection: sqlite3.Connection, item_ids: Iterable[int]) -> list[ItemRow]:
+    """Return the rows of those items that exist."""
+    return select(connection, f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN", list(item_ids))
 
 
 def _with_texts(connection: sqlite3.Connection, items: Sequence[Item]) -> list[Item]:
     """Give items their texts and the number of their places; one whose text is not sound is left out."""
-    complete: list[Item] = []
-    for at in range(0, len(items), _PAGE):
-        ids = [item.id for item in items[at : at + _PAGE]]
-        sql = f"SELECT item_id, text, checksum FROM texts WHERE item_id IN ({marks(ids)})"
-        texts = {row[0]: row[1] for row in connection.execute(sql, ids) if text_is_sound(*row[1:])}
-        sql = f"SELECT item_id, count(*) FROM places WHERE item_id IN ({marks(ids)}) GROUP BY item_id"
-        places = dict(connection.execute(sql, ids).fetchall())
-        complete += [
-            replace(item, text=texts[item.id], places=places.get(item.id, 1))
-            for item in items[at : at + _PAGE]
-            if item.id in texts
-        ]
-    return complete
+    ids = [item.id for item in items]
+    texts, places = read_texts(connection, ids), count_places(connection, ids)
+    return [
+        replace(item, text=texts[item.id], places=places.get(item.id, 1))
+        for item in items
+        if item.id in texts
+    ]
 
 
 def delete_item(connection: sqlite3.Connection, item_id: int, seq: int) -> bool:
@@ -192,8 +182,3 @@ def tick(connection: sqlite3.Connection) -> int:
     """Advance the clock inside a write transaction and return its new value."""
     (seq,) = connection.execute("UPDATE clock SET seq = seq + 1 RETURNING seq").fetchone()
     return int(seq)
-
-
-def marks(values: Sequence[object]) -> str:
-    """As many SQL placeholders as there are values."""
-    return ",".join("?" * len(values))

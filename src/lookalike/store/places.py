@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from lookalike.records import FileStamp
 from lookalike.store.filters import in_file
-from lookalike.store.items import delete_item, marks
-from lookalike.store.rows import ITEM_COLUMNS, ItemRow, item_checksum, item_is_sound
+from lookalike.store.items import delete_item, fetch_items
+from lookalike.store.rows import ItemRow, item_checksum, item_is_sound, select
 from lookalike.store.text_rows import is_loose, loose_uri, place_is_sound, put_places
 
 _PAGE = 1000
@@ -135,19 +134,3 @@ def mend_places(connection: sqlite3.Connection) -> None:
     place_items(connection, [item[0] for item in stray], {})
     if wrong or stray:
         connection.execute("UPDATE text_files SET rows = NULL")
-
-
-def fetch_items(connection: sqlite3.Connection, item_ids: Iterable[int]) -> list[ItemRow]:
-    """Return the rows of those items that exist."""
-    return select(connection, f"SELECT {ITEM_COLUMNS} FROM items WHERE id IN", list(item_ids))
-
-
-def select(
-    connection: sqlite3.Connection, sql: str, values: Sequence[Any], end: str = ""
-) -> list[tuple[Any, ...]]:
-    """Return the rows of a select that ends in IN, for any number of values."""
-    rows: list[tuple[Any, ...]] = []
-    for at in range(0, len(values), _PAGE):
-        page = values[at : at + _PAGE]
-        rows += connection.execute(f"{sql} ({marks(page)}){end}", page).fetchall()
-    return rows

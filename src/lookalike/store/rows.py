@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from lookalike.records import FileStamp, Item, Metadata
 
+_PAGE = 1000  # values of one statement
 ITEM_COLUMNS = "id, uri, content_hash, size, mtime_ns, metadata, checksum"
 _FLOAT = np.dtype("<f4")
 
@@ -67,3 +69,19 @@ def decode_vectors(contents: list[bytes], dim: int) -> npt.NDArray[np.float32]:
     return (
         np.frombuffer(b"".join(contents), _FLOAT).reshape(len(contents), dim).astype(np.float32, copy=False)
     )
+
+
+def marks(values: Sequence[object]) -> str:
+    """As many SQL placeholders as there are values."""
+    return ",".join("?" * len(values))
+
+
+def select(
+    connection: sqlite3.Connection, sql: str, values: Sequence[Any], end: str = ""
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a select that ends in IN, for any number of values."""
+    rows: list[tuple[Any, ...]] = []
+    for at in range(0, len(values), _PAGE):
+        page = values[at : at + _PAGE]
+        rows += connection.execute(f"{sql} ({marks(page)}){end}", page).fetchall()
+    return rows

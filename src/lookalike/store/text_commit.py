@@ -13,9 +13,9 @@ import numpy.typing as npt
 from lookalike.records import Committed, FileStamp, Outcome, Passage, Skipped, Space
 from lookalike.store.commit import put_vector
 from lookalike.store.filters import in_file
-from lookalike.store.items import tick
-from lookalike.store.places import drop_places, fetch_items, place_items, select, write_item
-from lookalike.store.rows import ItemRow, encode_metadata, encode_vector, item_checksum, item_is_sound
+from lookalike.store.items import fetch_items, tick
+from lookalike.store.places import drop_places, place_items, write_item
+from lookalike.store.rows import ItemRow, encode_metadata, encode_vector, item_checksum, item_is_sound, select
 from lookalike.store.text_rows import file_of, loose_uri, put_places, put_texts, restore_text
 
 

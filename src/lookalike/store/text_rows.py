@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from lookalike.store.rows import select
 
 WORDS_TABLE = "text_words"
 _KIND = "SELECT kind FROM spaces ORDER BY id LIMIT 1"
@@ -54,7 +56,7 @@ def text_checksum(text: str) -> int:
 def text_is_sound(text: Any, checksum: Any) -> bool:
     """Tell whether a stored text is what was written."""
     try:
-        return bool(zlib.crc32(text.encode()) == checksum)
+        return bool(text_checksum(text) == checksum)
     except (AttributeError, ValueError):  # damage changes types, and makes what is no UTF-8
         return False
 
@@ -70,6 +72,18 @@ def place_is_sound(uri: Any, item_id: Any, checksum: Any) -> bool:
         return bool(place_checksum(uri, item_id) == checksum)
     except (AttributeError, ValueError, TypeError):
         return False
+
+
+def read_texts(connection: sqlite3.Connection, item_ids: Sequence[int]) -> dict[int, str]:
+    """Return those texts that exist and are sound, by item id."""
+    rows = select(connection, "SELECT item_id, text, checksum FROM texts WHERE item_id IN", item_ids)
+    return {item_id: text for item_id, text, checksum in rows if text_is_sound(text, checksum)}
+
+
+def count_places(connection: sqlite3.Connection, item_ids: Sequence[int]) -> dict[int, int]:
+    """Return at how many places each text stands."""
+    sql = "SELECT item_id, count(*) FROM places WHERE item_id IN"
+    return dict(select(connection, sql, item_ids, " GROUP BY item_id"))
 
 
 def put_texts(connection: sqlite3.Connection, texts: Iterable[tuple[int, str]]) -> None:

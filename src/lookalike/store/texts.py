@@ -16,13 +16,14 @@ from lookalike.store.places import (
     mend_places,
     remove_file,
     remove_loose,
-    select,
 )
-from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
+from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, select, vector_is_sound
 from lookalike.store.text_rows import (
     WORDS_TABLE,
     HoldsTexts,
+    count_places,
     place_is_sound,
+    read_texts,
     rebuild_words,
     text_is_sound,
 )
@@ -60,8 +61,7 @@ class Texts:
         with self._database.reading() as connection:
             if not self._holds_texts(connection):
                 return {}
-            rows = select(connection, "SELECT item_id, text, checksum FROM texts WHERE item_id IN", item_ids)
-            return {row[0]: row[1] for row in rows if text_is_sound(row[1], row[2])}
+            return read_texts(connection, item_ids)
 
     def places(self, item_id: int, limit: int = -1) -> list[str]:
         """Return up to `limit` uris at which a text stands, in the order of their files and rows."""
@@ -73,11 +73,10 @@ class Texts:
 
     def count_places(self, item_ids: Sequence[int]) -> dict[int, int]:
         """Return at how many places each text stands."""
-        sql = "SELECT item_id, count(*) FROM places WHERE item_id IN"
         with self._database.reading() as connection:
             if not self._holds_texts(connection):
                 return {}
-            return dict(select(connection, sql, item_ids, " GROUP BY item_id"))
+            return count_places(connection, item_ids)
 
     def match(self, words: str, limit: int, allowed: Ids | None = None) -> list[int]:
         """Return the ids of up to `limit` texts that have exact words, the best match (BM25) first.

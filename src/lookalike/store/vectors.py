@@ -10,8 +10,7 @@ import numpy as np
 from lookalike.errors import DamagedError
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.database import Database
-from lookalike.store.items import marks
-from lookalike.store.rows import decode_vectors, vector_is_sound
+from lookalike.store.rows import decode_vectors, marks, vector_is_sound
 
 _PAGE = 250  # vectors at a time: 1.3 MB of them
 

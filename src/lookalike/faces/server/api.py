@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.collection import Collection
+from lookalike.cores import cpu_count
 from lookalike.decode.formats import HEAD_BYTES, sniff
-from lookalike.decode.processes import cpu_count
 from lookalike.errors import NotFoundError
 from lookalike.faces import contract
 from lookalike.faces.server import schema
