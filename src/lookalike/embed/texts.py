@@ -17,7 +17,8 @@ from lookalike.errors import ModelError
 from lookalike.models import ModelRecord, TextTower
 from lookalike.records import Vectors, View
 
-_TOKENS_PER_CALL = 512
+_TOKENS_PER_CALL = 512  # more is no faster (docs/models.md)
+_TOKENS_ENOUGH = 160  # for a call with texts of one length, which need no padding
 _TEXTS_PER_CALL = 64
 _NO_VIEW = View(0)
 
@@ -112,15 +113,19 @@ def _pooled(
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield places of texts of like length, so many that a batch has about `_TOKENS_PER_CALL` tokens."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    """Yield places of texts of like length, together no more than `_TOKENS_PER_CALL` tokens with padding.
+
+    A batch ends with the texts of one length where it has `_TOKENS_ENOUGH`. The longest come first, so that
+    no thread is left with a large batch at the end.
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     at = 0
     while at < len(order):
+        longest = lengths[order[at]]
+        last = min(len(order), at + max(1, min(_TEXTS_PER_CALL, _TOKENS_PER_CALL // longest)))
         end = at + 1
-        while (
-            end < len(order)
-            and end - at < _TEXTS_PER_CALL
-            and (end - at + 1) * lengths[order[end]] <= _TOKENS_PER_CALL
+        while end < last and (
+            lengths[order[end]] == lengths[order[end - 1]] or (end - at) * longest < _TOKENS_ENOUGH
         ):
             end += 1
         yield order[at:end]

@@ -45,6 +45,8 @@ class WordPiece:
 
     def reach(self, text: str, limit: int) -> int:
         """Return how many letters of `text`, from the first on, `encode` reads: whole words only."""
+        if text.isascii() and len(text) + 2 <= limit:  # no letter is more than one piece
+            return len(text)
         count = 2
         for start, end in _spans(text):
             count += sum(len(self._pieces(word)) for word in _plain(text[start:end]).split())
