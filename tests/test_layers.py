@@ -42,16 +42,20 @@ ALLOWED["asked"] = STAGES | {"queries"}
 ALLOWED["wiring"] = STAGES | {"background", "indexing", "index_keeper"}
 ALLOWED["adding"] = STAGES | {"filling", "ingest", "ingest_texts", "wiring"}
 ALLOWED["repair"] = STAGES | {"adding", "ingest", "ingest_texts", "verify", "wiring"}
+ALLOWED["importing"] = ALLOWED["exporting"] = STAGES
+ALLOWED["moving"] = STAGES | {"adding", "exporting", "importing", "ingest", "wiring"}
 ALLOWED["collection"] = STAGES | {
     "adding",
     "asked",
     "indexing",
+    "moving",
     "queries",
     "repair",
     "search",
     "verify",
     "wiring",
 }
+ALLOWED["evaluate"] = STAGES | {"background", "collection", "indexing", "search", "wiring"}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
 ALLOWED["__init__"] = {"queries", "collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}

@@ -235,6 +235,11 @@ def test_a_broken_link_is_not_gone(tmp_path):
     assert not is_gone(str(tmp_path / "broken"))
 
 
+def test_an_address_is_not_gone_from_this_machine():
+    assert not is_gone("http://example.org/cat.jpg")
+    assert not is_gone("cat.jpg")
+
+
 def test_a_list_names_one_path_per_line(tmp_path):
     lines = StringIO("a.jpg\n\n/abs/b.jpg\r\n  two  spaces \nlast")
     assert read_list(lines, tmp_path) == [

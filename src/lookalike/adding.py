@@ -60,7 +60,7 @@ def add_items(wiring: Wiring, paths: list[Path], how: Adding) -> AddReport:
         report = ingest(parts, paths, prune=how.prune)
     problem = fill_spaces(wiring, store, how.on_step)
     how.on_step("indexing", 0, None)
-    return replace(report, index_problem=_refreshed(wiring, store) or problem)
+    return replace(report, index_problem=refreshed(wiring, store) or problem)
 
 
 def fill_spaces(wiring: Wiring, store: Store, on_step: OnStep) -> str | None:
@@ -101,7 +101,7 @@ def add_model(wiring: Wiring, reference: str, on_step: OnStep) -> tuple[Space, i
     left = fill_space(wiring, store, space, on_step)
     fill_spaces(wiring, store, on_step)
     on_step("indexing", 0, None)
-    _refreshed(wiring, store)
+    refreshed(wiring, store)
     return space, left
 
 
@@ -137,7 +137,7 @@ def _check_columns(paths: list[Path], column: str | None, *, has_items: bool) ->
         raise UsageError(problems[0])
 
 
-def _refreshed(wiring: Wiring, store: Store) -> str | None:
+def refreshed(wiring: Wiring, store: Store) -> str | None:
     """Bring the indexes up to date; they are caches, so what hinders that is told and does no harm."""
     if store.items.is_empty():
         return None

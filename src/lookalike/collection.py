@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.adding import Adding, add_items, add_model
 from lookalike.asked import AnyPath, AnyQuery, Where, as_filters, as_path, as_query, as_target, as_wish
@@ -39,7 +39,10 @@ from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
 from lookalike.store.store import STORE_FILE
 from lookalike.verify import Damage, VerifyReport, verify
-from lookalike.wiring import Wiring
+from lookalike.wiring import OpenSpace, Wiring
+
+if TYPE_CHECKING:  # a search from a cold start does without
+    from lookalike.moving import Bringing, ExportReport, ExportWish, ImportReport
 
 _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
@@ -113,6 +116,31 @@ class Collection:
         for each in (space, *beside):
             self._wiring.forget_space(each)
             store.drop_space(each)
+
+    def import_vectors(
+        self,
+        what: Bringing,
+        *,
+        on_step: Callable[[str, int, int | None], None] | None = None,
+        on_commit: Callable[[Committed], None] | None = None,
+    ) -> tuple[ImportReport, str | None]:
+        """Bring in vectors made elsewhere with the photos or texts that they stand for.
+
+        Returns what was done, and what hindered other spaces or indexes from being brought up to date, as one
+        line. Nothing is touched unless vectors and names fit each other: raises `UsageError`,
+        `ModelMismatchError`, `DamagedError`, `NotFoundError`.
+        """
+        from lookalike.moving import bring  # as above
+
+        return bring(self._wiring, what, on_step or _ignore, on_commit or _ignore)
+
+    def export(
+        self, folder: AnyPath, *, space: str | None = None, wish: ExportWish | None = None
+    ) -> ExportReport:
+        """Write the vectors and items of a space into a new folder: an array, a table, a Faiss index."""
+        from lookalike.moving import take_out  # as above
+
+        return take_out(self._wiring, as_path(folder), space, wish)
 
     def search(self, query: AnyQuery, k: int = 8, *, where: Where = ()) -> SearchResult:
         """Return the k items most similar to a query: a photo's path or bytes, or an item given by its id.
@@ -255,6 +283,13 @@ class Collection:
         for problem in [keeper.wait() for keeper in self._wiring.keepers()]:
             if problem is not None:
                 raise problem
+
+    def open_space(self, name: str | None = None) -> OpenSpace:
+        """Return the vectors of a space, the default one unless named, with the store that they are in.
+
+        Raises `NotFoundError` for an unknown space or an empty collection.
+        """
+        return self._wiring.open_space(name)
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""

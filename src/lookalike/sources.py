@@ -61,6 +61,8 @@ def emptied_folder(uri: str) -> str | None:
 
 def _folder_left(path: str) -> str | None:
     """Return the nearest folder that is left of the way to a path; None if something is, or may be, there."""
+    if not os.path.isabs(path):  # noqa: PTH117  # an address, of which nothing lies on this machine
+        return None
     way = path
     while True:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.background import Background
@@ -23,8 +24,19 @@ from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
 from lookalike.records import Kind, Space
 from lookalike.store import Store
 from lookalike.store.store import STORE_FILE, check_model
+from lookalike.store.vectors import SpaceVectors
 
 AnyEmbedder = Embedder | TextEmbedder
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpace:
+    """One space of an open collection, for who reads its vectors: evaluation, export."""
+
+    store: Store
+    space: Space
+    vectors: SpaceVectors
+    indexer: Indexer
 
 
 _Key = tuple[int, str]
@@ -148,6 +160,13 @@ class Wiring:
                 "or bring one in: lookalike models"
             )
         return taking[0]
+
+    def open_space(self, name: str | None = None) -> OpenSpace:
+        """Return the space of a name, or the default one, opened; raises what `space` raises."""
+        store = self.store()
+        space = self.space(store, name)
+        vectors = store.vectors(space)
+        return OpenSpace(store, space, vectors, Indexer(self.path, space, vectors))
 
     def companion_of(self, store: Store, embedder: AnyEmbedder, *, create: bool = False) -> Space | None:
         """Return the second space that a `PairedEmbedder` fills, making it where asked to."""

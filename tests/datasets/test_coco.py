@@ -6,19 +6,21 @@ import io
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from lookalike.datasets import coco
+from lookalike.datasets import DATASETS, coco, files, find_dataset, remote_zip
 from lookalike.errors import FetchError, MissingExtraError, StorageError, UsageError
 
 pytest.importorskip("remotezip")
@@ -34,8 +36,8 @@ class RangeServer(ThreadingHTTPServer):
         self.data = data
         self.ranges: list[tuple[int, int]] = []
         self.status = 206
-        self.delay_s = 0.0
-        self.breaks = 0  # how many of the next big answers are cut in half
+        self.delay_s = 0.0  # before every 30,000 bytes
+        self.breaks = 0  # how many of the next answers with photos are cut in half
         self.stalls = False  # whether a cut answer hangs instead of ending
         self.over = threading.Event()
 
@@ -61,15 +63,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.status == 206:
             self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
         self.end_headers()
-        time.sleep(self.server.delay_s)
-        if self.server.breaks and 20_000 < len(body) < 60_000:
+        cut = self.server.breaks and last < size - 1 and len(body) > 20_000
+        sent = body[: len(body) // 2] if cut else body
+        for at in range(0, len(sent), 30_000):
+            time.sleep(self.server.delay_s)
+            self.wfile.write(sent[at : at + 30_000])
+        if cut:
             self.server.breaks -= 1
-            self.wfile.write(body[: len(body) // 2])
             if self.server.stalls:
                 self.server.over.wait(30)
             self.close_connection = True
-        else:
-            self.wfile.write(body)
 
     def _range(self, size: int) -> tuple[int, int]:
         asked = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "bytes=0-"))
@@ -119,7 +122,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
-    monkeypatch.setattr(coco, "RETRY_PAUSES_S", (0.01, 0.02))
+    monkeypatch.setattr(remote_zip, "RETRY_PAUSES_S", (0.01, 0.02))
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -177,7 +180,9 @@ def test_photos_already_there_are_not_fetched_again(server, tmp_path):
     server.ranges.clear()
     coco.fetch_val2014(tmp_path, 10, url=server.url)
     assert files_in(tmp_path) == dict(sorted(PHOTOS.items())[:10])
-    assert len([1 for first, last in server.ranges if 20_000 < last - first < 60_000]) == 3  # 44, 50, 51
+    fetched = [last - first for first, last in server.ranges if 20_000 < last - first < 65_535]
+    assert len(fetched) == 2  # 44, and 50 with its neighbour 51
+    assert sum(fetched) < 3 * 30_200
 
 
 def test_a_killed_run_goes_on(server, tmp_path):
@@ -213,8 +218,10 @@ def test_ctrl_c_ends_the_run_soon_and_leaves_whole_photos(server, tmp_path):
     assert 3 <= len(files_in(tmp_path)) <= 3 + 2 * coco.CONNECTIONS
 
 
-def test_dropped_connections_are_tried_again(server, tmp_path):
-    server.breaks = 2
+@pytest.mark.parametrize("breaks", [2, 5])
+def test_dropped_connections_are_taken_up_where_they_broke(server, tmp_path, breaks, monkeypatch):
+    monkeypatch.setattr(coco, "CONNECTIONS", 1)
+    server.breaks = breaks
     coco.fetch_val2014(tmp_path, url=server.url)
     assert server.breaks == 0
     assert files_in(tmp_path) == PHOTOS
@@ -227,17 +234,17 @@ def test_a_server_that_keeps_dropping_is_given_up(server, tmp_path):
     ) as caught:
         coco.fetch_val2014(tmp_path, url=server.url)
     assert "\n" not in str(caught.value)
-    assert files_in(tmp_path) == {}
+    assert files_in(tmp_path).items() <= PHOTOS.items()
 
 
 def test_a_stalled_transfer_is_given_up_without_trying_again(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(coco, "STALL_S", 0.4)
+    monkeypatch.setattr(remote_zip, "STALL_S", 0.4)
     server.breaks, server.stalls = 1000, True
     started = time.monotonic()
     with pytest.raises(FetchError, match="no answer in time"):
         coco.fetch_val2014(tmp_path, url=server.url)
     assert time.monotonic() - started < 5
-    assert server.breaks >= 1000 - coco.CONNECTIONS
+    assert server.breaks >= 1000 - 5 * coco.CONNECTIONS  # tried again only while photos came
 
 
 def test_wrong_bytes_are_refused_and_not_left(server, tmp_path):
@@ -257,7 +264,7 @@ def test_a_damaged_archive_is_refused(server, tmp_path, cut):
 
 
 def test_a_member_that_claims_to_be_huge_is_refused(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(coco, "MAX_PHOTO_BYTES", 30_000)
+    monkeypatch.setattr(files, "MAX_PHOTO_BYTES", 30_000)
     with pytest.raises(FetchError, match="claims 30,042 bytes"):
         coco.fetch_val2014(tmp_path, 1, url=server.url)
     assert files_in(tmp_path) == {}
@@ -331,6 +338,84 @@ def test_without_the_extra_the_install_line_is_given(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "remotezip", None)
     with pytest.raises(MissingExtraError, match=r"lookalike\[demo\]"):
         coco.fetch_val2014(tmp_path)
+
+
+def test_neighbours_come_in_one_answer_and_in_their_order(server, tmp_path):
+    assert coco.get_coco_val2014(tmp_path, url=server.url) == len(PHOTOS)
+    assert files_in(tmp_path) == PHOTOS
+    answers = [
+        (first, last) for first, last in server.ranges if last - first > 20_000 and last < len(VAL2014) - 1
+    ]
+    assert coco.CONNECTIONS <= len(answers) <= 2 * coco.CONNECTIONS
+    assert sum(last - first + 1 for first, last in answers) < 1.01 * sum(map(len, PHOTOS.values()))
+
+
+def test_runs_end_at_gaps_and_at_their_size():
+    def member(offset: int, size: int) -> remote_zip.Member:
+        info = zipfile.ZipInfo(f"{offset}.jpg")
+        info.header_offset = offset
+        return remote_zip.Member(info.filename, info, offset + size)
+
+    near = [member(at * 1000, 1000) for at in range(10)]
+    far = [member(1_000_000, 1000), member(1_000_000 + 1000 + remote_zip.GAP_BYTES, 1000)]
+    grouped = remote_zip.runs(reversed(near + far), 5000)
+    assert [len(run) for run in grouped] == [5, 5, 1, 1]
+    assert [len(run) for run in remote_zip.runs(near + far, 200_000)] == [10, 2]
+
+
+def test_what_lies_there_is_held_against_its_checksum(server, tmp_path):
+    coco.get_coco_val2014(tmp_path, url=server.url)
+    damaged = bytearray(PHOTOS[photo_name(50)])
+    damaged[1000] ^= 1  # of the same size, as a power cut may leave it
+    (tmp_path / photo_name(50)).write_bytes(damaged)
+    progress = []
+    coco.get_coco_val2014(tmp_path, url=server.url, on_progress=lambda *now: progress.append(now))
+    assert progress == [(19, 20), (20, 20)]
+    assert files_in(tmp_path) == PHOTOS
+
+
+def test_members_that_overlap_are_refused(server, tmp_path):
+    start = VAL2014.index(b"PK\x01\x02")
+    entry = VAL2014.index(photo_name(50).encode(), start) - len("val2014/") - 46
+    where = VAL2014.index(photo_name(50).encode()) - len("val2014/") - 30
+    changed = bytearray(VAL2014)
+    changed[entry + 42 : entry + 46] = (where + 10).to_bytes(4, "little")  # into its neighbour
+    server.data = bytes(changed)
+    with pytest.raises(FetchError, match="did not deliver"):
+        coco.get_coco_val2014(tmp_path, url=server.url)
+    assert files_in(tmp_path).items() <= PHOTOS.items()
+
+
+def test_a_full_disk_is_said_before_anything_is_fetched(server, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=500_000)
+    monkeypatch.setattr(coco.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match=r"20 photos need 0\.00 GB .* 0\.00 GB free"):
+        coco.get_coco_val2014(tmp_path, url=server.url)
+    assert files_in(tmp_path) == {}
+
+
+def test_memory_stays_steady_however_long_the_answer_is(server, tmp_path, monkeypatch):
+    names = {f"val2014/{photo_name(number)}": photo(number) * 30 for number in range(60)}
+    server.data = archive(names)  # 54 MB
+    monkeypatch.setattr(coco, "CONNECTIONS", 1)
+    tracemalloc.start()
+    try:
+        server.data = bytes(server.data)
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        coco.get_coco_val2014(tmp_path, url=server.url)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    # The server of this test, in the same process, copies one answer at a time.
+    assert peak < remote_zip.RUN_BYTES + (8 << 20)
+
+
+def test_data_sets_have_names():
+    assert find_dataset("coco-val2014").get is coco.get_coco_val2014
+    assert all(each.photos > 0 and each.megabytes > 0 for each in DATASETS)
+    with pytest.raises(UsageError, match="there are coco-val2014, pypi-photos"):
+        find_dataset("imagenet")
 
 
 def test_none_is_not_a_number_of_photos(tmp_path):

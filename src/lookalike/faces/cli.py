@@ -14,6 +14,7 @@ from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces import shared
 from lookalike.faces.arguments import PathArgument, QueryArgument
 from lookalike.faces.choosing import models
+from lookalike.faces.moving import datasets, export, import_
 from lookalike.faces.serving import demo, serve, votes
 from lookalike.faces.shared import (
     collection_option,
@@ -220,7 +221,7 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         click.echo(f"sound: {counted(report.items, 'item')}, {counted(report.vectors, 'vector')}")
 
 
-for command in (models, serve, votes, demo):
+for command in (models, import_, export, serve, votes, datasets, demo):
     cli.add_command(command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lookalike.models import ModelRecord
 from lookalike.models.recommended import Recommended
@@ -18,6 +18,9 @@ from lookalike.records import (
     Vote,
 )
 from lookalike.verify import Damage, VerifyReport
+
+if TYPE_CHECKING:
+    from lookalike.moving import ImportReport
 
 Json = dict[str, Any]
 
@@ -89,6 +92,24 @@ def report_json(report: AddReport) -> Json:
         "copies": report.copies,
         "split": report.split,
         "empty": report.empty,
+    }
+
+
+def import_json(report: ImportReport, problem: str | None) -> Json:
+    """What an import did."""
+    return {
+        "space": report.space.name,
+        "approximate": report.space.approximate,
+        "rows": report.rows,
+        "added": report.added,
+        "filled": report.filled,
+        "moved": report.moved,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        "empty": report.empty,
+        "without_file": report.without_file,
+        "copies": report.copies,
+        "problem": problem,
     }
 
 

@@ -15,6 +15,9 @@ _NAMES = {
     "fetching": "fetching photos",
     "looking": "looking for files",
     "reading": "reading",
+    "checking": "checking names",
+    "importing": "importing",
+    "exporting": "exporting",
     "indexing": "building the index",
 }
 

@@ -1,0 +1,1 @@
+"""A collection's vectors and items as files that other programs read."""

@@ -1,0 +1,1 @@
+"""Vectors made elsewhere: read without trusting them, and brought into a collection."""
