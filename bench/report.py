@@ -8,10 +8,11 @@ Figures = dict[str, Any]
 
 _HEAD = """# Benchmarks
 
-Written by `make bench` (`bench/run.py`; one part alone: `python bench/run.py reading`). The photos are read
-from the folder that `LOOKALIKE_DATA` names: COCO, Caltech-101 and clothing photos in the folders
-`coco256/images`, `caltech50` and `clothing`. Tests never time anything; these are medians of one run on one
-machine, which other work shares, so compare ratios before milliseconds.
+Written by `make bench` (`bench/run.py`; one part alone: `python bench/run.py reading`). Photos and texts are
+read from the folder that `LOOKALIKE_DATA` names: COCO, Caltech-101 and clothing photos in the folders
+`coco256/images`, `caltech50` and `clothing`, texts in `tweets`, `stsb` and `banking77`. Tests never time
+anything; these are medians of one run on one machine, which other work shares, so compare ratios before
+milliseconds.
 
 """
 
@@ -90,6 +91,60 @@ def _reading(f: Figures) -> str:
         ("add, of what the cores can do for both", f"{100 * f['of_limit']:.0f} %", "", None),
     ]
     return "## Reading photos\n\n" + _table(rows) + _READING_NOTE
+
+
+def _texts(f: Figures) -> str:
+    speed, found = f["speed"], f["search"]
+    int8, float32 = f["quality"]["int8"], f["quality"].get("float32")
+    ratio, rate = speed["ratio"], speed["tweets_per_second"]
+    rows: list[tuple[str, str, str, bool | None]] = [
+        ("the example: sentence-transformers, BERT-base", f"{speed['example']:.1f} tweets/s", "", None),
+        ("the bundled text model", f"{rate:,.0f} tweets/s", "≥ 1,000", rate >= 1_000),
+        ("ratio of the two", f"{ratio:.1f} ×", "≥ 30 ×", ratio >= 30),
+        ("of inference alone", f"{100 * speed['of_inference']:.0f} %", "", None),
+        (
+            "`lookalike add`, 20,000 tweets, start-up included",
+            f"{found['add_per_second']:,.0f} tweets/s",
+            "",
+            None,
+        ),
+        ("its peak memory", f"{found['add_peak_mb']:.0f} MB", "", None),
+        (
+            f"text to hits among {found['items']:,}, warm, median",
+            f"{found['ms']:.1f} ms",
+            "≤ 10 ms",
+            found["ms"] <= 10,
+        ),
+        ("the same, 99th percentile", f"{found['p99_ms']:.1f} ms", "", None),
+        ("the same with exact words (`--hybrid`), median", f"{found['hybrid_ms']:.1f} ms", "", None),
+    ]
+    for name, measure, least in (
+        ("stsb-en-dev: Spearman", "spearman", 0.005),
+        ("banking77: precision@10", "precision_at_10", 0.005),
+    ):
+        goal, met, beside = "", None, ""
+        if float32:
+            goal, met = f"within {least:g}", float32[measure] - int8[measure] <= least
+            beside = f", float32 {float32[measure]:.4f}"
+        rows.append((name, f"{int8[measure]:.4f}{beside}", goal, met))
+    return "## Texts\n\n" + _table(rows)
+
+
+def _words(f: Figures) -> str:
+    rows: list[tuple[str, str, str, bool | None]] = []
+    for name, found in f["models"].items():
+        times = found["times_chance"]
+        rows.append(
+            (f"`{name}`, names of COCO categories: precision@10", f"{found['precision_at_10']:.3f}", "", None)
+        )
+        rows.append(("chance", f"{found['chance']:.3f}", "", None))
+        rows.append(("ratio of the two", f"{times:.1f} ×", "≥ 3 ×", times >= 3))
+    add = f["add"]
+    slower = add["slower"]
+    rows.append(("`add` with the space for words", f"{add['with']:.0f} photos/s", "", None))
+    rows.append(("`add` without it", f"{add['without']:.0f} photos/s", "", None))
+    rows.append(("slower by", f"{100 * slower:.1f} %", "≤ 10 %", slower <= 0.1))
+    return "## Photos found by words\n\n" + _table(rows)
 
 
 def _search(title: str, f: Figures, limits: tuple[float, float | None]) -> str:
@@ -223,6 +278,8 @@ SECTIONS = {
     "quality": _quality,
     "background": _background,
     "reading": _reading,
+    "texts": _texts,
+    "words": _words,
     "search40k": lambda f: _search("Search among 40,000 items", f, (1.0, 20.0)),
     "search1m": lambda f: _search("Search among 1,000,000 items", f, (5.0, None)),
     "cold": _cold,

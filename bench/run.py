@@ -4,8 +4,8 @@
     python bench/run.py reading cold    only these parts; figures of the others are kept
     python bench/run.py page            nothing: write the page from the figures that are kept
 
-Parts: quality, background, reading, search40k, cold, serving, search1m, memory, size. Figures are kept in
-docs/benchmarks.json.
+Parts: quality, background, reading, texts, words, search40k, cold, serving, search1m, memory, size. Figures
+are kept in docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ def quality() -> dict[str, Any]:
     return run_json("quality.py", DATA)[0]  # type: ignore[no-any-return]  # a JSON object
 
 
+def texts() -> dict[str, Any]:
+    """Texts beside the example's way, how well they find, and searches among 20,000 of them."""
+    return {step: run_json("texts.py", step)[0] for step in ("speed", "quality", "search")}
+
+
+def words() -> dict[str, Any]:
+    """Photos found by words, and what that costs `add`."""
+    return {"models": run_json("words.py")[0], "add": run_json("words.py", "add")[0]}
+
+
 def serving() -> dict[str, Any]:
     """The server over a collection of 40,000 items: one client, 16, 1,000; the page's first paint."""
     folder = collection(40_000)
@@ -75,6 +85,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "quality": quality,
     "background": lambda: run_json("background.py")[0],
     "reading": reading.measure,
+    "texts": texts,
+    "words": words,
     "search40k": lambda: search(40_000, with_example=True),
     "cold": lambda: footprint.cold_search(collection(40_000)),
     "serving": serving,

@@ -1,4 +1,8 @@
-"""The bundled text model: how well it finds (python bench/texts.py quality), how fast it reads (… speed).
+"""The bundled text model beside the float32 one and beside the example's way.
+
+    python bench/texts.py quality     how well it finds
+    python bench/texts.py speed       how fast it reads
+    python bench/texts.py search      `lookalike add` of 20,000 tweets, and searches among them
 
 `quality` compares with the float32 graph that `make models` leaves in build/models; `speed` compares with the
 example's way, in an environment of its own that is made where it is missing.
@@ -19,10 +23,11 @@ from typing import IO
 
 import numpy as np
 
-from common import DATA, ROOT, median, timed
+from common import CLI, DATA, ROOT, fresh, median, percentile, run, timed
+from lookalike import Collection, Example
 from lookalike.embed.texts import OnnxTextEmbedder
 from lookalike.models import ModelFile, load_bundled
-from lookalike.records import Vectors
+from lookalike.records import Vectors, Wish, Words
 
 NAME = "all-minilm-l6-v2"
 FLOAT32 = ROOT / "build" / "models" / f"{NAME}-float32.onnx"
@@ -33,6 +38,7 @@ BATCH = 512  # as many as `add` hands over at once
 EXAMPLE_TEXTS = 640  # of the tweets; the example reads few a second
 EXAMPLE_ENV = ROOT / ".cache" / "bench-texts-env"
 EXAMPLE_PACKAGES = ("torch==2.13.0", "sentence-transformers==6.2.0")
+WARM, ASKED = 20, 500  # searches
 TWEETS = DATA / "tweets" / "texts_20k.csv"
 
 
@@ -128,6 +134,32 @@ def inference(embedder: OnnxTextEmbedder, batches: list[list[str]]) -> Callable[
     return lambda: list(pool.map(lambda inputs: session.run(None, inputs), fed))
 
 
+def search() -> dict[str, float]:
+    """`lookalike add` of all tweets, and milliseconds from a text to its hits among them, warm."""
+    folder = fresh("tweets.lookalike")
+    command = [CLI, "add", TWEETS, "--column", "text", "-c", folder]
+    _, seconds, peak = run(command, stderr=subprocess.DEVNULL)
+    with (DATA / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
+        questions = [row["text"] for row in csv.DictReader(file)][: WARM + ASKED]
+    with Collection(folder) as collection:
+        items = collection.info().items
+        times = {
+            name: [
+                1000 * timed(lambda asked=asked, wish=wish: collection.answer([asked], wish))  # type: ignore[misc]
+                for asked in ([Example(Words(question))] for question in questions)
+            ][WARM:]
+            for name, wish in (("ms", Wish()), ("hybrid_ms", Wish(hybrid=True)))
+        }
+    return {
+        "items": items,
+        "add_per_second": 20_000 / seconds,
+        "add_peak_mb": peak,
+        "ms": median(times["ms"]),
+        "p99_ms": percentile(times["ms"], 0.99),
+        "hybrid_ms": median(times["hybrid_ms"]),
+    }
+
+
 @contextmanager
 def example_reader(vocab: Path) -> Iterator[Callable[[], float]]:
     """Start the example's way, and give what lets it read once and returns its texts per second."""
@@ -160,4 +192,4 @@ def _sha256(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"quality": quality, "speed": speed}[sys.argv[1]]()))
+    print(json.dumps({"quality": quality, "speed": speed, "search": search}[sys.argv[1]]()))

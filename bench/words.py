@@ -1,6 +1,7 @@
 """How well words find photos with the bundled models, and what that costs (JSON on the last line).
 
     python bench/words.py             quality, and the cost of the second space per photo
+    python bench/words.py add         how much slower `add` is for it
     python bench/words.py choices     templates, means and temperatures, one at a time, as a table
 
 A category's name is a query, the COCO photos that show one are right answers; chance is their share of all
@@ -23,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common import DATA, ROOT, median, need_data
+from common import DATA, ROOT, distinct_copies, fresh, median, need_data, timed
+from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed.conse import PairedOnnxEmbedder
@@ -35,6 +37,7 @@ MODELS = ("efficientnet-lite0", "efficientnet-lite2")
 FEWEST = 5  # photos of a category that is asked for
 K = 10
 ROUNDS = 15
+ADDED, ADD_ROUNDS = 1_024, 5  # photos
 Floats = npt.NDArray[np.float32]
 
 
@@ -76,8 +79,10 @@ def main() -> None:
     need_data()
     if sys.argv[1:] == ["choices"]:
         compare_choices()
+    elif sys.argv[1:] == ["add"]:
+        print(json.dumps(slower_add()))
     else:
-        print(json.dumps({name: measure(paired(name)) for name in MODELS}, indent=1))
+        print(json.dumps({name: measure(paired(name)) for name in MODELS}))
 
 
 def paired(name: str) -> PairedOnnxEmbedder:
@@ -116,6 +121,32 @@ def cost(embedder: PairedOnnxEmbedder, pixels: npt.NDArray[np.uint8]) -> float:
             seconds[call] = time.process_time() - begun
         shares.append(seconds[embedder.embed_pair] / seconds[embedder.embed] - 1)
     return median(shares)
+
+
+def slower_add() -> dict[str, float]:
+    """Return photos per second with and without the space for words, and the share by which it is slower."""
+    folder = distinct_copies(ADDED, f"photos-{ADDED}")
+    pair = paired(MODELS[0])
+    rounds = []
+    for turn in range(ADD_ROUNDS):
+        seconds = {}
+        for embedder in (pair, _Alone(pair))[:: 1 if turn % 2 else -1]:
+            with Collection(fresh("words.lookalike"), embedder=embedder) as collection:
+                seconds[embedder is pair] = timed(lambda: collection.add(folder))
+        rounds.append(seconds)
+    return {
+        "with": median([ADDED / one[True] for one in rounds]),
+        "without": median([ADDED / one[False] for one in rounds]),
+        "slower": median([one[True] / one[False] - 1 for one in rounds]),
+    }
+
+
+class _Alone:
+    """A model without the space for words."""
+
+    def __init__(self, pair: PairedOnnxEmbedder) -> None:
+        self.spec = pair.spec
+        self.embed = pair.embed
 
 
 def compare_choices() -> None:

@@ -46,7 +46,9 @@ def add_items(wiring: Wiring, paths: list[Path], how: Adding) -> AddReport:
     kind = _kind(wiring, paths, how)
     if kind == "text":
         _check_columns(paths, how.column, has_items=wiring.kind() is not None)
-    embedder = wiring.main_embedder(kind)  # an unknown model must not leave an empty collection behind
+    embedder = wiring.main_embedder(
+        kind, how.on_step
+    )  # an unknown model must not leave an empty collection behind
     store = wiring.store(create=True)
     space = wiring.ensure_space(store, embedder)
     companion = wiring.companion_of(store, embedder, create=True)
@@ -91,7 +93,7 @@ def add_model(wiring: Wiring, reference: str, on_step: OnStep) -> tuple[Space, i
     """Bring a further model into a collection; returns its space and how many items lack it."""
     store = wiring.store()
     main = wiring.space(store)
-    embedder: AnyEmbedder = wiring.loaded(reference)
+    embedder: AnyEmbedder = wiring.loaded(reference, on_step)
     if embedder.spec.kind != main.kind:
         raise ModelMismatchError(
             f"{wiring.path} holds {main.kind}s, but {embedder.spec.name} embeds {embedder.spec.kind}s"

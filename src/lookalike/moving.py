@@ -40,7 +40,7 @@ def bring(
     All is checked before anything is touched. Returns what was done and what hindered the other spaces or
     indexes, as one line.
     """
-    embedder = wiring.loaded(what.model) if what.model is not None else None
+    embedder = wiring.loaded(what.model, on_step) if what.model is not None else None
     spec = embedder.spec if embedder is not None else None
     request = ImportRequest(what.vectors, what.names, what.column, what.base, what.name, spec, what.kind)
     with open_source(request, held=wiring.kind(), on_step=on_step) as source:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lookalike.background import Background
@@ -27,6 +29,7 @@ from lookalike.store.store import STORE_FILE, check_model
 from lookalike.store.vectors import SpaceVectors
 
 AnyEmbedder = Embedder | TextEmbedder
+OnStep = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Wiring:
         """What the embedder that was handed in embeds; None where none was."""
         return self._embedder_given.spec.kind if self._embedder_given is not None else None
 
-    def main_embedder(self, kind: Kind) -> AnyEmbedder:
+    def main_embedder(self, kind: Kind, on_step: OnStep | None = None) -> AnyEmbedder:
         """Return what embeds the items that are added: of the default space, or for a new collection.
 
         Raises `ModelMismatchError` where another model is wanted than the collection has, `UsageError` for an
@@ -120,7 +123,7 @@ class Wiring:
         elif space is None or self._model is not None:
             default = DEFAULT_TEXT_MODEL if kind == "text" else DEFAULT_MODEL
             wanted = self._model or (space.reference if space else default)
-            embedder = self.loaded(wanted)
+            embedder = self.loaded(wanted, on_step)
             wanted = embedder.spec.name
         else:
             return self.embedder_of(space)
@@ -185,8 +188,11 @@ class Wiring:
         """Return the space of an embedder if there is one."""
         return next((space for space in store.spaces() if space.name == embedder.spec.name), None)
 
-    def loaded(self, reference: str) -> AnyEmbedder:
-        """Return what runs a model: a bundled name, a repository or a folder (see `records.Space`)."""
+    def loaded(self, reference: str, on_step: OnStep | None = None) -> AnyEmbedder:
+        """Return what runs a model: a bundled name, a repository or a folder (see `records.Space`).
+
+        `on_step("fetching the model", done, total)` hears of bytes where it is fetched.
+        """
         with self._lock:
             if reference.startswith(COMPANION):
                 photos = self.loaded(reference.removeprefix(COMPANION))
@@ -195,7 +201,8 @@ class Wiring:
             if reference not in self._embedders:
                 from lookalike.embed.load import load_embedder  # ONNX Runtime is slow to import
 
-                self._embedders[reference] = load_embedder(reference, self._device)
+                heard = partial(on_step, "fetching the model") if on_step else None
+                self._embedders[reference] = load_embedder(reference, self._device, on_progress=heard)
             return self._embedders[reference]
 
     def embedder_of(self, space: Space) -> AnyEmbedder:

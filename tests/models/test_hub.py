@@ -10,6 +10,7 @@ import pytest
 from fake_hub import COMMIT, FakeHub, serving
 from onnx_files import photo_folder, photo_model, text_folder
 
+from lookalike import Collection
 from lookalike.errors import FetchError, ModelError, StorageError, UsageError
 from lookalike.models import download
 from lookalike.models.find import find_model
@@ -57,6 +58,17 @@ def test_a_model_is_fetched_pinned_and_recorded(hub, home):
     total = sum(len(hub.files[name]) for name in wanted)
     assert seen[-1] == (total, total) and seen == sorted(seen)
     assert [(name, commit) for name, commit, _ in fetched()] == [("owner/name", COMMIT)]
+
+
+def test_a_collection_tells_how_far_its_model_is_fetched(hub, tmp_path, make_photo):
+    make_photo(tmp_path / "photos" / "1.png", 1)
+    steps = []
+    with Collection(tmp_path / "photos.lookalike", model="owner/name") as collection:
+        report = collection.add(tmp_path / "photos", on_step=lambda *step: steps.append(step))
+    assert report.added == 1
+    assert steps[0][0] == "fetching the model"
+    there, total = [step[1:] for step in steps if step[0] == "fetching the model"][-1]
+    assert there == total > len(hub.files[ONNX])
 
 
 @pytest.mark.parametrize(

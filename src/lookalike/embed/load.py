@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from lookalike.cores import cpu_count
@@ -15,15 +16,19 @@ from lookalike.models.words import load_class_names
 
 
 def load_embedder(
-    reference: str, device: str = "auto", threads: int | None = None
+    reference: str,
+    device: str = "auto",
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Embedder | TextEmbedder:
     """Return what runs the model of a reference; see `records.Space`.
 
-    `device` is "auto", "cpu" or "cuda". Raises what `find_model` raises, and `ModelError` where the model
+    `device` is "auto", "cpu" or "cuda". Where the model is fetched first, `on_progress` hears how many bytes
+    of how many are there. Raises what `find_model` raises, and `ModelError` where the model
     cannot be run.
     """
     providers(device)  # a device that is not there is said before anything is fetched
-    record = find_model(reference)
+    record = find_model(reference, on_progress=on_progress)
     threads = threads or cpu_count()
     is_bundled = record.reference in bundled_names()
     if is_bundled and device == "auto":

@@ -9,7 +9,7 @@ import click
 
 from lookalike.faces import shared
 from lookalike.faces.arguments import PathArgument
-from lookalike.faces.shared import collection_option, device_option, json_option
+from lookalike.faces.shared import collection_option, device_option, emit, json_option
 
 
 @click.group(invoke_without_command=True)
@@ -22,9 +22,21 @@ def models(context: click.Context, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from lookalike.faces.show import print_models
-
-    print_models(as_json=as_json)
+    rows = _known()
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    name, licence = (max(len(row[column]) for row in rows) for column in ("model", "licence"))
+    click.echo(f"{'model':<{name}}  for     {'licence':<{licence}}     MB            what it is")
+    for row in rows:
+        size = f"{row['megabytes']:>5,} {'here' if row['here'] else 'to fetch':<8}"
+        click.echo(
+            f"{row['model']:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {size}  {row['about']}"
+        )
+    click.echo(
+        "any other: a Hugging Face repository with an ONNX file (owner/name), or a folder like one", err=True
+    )
 
 
 @models.command("add")
@@ -93,3 +105,15 @@ def drop_model(name: str, folder: Path | None) -> None:
     with shared.open_collection(folder) as collection:
         collection.drop_model(name)
     click.echo(f"{name} is dropped")
+
+
+def _known() -> list[dict[str, Any]]:
+    """The models in the box, those that are worth bringing, and what else was fetched."""
+    from lookalike.faces.contract import bundled_json, recommended_json
+    from lookalike.models import bundled_names, load_bundled
+    from lookalike.models.hub import fetched
+    from lookalike.models.recommended import RECOMMENDED
+
+    here = {repository for repository, _, _ in fetched()}
+    rows = [bundled_json(load_bundled(name)) for name in bundled_names()]
+    return rows + [recommended_json(each, here) for each in RECOMMENDED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from lookalike.models import ModelRecord
@@ -149,26 +150,32 @@ def space_json(space: SpaceInfo) -> Json:
 
 def bundled_json(record: ModelRecord) -> Json:
     """A model that comes in the box."""
+    towers = (record.photo, record.text)
+    size = sum(each.file.path.stat().st_size for each in towers if each is not None)
     return {
         "model": record.name,
-        "for": "photos" if record.kind == "photo" else "texts",
-        "bundled": True,
+        "repository": None,
+        "for": f"{record.kind}s",
         "dim": record.dim,
+        "megabytes": round(size / 1e6),
+        "takes_words": True,  # photos by the space beside them
         "licence": record.licence,
+        "here": True,
         "about": record.description,
     }
 
 
-def recommended_json(model: Recommended) -> Json:
-    """A model that is worth bringing."""
+def recommended_json(model: Recommended, here: Collection[str]) -> Json:
+    """A model that is worth bringing; `here` are the repositories that were fetched."""
     return {
-        "model": model.repository,
-        "for": "photos" if model.kind == "photo" else "texts",
-        "bundled": False,
+        "model": model.name,
+        "repository": model.repository,
+        "for": f"{model.kind}s",
         "dim": model.dim,
-        "licence": model.licence,
         "megabytes": model.megabytes,
         "takes_words": model.takes_words,
+        "licence": model.licence,
+        "here": model.repository in here,
         "about": model.description,
     }
 

@@ -36,8 +36,15 @@ class StepProgress:
             return
         if self._bar is None or name != self._name:
             self._close()
+            is_bytes = name == "fetching the model"
             self._bar = tqdm(
-                desc=_NAMES.get(name, name), total=total, initial=done, leave=False, dynamic_ncols=True
+                desc=_NAMES.get(name, name),
+                total=total,
+                initial=done,
+                leave=False,
+                dynamic_ncols=True,
+                unit="B" if is_bytes else "it",
+                unit_scale=is_bytes,
             )
             self._name = name
         self._bar.total = total

@@ -8,7 +8,6 @@ import click
 
 from lookalike.collection import Collection
 from lookalike.faces.answers import Answered
-from lookalike.faces.shared import emit
 from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
 from lookalike.records import AddReport, Info, SearchResult
@@ -58,27 +57,6 @@ def print_report(report: AddReport) -> None:
         click.echo(f"the index could not be brought up to date: {report.index_problem}", err=True)
     if report.pruned:
         click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
-
-
-def print_models(*, as_json: bool) -> None:
-    """Print the models that come in the box and those that are worth bringing."""
-    from lookalike.faces.contract import bundled_json, recommended_json
-    from lookalike.models import bundled_names, load_bundled
-    from lookalike.models.recommended import RECOMMENDED
-
-    rows = [bundled_json(load_bundled(name)) for name in bundled_names()]
-    rows += [recommended_json(each) for each in RECOMMENDED]
-    if as_json:
-        for row in rows:
-            emit(row)
-        return
-    name, licence = (max(len(str(row[column])) for row in rows) for column in ("model", "licence"))
-    click.echo(f"{'model':<{name}}  for     {'licence':<{licence}}  what it is")
-    for row in rows:
-        click.echo(f"{row['model']:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {row['about']}")
-    click.echo(
-        "any other: a Hugging Face repository with an ONNX file (owner/name), or a folder like one", err=True
-    )
 
 
 def print_info(info: Info) -> None:

@@ -1,0 +1,44 @@
+"""The command models: what is listed, and what becomes of a collection's models."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lookalike.models import bundled_names
+from lookalike.models.recommended import RECOMMENDED
+
+
+@pytest.fixture(autouse=True)
+def _no_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_MODELS", str(tmp_path / "models"))
+
+
+def test_models_are_listed_with_licence_and_size(run):
+    told = run("models")
+    head, *lines = told.lines
+    assert head.split() == ["model", "for", "licence", "MB", "what", "it", "is"]
+    assert [line.split()[0] for line in lines] == [*bundled_names(), *(each.name for each in RECOMMENDED)]
+    (line,) = [line for line in lines if line.startswith("clip-vit-b32 ")]
+    assert line.split()[1:6] == ["photos", "MIT", "606", "to", "fetch"]
+    assert all(" here " in line for line in lines if line.split()[0] in bundled_names())
+
+
+def test_models_as_json_name_repository_and_what_is_here(run, tmp_path):
+    commit = tmp_path / "models" / "Xenova--mobileclip_s0" / ("0" * 40)
+    commit.mkdir(parents=True)
+    (commit / "lookalike.json").write_text(json.dumps({"repository": "Xenova/mobileclip_s0"}))
+    rows = {row["model"]: row for row in run("models", "--json").json}
+    assert rows["all-minilm-l6-v2"]["here"] is True
+    assert rows["mobileclip-s0"]["repository"] == "Xenova/mobileclip_s0"
+    assert [name for name, row in rows.items() if row["here"]] == [*bundled_names(), "mobileclip-s0"]
+
+
+@pytest.mark.parametrize("command", ["use", "drop", "add"])
+def test_an_unknown_model_is_one_clear_line(run, photos, command):
+    run("add", photos)
+    told = run("models", command, "no-such-model")
+    assert told.code in (1, 2)
+    assert told.err.startswith("lookalike: no ") and told.err.count("\n") == 1
+    assert "no-such-model" in told.err
