@@ -42,7 +42,7 @@ def second(monkeypatch):
     for name in ("second", "paired"):
         spec = made[name].spec
         made[name].spec = type(spec)(spec.name, spec.model_id, spec.view, spec.dim, "photo", name)
-    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda reference, device: made[reference])
+    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda reference, device, **_: made[reference])
     return made
 
 
