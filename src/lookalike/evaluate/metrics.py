@@ -1,8 +1,8 @@
 """Measures of one ranking, from where the relevant items stand in it: the definitions of trec_eval.
 
 `ranks` `(r,)` are the positions of the relevant items that were found, counted from 1, ascending; `grades`
-`(r,)` say how relevant each of them is, above 0. `relevant` is how many relevant items there are in all, found
-or not. Every measure is 0 to 1, bigger is better, and 0 where nothing is relevant.
+`(r,)` say how relevant each of them is, above 0. `relevant` is how many relevant items there are in all,
+found or not. Every measure is 0 to 1, bigger is better, and 0 where nothing is relevant.
 """
 
 from __future__ import annotations

@@ -1,0 +1,188 @@
+"""Reads labels and judgements: of folders, metadata, CSV files, TREC qrels, votes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import IO
+
+from lookalike.errors import NotFoundError, UsageError
+from lookalike.evaluate.truth import Judgements, Labels, named
+from lookalike.records import Item, Vote
+from lookalike.sources import path_of, uri_of
+from lookalike.store.items import Items
+
+_ITEM_COLUMNS = ("id", "uri", "path", "file", "item")
+_KEY = "item:"
+_PHOTO_KEY = "photo:"
+
+
+def labels_by_folder(items: Items) -> Labels:
+    """Label each item by the name of the folder that it lies in; a text, by its file's."""
+    return _some(Labels({item.id: _folder(item) for page in items.pages() for item in page}), "folder")
+
+
+def labels_by_field(items: Items, field: str) -> Labels:
+    """Label each item by a field of its metadata; those without it are left out.
+
+    Raises `UsageError` where no item has it, naming fields that some have.
+    """
+    found, without, seen = dict[int, str](), 0, set[str]()
+    for page in items.pages():
+        for item in page:
+            value = item.metadata.get(field)
+            if value is None:
+                without += 1
+                seen.update(item.metadata)
+            else:
+                found[item.id] = str(value)
+    if not found:
+        raise UsageError(f"no item has the field {field!r}; there are: folder, {', '.join(sorted(seen))}")
+    problems = [f"{without:,} items without the field {field} are left out"] if without else []
+    return _some(Labels(found, problems), f"field {field}")
+
+
+def labels_from_csv(path: Path, items: Items) -> Labels:
+    """Read labels of a CSV with a column "label" and one of id, uri, path, file that names the item.
+
+    Relative paths are taken from the file's folder. Unknown items and contradictions are left out and named.
+    """
+    found, unknown, torn = dict[int, str](), list[str](), set[int]()
+    with _opened(path) as file:
+        reader = csv.DictReader(file)
+        columns = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        key = next((name for name in _ITEM_COLUMNS if name in columns), None)
+        if key is None or "label" not in columns:
+            raise UsageError(
+                f"{path} has the columns {', '.join(columns) or '(none)'}; it needs label, and id, uri, path "
+                "or file"
+            )
+        for row in reader:
+            name, label = (row[key] or "").strip(), (row["label"] or "").strip()
+            if not name or not label:
+                continue
+            item_id = find_item(items, name, path.parent)
+            if item_id is None:
+                unknown.append(name)
+            elif found.setdefault(item_id, label) != label:
+                torn.add(item_id)
+    problems = _unknown(unknown, "labels are")
+    if torn:
+        problems.append(f"{len(torn):,} items have more than one label and are left out")
+    return _some(Labels({each: found[each] for each in found if each not in torn}, problems), str(path))
+
+
+def qrels(path: Path, items: Items) -> Judgements:
+    """Read judgements in TREC's form: query, 0, item, grade, divided by blanks.
+
+    Queries and items are ids or paths without blanks. Raises `UsageError` for a line of another form.
+    """
+    grades: dict[int, dict[int, float]] = {}
+    unknown: list[str] = []
+    known: dict[str, int | None] = {}
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            parts = line.split()
+            if not parts:
+                continue
+            try:
+                query, _, item, grade = parts
+                value = float(grade)
+            except ValueError:
+                raise UsageError(
+                    f"{path}, line {number}: expected query, 0, item and grade, got {line.strip()[:80]!r}"
+                ) from None
+            for name in (query, item):
+                if name not in known:
+                    known[name] = find_item(items, name, path.parent)
+                    unknown += [name] if known[name] is None else []
+            query_id, item_id = known[query], known[item]
+            if query_id is not None and item_id is not None:
+                grades.setdefault(query_id, {})[item_id] = value
+    found = Judgements(grades, tuple(_unknown(unknown, "names are")))
+    return _relevant(found, str(path))
+
+
+def from_votes(votes: Iterable[Vote], items: Items) -> Judgements:
+    """Take votes on queries by one item, or one photo that is an item too, for judgements.
+
+    Votes on what was removed or has changed since are left out and counted, as are those on other queries.
+    """
+    grades: dict[int, dict[int, float]] = {}
+    stale, other = 0, 0
+    by_photo: dict[str, int] = {}
+    votes = list(votes)
+    if any(vote.query.startswith(_PHOTO_KEY) for vote in votes):
+        for page in items.pages():
+            by_photo.update((item.content_hash.hex()[:32], item.id) for item in page)
+    for vote in votes:
+        query = _query_item(vote.query, by_photo)
+        if query is None:
+            other += 1
+        elif vote.uri is None or query not in items.get([query]):
+            stale += 1
+        else:
+            grades.setdefault(query, {})[vote.item_id] = max(0.0, float(vote.value))
+    problems = []
+    if stale:
+        problems.append(f"{stale:,} votes are on items that were removed or have changed, and are left out")
+    if other:
+        problems.append(f"{other:,} votes are on queries that are no single item, and are left out")
+    return Judgements(grades, tuple(problems), only_judged=True)
+
+
+def find_item(items: Items, name: str, base: Path) -> int | None:
+    """Return the id of an item named by id, uri, or path (relative ones from `base`); None if unknown."""
+    if name.isascii() and name.isdigit() and int(name) in items.get([int(name)]):
+        return int(name)
+    found = items.by_uri(name) or items.by_uri(uri_of(base / name))
+    return None if found is None else found.id
+
+
+def _folder(item: Item) -> str:
+    path = PurePath(path_of(item.uri.partition("#")[0] if item.text is not None else item.uri))
+    return path.name if item.text is not None else path.parent.name
+
+
+def _query_item(key: str, by_photo: Mapping[str, int]) -> int | None:
+    """The item that a query's key stands for, where it is one alone."""
+    if key.startswith(_KEY) and key.removeprefix(_KEY).isdigit():
+        return int(key.removeprefix(_KEY))
+    return by_photo.get(key.removeprefix(_PHOTO_KEY)) if key.startswith(_PHOTO_KEY) else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield file
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} is no text file in UTF-8: {error}") from error
+
+
+def _unknown(names: list[str], what: str) -> list[str]:
+    if not names:
+        return []
+    return [f"{len(names):,} {what} for items that the collection does not have: {named(names)}"]
+
+
+def _some(labels: Labels, what: str) -> Labels:
+    """Refuse labels by which nothing can be measured."""
+    if not len(labels.queries):
+        said = f" ({'; '.join(labels.problems)})" if labels.problems else ""
+        raise UsageError(f"no two items have the same label by {what}{said}")
+    if len(labels.names) < 2:
+        raise UsageError(f"all items have one label by {what}, {labels.names[0]!r}: nothing could be wrong")
+    return labels
+
+
+def _relevant(judgements: Judgements, what: str) -> Judgements:
+    if not len(judgements.queries):
+        said = f" ({'; '.join(judgements.problems)})" if judgements.problems else ""
+        raise UsageError(f"{what} names no relevant item for any query of this collection{said}")
+    return judgements
