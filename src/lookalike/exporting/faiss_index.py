@@ -59,9 +59,7 @@ class Factory:
                     raise
                 return faiss.index_factory(dim, text, faiss.METRIC_L2)  # ranks unit vectors alike
         except (RuntimeError, MemoryError, ValueError, TypeError) as error:
-            raise UsageError(
-                f"Faiss makes no index {text!r} for {dim:,} numbers: {_reason(error)}"
-            ) from error
+            raise UsageError(f"Faiss makes no index {text!r} for {dim:,} numbers: {reason(error)}") from error
 
     def _need(self, wanted: int, count: int, what: str) -> None:
         if wanted > count:
@@ -84,7 +82,7 @@ def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], 
     trained_on = 0
     try:
         if not index.is_trained:
-            _allow_few(index)
+            allow_few(index)
             index.train(np.ascontiguousarray(rows[chosen], np.float32))
             trained_on = len(chosen)
         size = max(1, _BLOCK_BYTES // (4 * factory.dim))
@@ -99,11 +97,11 @@ def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], 
         if inverted is not None:
             inverted.nprobe = default_nprobe(factory)
     except (RuntimeError, MemoryError, AssertionError) as error:
-        raise UsageError(f"Faiss cannot build {factory.text!r}: {_reason(error)}") from error
+        raise UsageError(f"Faiss cannot build {factory.text!r}: {reason(error)}") from error
     try:
         faiss.write_index(index, str(path))
     except RuntimeError as error:
-        raise StorageError(f"cannot write {path.name}: {_reason(error)}") from error
+        raise StorageError(f"cannot write {path.name}: {reason(error)}") from error
     return trained_on
 
 
@@ -125,7 +123,7 @@ def _codes(index: Any) -> int:
     return int(quantizer.ksub) if quantizer is not None else 0
 
 
-def _allow_few(index: Any) -> None:
+def allow_few(index: Any) -> None:
     """Keep Faiss from printing that more vectors would be better; `Factory` refuses what cannot be."""
     parts = (index, faiss.try_extract_index_ivf(index), _inner(index))
     for trained in (*parts, *(getattr(part, "pq", None) for part in parts)):
@@ -134,7 +132,7 @@ def _allow_few(index: Any) -> None:
             settings.min_points_per_centroid = 1
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Return what Faiss says, without where in its source it says so."""
     if isinstance(error, MemoryError) or "bad_alloc" in str(error):
         return "it needs more memory than there is"

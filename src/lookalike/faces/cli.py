@@ -14,6 +14,7 @@ from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces import shared
 from lookalike.faces.arguments import PathArgument, QueryArgument
 from lookalike.faces.choosing import models
+from lookalike.faces.evaluating import evaluate
 from lookalike.faces.moving import datasets, export, import_
 from lookalike.faces.serving import demo, serve, votes
 from lookalike.faces.shared import (
@@ -221,7 +222,7 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         click.echo(f"sound: {counted(report.items, 'item')}, {counted(report.vectors, 'vector')}")
 
 
-for command in (models, import_, export, serve, votes, datasets, demo):
+for command in (models, import_, export, evaluate, serve, votes, datasets, demo):
     cli.add_command(command)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
+from lookalike.faces.evaluating.compare import compare_command
+from lookalike.faces.evaluating.index import index_command
+from lookalike.faces.evaluating.labels import labels_command
+
 
 @click.group()
 def evaluate() -> None:
     """Measure how good the answers are: of an index, on labels, of two models, by votes."""
+
+
+for command in (index_command, labels_command, compare_command):
+    evaluate.add_command(command)

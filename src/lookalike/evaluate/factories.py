@@ -1,0 +1,119 @@
+"""Other indexes than ours, by their Faiss factory strings: built block by block, and measured."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import faiss
+import numpy as np
+
+from lookalike.errors import UsageError
+from lookalike.evaluate.index import IndexRow, Trial, rescored
+from lookalike.exporting.faiss_index import Factory, allow_few, reason
+from lookalike.records import Ids, Vectors
+from lookalike.wiring import OpenSpace
+
+SWEEP = (
+    "Flat",
+    "IVF{lists},PQ16",
+    "IVF{lists},Flat",
+    "IVF{lists},SQ8",
+    "IVF{lists},RaBitQ",
+    "SQ8",
+    "RaBitQ",
+    "PQ{quarter}x4fs",
+    "HNSW32",
+)
+"""What a sweep tries; {lists} is the square root of the count of items, {quarter} a quarter of the dim."""
+
+_PROBES = (1, 4, 16, 64)  # 4 is what the notebooks that many started with use
+_BEAMS = (32, 128)  # of HNSW's search
+_DEPTH = 100  # candidates that are scored exactly
+_BLOCK = 1_000
+_FULL = re.compile(r"(?:^|,)(?:Flat|HNSW|NSG|NNDescent)")
+
+
+def sweep(items: int, dim: int) -> tuple[str, ...]:
+    """Return what is worth trying for so many items of so many numbers."""
+    lists = max(1, int(np.sqrt(items)))
+    return tuple(each.format(lists=lists, quarter=dim // 4) for each in SWEEP)
+
+
+def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> list[IndexRow]:
+    """Build an index and measure its settings, each alone and with exact re-scoring of its best.
+
+    What Faiss refuses, or what needs more than `memory` bytes, gives one row that says so.
+    """
+    count = opened.vectors.count()
+    needed = count * opened.space.dim * (4 if _FULL.search(text) else 1)
+    if needed > memory:
+        said = f"needs about {needed / 1e9:.1f} GB, more than the {memory / 1e9:.1f} GB allowed"
+        return [IndexRow(text, "", problem=said)]
+    try:
+        factory = Factory(text, opened.space.dim, count)
+        begun = time.perf_counter()
+        ids = _filled(opened, factory)
+        seconds = time.perf_counter() - begun
+        size = len(faiss.serialize_index(factory.index)) / max(1, len(ids))
+        return [
+            _row(
+                opened, trial, (factory.index, ids), depth, IndexRow(text, setting, None, 0, 0, size, seconds)
+            )
+            for setting in _settings(factory)
+            for depth in ((0,) if text == "Flat" else (0, _DEPTH))
+        ]
+    except UsageError as error:
+        return [IndexRow(text, "", problem=str(error))]
+    except (RuntimeError, MemoryError, AssertionError) as error:
+        return [IndexRow(text, "", problem=f"Faiss cannot build it: {reason(error)}")]
+
+
+def _filled(opened: OpenSpace, factory: Factory) -> Ids:
+    """Train on a sample and add everything; returns the items' ids by row."""
+    index, vectors = factory.index, opened.vectors
+    all_ids = vectors.ids()
+    if not index.is_trained:
+        allow_few(index)
+        most = min(len(all_ids), factory.sample_rows())
+        chosen = np.sort(np.random.default_rng(0).choice(all_ids, most, replace=False))
+        index.train(vectors.fetch(chosen.tolist()).rows)
+    ids = []
+    for block in vectors.blocks(_BLOCK):
+        if isinstance(index, faiss.IndexIDMap):
+            index.add_with_ids(block.rows, np.arange(index.ntotal, index.ntotal + len(block.ids)))
+        else:
+            index.add(block.rows)
+        ids.append(block.ids)
+    return np.concatenate(ids)
+
+
+def _settings(factory: Factory) -> Iterator[str]:
+    """Set the index to each setting worth measuring, and yield its name."""
+    index = factory.index
+    if factory.lists:
+        for nprobe in (each for each in _PROBES if each <= factory.lists):
+            faiss.extract_index_ivf(index).nprobe = nprobe
+            yield f"nprobe {nprobe}"
+    elif hasattr(index, "hnsw"):
+        for beam in _BEAMS:
+            index.hnsw.efSearch = beam
+            yield f"efSearch {beam}"
+    else:
+        yield "all scanned"
+
+
+def _row(opened: OpenSpace, trial: Trial, built: tuple[Any, Ids], depth: int, row: IndexRow) -> IndexRow:
+    index, ids = built
+    count = trial.k + 1
+
+    def answer(query: Vectors) -> Ids:
+        _, found = index.search(query[None], min(len(ids), max(depth, count)))
+        candidates: Ids = ids[found[0][found[0] >= 0]]
+        return rescored(opened.vectors, candidates, query, count) if depth else candidates
+
+    recall, median, p99 = trial.measure(answer)
+    setting = f"{row.setting}, {depth} re-scored" if depth else row.setting
+    return IndexRow(row.kind, setting, recall, median, p99, row.bytes_per_item, row.build_seconds)
