@@ -31,7 +31,7 @@ STAGES = set(ALLOWED) - {"datasets"}
 ALLOWED |= {name: set(STAGES) for name in ("indexing", "ingest", "search", "verify")}
 ALLOWED["queries"] = STAGES
 ALLOWED["background"] = {"records", "store"}
-ALLOWED["fusion"] = set()
+ALLOWED["fusion"] = ALLOWED["interleaving"] = set()
 ALLOWED["search"] |= {"background", "fusion", "indexing", "queries"}
 ALLOWED["vanished"] = {"records", "sources", "store"}
 ALLOWED["ingest"].add("vanished")

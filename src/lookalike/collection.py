@@ -20,6 +20,7 @@ from lookalike.queries import Asking, Query
 from lookalike.records import (
     AddReport,
     Committed,
+    Credit,
     Info,
     Item,
     Kind,
@@ -255,6 +256,14 @@ class Collection:
     def votes(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order given, beyond the id `after`; only of `query` if given."""
         return self._wiring.store().votes.page(query=query, after=after, limit=limit)
+
+    def credit(self, credit: Credit) -> None:
+        """Keep what a space earned in a round of interleaved hits; see `interleaving`."""
+        self._wiring.store().credits.put(credit)
+
+    def credits(self) -> list[Credit]:
+        """Return all credits in the order given."""
+        return list(self._wiring.store().credits.all())
 
     def original(self, item: Item) -> bytes:
         """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""

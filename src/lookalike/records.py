@@ -257,6 +257,24 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """What a space earned in one round of interleaved hits: someone opened its hit, or voted on it.
+
+    `round` stands for one answer that was shown, `other` is the space it was interleaved with. `kind` is
+    "click" or "vote", `value` 1 or −1, `day` the date in UTC, ISO 8601.
+    """
+
+    round: str
+    query: str
+    space: str
+    other: str
+    item_id: int
+    kind: Literal["click", "vote"]
+    value: int
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """One file whose outcome is on disk: it survives whatever happens next."""
 

@@ -42,6 +42,7 @@ def _restore(wiring: Wiring, report: VerifyReport) -> None:
     store.items.drop_orphans()
     store.texts.mend()
     store.votes.drop_damaged()
+    store.credits.drop_damaged()
     for space in store.spaces():
         if not space.is_default:
             store.vectors(space).drop_damaged()  # filled in again below

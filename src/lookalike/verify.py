@@ -116,8 +116,9 @@ def _check_texts(store: Store) -> Iterator[Damage]:
 
 
 def _check_votes(store: Store) -> Iterator[Damage]:
-    for vote_id in store.votes.damaged():
-        yield Damage(f"vote {vote_id}", "its row is not what was written; a repair drops it")
+    for name, damaged in (("vote", store.votes.damaged()), ("credit", store.credits.damaged())):
+        for given in damaged:
+            yield Damage(f"{name} {given}", "its row is not what was written; a repair drops it")
 
 
 def _check_indexes(folder: Path) -> Iterator[Damage]:

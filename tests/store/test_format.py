@@ -22,7 +22,7 @@ from lookalike.errors import (
     NotFoundError,
     StorageError,
 )
-from lookalike.records import FileStamp, Skipped
+from lookalike.records import Credit, FileStamp, Skipped
 from lookalike.store import Store, schema
 
 pytest_plugins = ["store_fixtures"]
@@ -49,8 +49,8 @@ def golden(request, tmp_path) -> Collection:
 
 def test_every_released_format_has_a_golden_collection():
     names = {path.name for path in GOLDEN.glob("v*")}
-    assert names == {f"v{n + 1}" for n in range(schema.FORMAT)} | {"v3-texts"}
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 400_000
+    assert names == {f"v{n + 1}" for n in range(schema.FORMAT)} | {"v3-texts", "v4-texts"}
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 800_000
 
 
 def test_a_golden_collection_opens_and_holds_what_was_written(golden, request):
@@ -88,6 +88,17 @@ def test_a_golden_collection_holds_the_votes_that_were_given(golden, request):
         ]
 
 
+def test_a_golden_collection_holds_the_credits_that_were_given(golden, request):
+    credits = list(golden._wiring.store().credits.all())
+    if request.node.callspec.params["golden"] in ("v1", "v2", "v3"):  # before there were credits
+        assert credits == []
+    else:
+        assert credits == [
+            Credit("r1", "item:1", "fake", "second", 2, "click", 1, "2026-11-27"),
+            Credit("r1", "item:1", "second", "fake", 3, "vote", -1, "2026-11-27"),
+        ]
+
+
 def test_a_golden_collection_answers(golden):
     rows = golden_script().rows()
     scores = rows @ rows[0]
@@ -121,9 +132,10 @@ def test_a_golden_collection_knows_the_facts_of_its_spaces(golden, request):
         assert not second.is_default
 
 
-def test_the_golden_collection_of_texts_holds_what_was_written(tmp_path):
+@pytest.mark.parametrize("name", ["v3-texts", "v4-texts"])
+def test_the_golden_collection_of_texts_holds_what_was_written(name, tmp_path):
     make = golden_script()
-    shutil.copytree(GOLDEN / "v3-texts", tmp_path / "texts.lookalike")
+    shutil.copytree(GOLDEN / name, tmp_path / "texts.lookalike")
     with Collection(tmp_path / "texts.lookalike", embedder=FakeTextEmbedder(dim=8)) as collection:
         report = collection.verify()
         assert (report.items, report.vectors, report.damage) == (5, 5, ())

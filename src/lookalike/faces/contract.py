@@ -21,6 +21,7 @@ from lookalike.records import (
 from lookalike.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
+    from lookalike.evaluate.pooling import ToRate
     from lookalike.moving import ImportReport
 
 Json = dict[str, Any]
@@ -64,6 +65,19 @@ def vote_json(vote: Vote) -> Json:
         "vote": vote.value,
         "space": vote.space,
         "at": vote.at,
+    }
+
+
+def to_rate_json(found: ToRate) -> Json:
+    """A query and what is to be judged for it."""
+    return {
+        "query": None if found.query is None else item_json(found.query),
+        "key": found.key,
+        "candidates": [item_json(item) for item in found.candidates],
+        "judged": found.judged,
+        "left": len(found.candidates),
+        "queries": found.queries,
+        "queries_judged": found.queries_judged,
     }
 
 

@@ -29,6 +29,9 @@ from lookalike.faces.shared import collection_option, device_option, emit
     help="Fetch pictures from addresses.  [default: where only you can ask]",
 )
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser.  [default: yes]")
+@click.option(
+    "--ab", nargs=2, metavar="A B", help="Let two models answer in turns, to be compared: evaluate votes."
+)
 @device_option
 @collection_option
 def serve(folder: Path | None, device: str, **given: Any) -> None:
@@ -76,6 +79,9 @@ def _serve(folder: Path | None, device: str, given: dict[str, Any]) -> None:
     # Many requests at a time keep the cores busy; a matrix product of one that waits for threads of its own
     # takes ten times as long then. Read by OpenBLAS when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from lookalike.faces.server.rounds import Pair
     from lookalike.faces.server.run import Serving, serve
 
+    if given.get("ab"):
+        given["ab"] = Pair(*given["ab"])
     serve(shared.open_collection(folder, device=device), Serving(**given), click.echo)

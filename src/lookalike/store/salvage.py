@@ -11,6 +11,8 @@ from typing import Any
 
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
+from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
+from lookalike.store.credits import copy_credit, credit_is_sound
 from lookalike.store.database import Database, lenient_text
 from lookalike.store.places import mend_places
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
@@ -114,7 +116,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         columns = "item_id, seq, checksum, vector"
         _each(source, f"SELECT {columns} FROM vectors_{space_id} NOT INDEXED", "item_id", last, keep_vector)
     _copy_texts(source, target, kept, last)
-    _copy_votes(source, target)
+    _copy_given(source, target)
 
 
 def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: set[int], last: int) -> None:
@@ -145,15 +147,24 @@ def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: se
     mend_places(target)
 
 
-def _copy_votes(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    given = "SELECT seq FROM sqlite_sequence WHERE name = 'votes'"
-    last = _first_readable(source, ["SELECT max(id) FROM votes", given]) or 0
+def _copy_given(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy what people gave: votes and credits."""
+    for table, columns, is_sound, copy in (
+        ("votes", VOTE_COLUMNS, vote_is_sound, copy_vote),
+        ("credits", CREDIT_COLUMNS, credit_is_sound, copy_credit),
+    ):
+        given = f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"
+        last = _first_readable(source, [f"SELECT max(id) FROM {table}", given]) or 0
 
-    def keep_vote(row: _Row) -> None:
-        if vote_is_sound(row):
-            copy_vote(target, row)
+        def keep(
+            row: _Row,
+            is_sound: Callable[[_Row], bool] = is_sound,
+            copy: Callable[[sqlite3.Connection, _Row], None] = copy,
+        ) -> None:
+            if is_sound(row):
+                copy(target, row)
 
-    _each(source, f"SELECT {VOTE_COLUMNS} FROM votes NOT INDEXED", "id", last, keep_vote)
+        _each(source, f"SELECT {columns} FROM {table} NOT INDEXED", "id", last, keep)
 
 
 def _each(source: sqlite3.Connection, select: str, key: str, last: int, keep: Callable[[_Row], None]) -> None:

@@ -95,7 +95,23 @@ CREATE TABLE text_files (                  -- the files that texts come from
 );
 """
 
-MIGRATIONS = (_V1, _V2, _V3)
+_V4 = """
+CREATE TABLE credits (                     -- of interleaved hits, see records.Credit
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    round TEXT NOT NULL,
+    query TEXT NOT NULL,                   -- SearchResult.key
+    space TEXT NOT NULL,                   -- the one that earned it
+    other TEXT NOT NULL,
+    item_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,                    -- click or vote
+    value INTEGER NOT NULL,                -- 1 or -1
+    day TEXT NOT NULL,                     -- UTC, ISO 8601
+    checksum INTEGER NOT NULL,             -- CRC-32 of the columns above, see credits.credit_checksum
+    UNIQUE (round, item_id, kind)
+);
+"""
+
+MIGRATIONS = (_V1, _V2, _V3, _V4)
 FORMAT = len(MIGRATIONS)
 
 VECTORS_TABLE = """

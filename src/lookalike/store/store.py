@@ -10,6 +10,7 @@ from typing import Any
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
 from lookalike.records import Kind, Space
 from lookalike.store.commit import Batch, BatchWriter, Filled, Written, fill_vector
+from lookalike.store.credits import Credits
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
 from lookalike.store.salvage import finish_salvage
@@ -45,6 +46,7 @@ class Store:
         self.items = Items(self.database)
         self.texts = Texts(self.database)
         self.votes = Votes(self.database)
+        self.credits = Credits(self.database)
 
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""

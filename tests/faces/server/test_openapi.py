@@ -25,6 +25,8 @@ OPERATIONS = {
     "previewPhoto": ("post", "/api/preview"),
     "fetchPhoto": ("post", "/api/fetch"),
     "putVote": ("put", "/api/votes"),
+    "putClick": ("post", "/api/rounds/{round}/clicks"),
+    "nextToRate": ("get", "/api/rate"),
     "listVotes": ("get", "/api/votes"),
     "getCollection": ("get", "/api/collection"),
     "getFacets": ("get", "/api/facets"),
@@ -55,7 +57,7 @@ def test_the_document_names_every_operation_and_its_types(collection):
     schemas = document["components"]["schemas"]
     assert schemas["Hit"]["required"] == ["id", "uri", "content", "score", "metadata"]
     assert set(schemas["SearchRequest"]["properties"]) == {
-        *("examples", "k", "offset", "where", "space", "hybrid"),
+        *("examples", "k", "offset", "where", "space", "hybrid", "round"),
     }
     search = document["paths"]["/api/search"]["post"]
     assert set(search["requestBody"]["content"]) == {"application/json", "multipart/form-data"}

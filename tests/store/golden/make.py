@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
-from lookalike.records import FileStamp, Passage, Photo, Skipped
+from lookalike.records import Credit, FileStamp, Passage, Photo, Skipped
 from lookalike.store import Batch, Store
 from lookalike.store.commit import Filled
 from lookalike.store.schema import FORMAT
@@ -74,6 +74,8 @@ def photos(store: Store) -> None:
     store.fill(second, [Filled(n + 1, photo(n).content_hash, half) for n, half in enumerate(halves)])
     store.votes.put("item:1", 2, 1, spec.name, "2026-11-25T12:00:00+00:00")
     store.votes.put("item:1", 5, -1, spec.name, "2026-11-25T12:00:01+00:00")
+    store.credits.put(Credit("r1", "item:1", spec.name, "second", 2, "click", 1, "2026-11-27"))
+    store.credits.put(Credit("r1", "item:1", "second", spec.name, 3, "vote", -1, "2026-11-27"))
     store.items.remove([5])
 
 

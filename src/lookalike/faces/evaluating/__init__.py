@@ -7,6 +7,7 @@ import click
 from lookalike.faces.evaluating.compare import compare_command
 from lookalike.faces.evaluating.index import index_command
 from lookalike.faces.evaluating.labels import labels_command
+from lookalike.faces.evaluating.votes import votes_command
 
 
 @click.group()
@@ -14,5 +15,5 @@ def evaluate() -> None:
     """Measure how good the answers are: of an index, on labels, of two models, by votes."""
 
 
-for command in (index_command, labels_command, compare_command):
+for command in (index_command, labels_command, compare_command, votes_command):
     evaluate.add_command(command)

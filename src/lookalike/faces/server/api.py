@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -17,14 +17,16 @@ from lookalike.collection import Collection
 from lookalike.cores import cpu_count
 from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.errors import NotFoundError
+from lookalike.evaluate.pooling import next_to_rate
 from lookalike.faces import contract
 from lookalike.faces.server import schema
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.forms import read_photo, read_search
 from lookalike.faces.server.operations import RefusedError, as_json, json_body
+from lookalike.faces.server.rounds import Rounds
 from lookalike.faces.server.thumbnails import ThumbnailCache
 from lookalike.queries import Example, Source
-from lookalike.records import Box, Item, Wish, Words
+from lookalike.records import Box, Item, SearchResult, Wish, Words
 
 SHOWN_BY_BROWSERS = {
     "JPEG": "image/jpeg",
@@ -51,6 +53,7 @@ class Api:
     collection: Collection
     thumbnails: ThumbnailCache
     fetcher: Fetcher | None = None
+    rounds: Rounds | None = None
     _searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count() + 2))
     _pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count()))
     _reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
@@ -71,6 +74,7 @@ class Api:
                 "skipped": info.skipped,
                 "building": self.collection.is_building,
                 "can_fetch": self.fetcher is not None,
+                "ab": self.rounds is not None,
                 "spaces": [{name: space[name] for name in shown} for space in spaces],
                 "thumbnail_sizes": schema.THUMBNAIL_SIZES,
                 "max_upload_bytes": schema.MAX_UPLOAD_BYTES,
@@ -139,17 +143,21 @@ class Api:
         wish = Wish(
             asked.k, asked.offset, asked.space, mark_copies=True, background=True, hybrid=asked.hybrid
         )
-        answer = partial(
-            self.collection.answer,
-            [query],
-            wish,
-            where=asked.where,
-            max_pixels=schema.MAX_UPLOAD_PIXELS,
-        )
-        (result,) = await to_thread.run_sync(answer, limiter=self._searches)
+        answer = partial(self._answer, query, wish, asked)
+        result, round_id = await to_thread.run_sync(answer, limiter=self._searches)
         told = contract.result_json(result)
         more = result.more and asked.offset + asked.k <= schema.DEEPEST
-        return as_json({**told, "query": result.key, "more": more, "background": result.background})
+        shown = {**told, "query": result.key, "more": more, "background": result.background}
+        return as_json(shown if round_id is None else {**shown, "round": round_id})
+
+    def _answer(
+        self, query: list[Example], wish: Wish, asked: schema.SearchRequest
+    ) -> tuple[SearchResult, str | None]:
+        most = schema.MAX_UPLOAD_PIXELS
+        if self.rounds is not None and asked.space is None:
+            return self.rounds.answer(query, wish, asked.where, most, asked.round)
+        (result,) = self.collection.answer([query], wish, where=asked.where, max_pixels=most)
+        return result, None
 
     async def preview(self, _: schema.NoQuery, request: Request) -> Response:
         """Send back a photo as a JPEG, for browsers that cannot show its format."""
@@ -171,7 +179,27 @@ class Api:
         given: schema.VoteRequest = await json_body(request, schema.VoteRequest)
         vote = partial(self.collection.vote, given.query, given.item, given.vote, space=given.space)
         await self._read(vote)
+        if given.round is not None:
+            await self._read(partial(self._credit, given.round, given.item, "vote", given.vote))
         return as_json(schema.VoteAnswer(given.query, given.item, given.vote))
+
+    async def click(self, query: schema.RoundQuery, request: Request) -> Response:
+        """Keep that a hit of a round was opened."""
+        given: schema.ClickRequest = await json_body(request, schema.ClickRequest)
+        await self._read(partial(self._credit, query.round, given.item, "click", 1))
+        return as_json(schema.ClickAnswer(given.item))
+
+    def _credit(self, round_id: str, item: int, kind: Literal["click", "vote"], value: int) -> None:
+        if self.rounds is None:
+            raise NotFoundError("this server compares no spaces")
+        self.rounds.credit(round_id, item, kind, value)
+
+    async def rate(self, query: schema.RateQuery, _: Request) -> Response:
+        """Say what is to be judged next."""
+        spaces = query.space or (list(self.rounds.names) if self.rounds is not None else [])
+        find = partial(next_to_rate, self.collection, spaces, query.depth, query.after)
+        found = await to_thread.run_sync(find, limiter=self._searches)
+        return as_json(contract.to_rate_json(found))
 
     async def votes(self, query: schema.VotesQuery, _: Request) -> Response:
         """List votes page by page."""

@@ -26,6 +26,7 @@ from lookalike.faces.server.guard import Guard
 from lookalike.faces.server.limits import Limiter, RequestLimits
 from lookalike.faces.server.openapi import document
 from lookalike.faces.server.operations import routes
+from lookalike.faces.server.rounds import Pair, Rounds
 from lookalike.faces.server.thumbnails import ThumbnailCache
 
 WEB = files("lookalike") / "web"
@@ -34,9 +35,10 @@ _ALWAYS_ASK = {"cache-control": "no-cache"}  # with an ETag: a new version of lo
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a server offers: whether it fetches pictures by address, and how much may be asked."""
+    """What a server offers: pictures by address, two spaces compared, and how much may be asked."""
 
     fetch: bool = True
+    ab: Pair | None = None
     limits: RequestLimits = field(default_factory=RequestLimits)
 
 
@@ -46,7 +48,9 @@ def build_app(collection: Collection, access: Access, options: Options | None = 
     It owns the collection and closes it when it ends.
     """
     options = options or Options()
-    api = Api(collection, ThumbnailCache(collection.path), Fetcher() if options.fetch else None)
+    fetcher = Fetcher() if options.fetch else None
+    rounds = Rounds(collection, options.ab) if options.ab is not None else None
+    api = Api(collection, ThumbnailCache(collection.path), fetcher, rounds)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -71,7 +75,10 @@ def _page() -> list[BaseRoute]:
         async def index(_: Request) -> Response:
             return FileResponse(folder / "index.html", headers=_ALWAYS_ASK)
 
-        return [Route("/", index), Mount("/web", _Revalidated(directory=folder))]
+        async def rate(_: Request) -> Response:
+            return FileResponse(folder / "rate.html", headers=_ALWAYS_ASK)
+
+        return [Route("/", index), Route("/rate", rate), Mount("/web", _Revalidated(directory=folder))]
 
 
 class _Revalidated(StaticFiles):

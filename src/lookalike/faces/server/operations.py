@@ -147,7 +147,7 @@ def as_json(value: Mapping[str, Any] | msgspec.Struct, headers: Mapping[str, str
 
 
 def _lists(query: type[msgspec.Struct]) -> set[str]:
-    return {"where"} & set(query.__struct_fields__)
+    return {"where", "space"} & set(query.__struct_fields__)
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -21,6 +21,7 @@ from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.server.access import Access, is_open, is_wildcard
 from lookalike.faces.server.app import Options, build_app
 from lookalike.faces.server.protocol import ConnectionLimits, bounded, within_open_files
+from lookalike.faces.server.rounds import Pair
 
 DEFAULT_PORT = 8000
 _BACKLOG = 2048
@@ -34,7 +35,8 @@ class Serving:
     `names` are further names by which the server is asked for; with `https`, TLS ends at a proxy in front of
     it. `token` is asked for wherever others are to reach the server: beyond loopback, by further names or by
     a proxy; None makes one. `fetch` says whether pictures are fetched from addresses; None: only where nobody
-    else is to reach the server. With `any_port`, a port that is taken gives way to a free one.
+    else is to reach the server. With `any_port`, a port that is taken gives way to a free one. `ab` are two
+    spaces that answer in turns.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +47,7 @@ class Serving:
     fetch: bool | None = None
     browser: bool = True
     any_port: bool = False
+    ab: Pair | None = None
 
 
 def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) -> None:
@@ -53,12 +56,14 @@ def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) 
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
     """
     collection.info()
+    if serving.ab is not None:
+        serving.ab.check(collection)
     local = not is_open(serving.host, serving.names, serving.https)
     token = serving.token or (None if local else secrets.token_urlsafe(24))
     with _listening(serving) as listener:
         port = listener.getsockname()[1]
         access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
-        options = Options(fetch=local if serving.fetch is None else serving.fetch)
+        options = Options(fetch=local if serving.fetch is None else serving.fetch, ab=serving.ab)
         app = build_app(collection, access, options)
         address = _address(serving, port) + (f"?token={quote(token, safe='')}" if token else "")
         config = uvicorn.Config(

@@ -41,6 +41,7 @@ Key = Annotated[
     ),
 ]
 SpaceName = Annotated[str, Meta(min_length=1, max_length=200)]
+RoundId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
 
 
 class Request(Struct, forbid_unknown_fields=True, frozen=True):
@@ -121,6 +122,7 @@ class SearchRequest(Request, frozen=True):
     where: Where = []
     space: SpaceName | None = None
     hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
+    round: Annotated[RoundId, Meta(description="Of the page before this one.")] | None = None
 
 
 class SearchAnswer(Struct, omit_defaults=True):
@@ -129,7 +131,8 @@ class SearchAnswer(Struct, omit_defaults=True):
     `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact. Hits that
     score below `background` are no closer than photos that have nothing to do with the query (null: cannot be
     told).
-    `damaged` are items left out because their stored bytes are not what was written.
+    `damaged` are items left out because their stored bytes are not what was written. `round`: two spaces
+    answered in turns; clicks on the hits are sent under it.
     """
 
     query: Key
@@ -139,6 +142,7 @@ class SearchAnswer(Struct, omit_defaults=True):
     more: bool
     background: float | None
     damaged: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    round: RoundId | None = None
 
 
 class SpaceFacts(Struct):
@@ -171,6 +175,7 @@ class CollectionFacts(Struct):
     building: bool
     can_fetch: bool
     spaces: list[SpaceFacts]
+    ab: Annotated[bool, Meta(description="Two spaces answer in turns, to be compared.")]
     thumbnail_sizes: list[int]
     max_upload_bytes: int
 
@@ -210,6 +215,7 @@ class VoteRequest(Request, frozen=True):
     item: Id
     vote: Annotated[int, Meta(ge=-1, le=1)]
     space: SpaceName | None = None
+    round: Annotated[RoundId, Meta(description="Of the search's answer, if it had one.")] | None = None
 
 
 class VoteAnswer(Struct):
@@ -236,6 +242,42 @@ class VotesPage(Struct):
 
     votes: list[Vote]
     next: str | None
+
+
+class ClickRequest(Request, frozen=True):
+    """The hit that was opened."""
+
+    item: Id
+
+
+class ClickAnswer(Struct):
+    """The hit whose click is kept; further ones count no more."""
+
+    item: Id
+
+
+class RateQuery(Request, frozen=True):
+    """Between which spaces (none: all that photos or texts search), how deep, and behind which query."""
+
+    space: Annotated[list[SpaceName], Meta(max_length=8)] = []
+    depth: Annotated[int, Meta(ge=1, le=100)] = 10
+    after: Id | None = None
+
+
+class RateAnswer(Struct):
+    """A query and what is to be judged for it, in an order that shows no source; null when all is done.
+
+    Judgements are votes under `key`. `judged` and `left` count this query's candidates, `queries_judged` of
+    `queries` are done.
+    """
+
+    query: Item | None
+    key: Key | None
+    candidates: list[Item]
+    judged: int
+    left: int
+    queries: int
+    queries_judged: int
 
 
 class FetchRequest(Request, frozen=True):
@@ -299,6 +341,12 @@ class RandomQuery(Request, frozen=True):
 
     n: Limit = 1
     where: Where = []
+
+
+class RoundQuery(Request, frozen=True):
+    """Which round."""
+
+    round: RoundId
 
 
 class VotesQuery(Request, frozen=True):

@@ -1,0 +1,92 @@
+"""What people are asked to judge: for some items as queries, what the compared spaces find first.
+
+Pooling of depth k (Spärck Jones and van Rijsbergen 1975, as TREC does it): the first k hits of every space
+are judged, whichever found them, so that the judgements are fair to all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookalike.collection import Collection
+from lookalike.embed import COMPANION
+from lookalike.records import Item, Wish
+
+QUERIES = 50
+"""Items that are queries: with ten hits each, about an hour of judging."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToRate:
+    """What is to be judged next: nothing, where `query` is None.
+
+    `key` is what votes on it are kept under. `candidates` were not judged yet, in an order by chance;
+    `judged` of this query's were. `queries_judged` of `queries` are done.
+    """
+
+    query: Item | None
+    key: str | None
+    candidates: tuple[Item, ...]
+    judged: int
+    queries: int
+    queries_judged: int
+
+
+def next_to_rate(
+    collection: Collection, spaces: Sequence[str], depth: int = 10, after: int | None = None
+) -> ToRate:
+    """Return the next query that has hits without a judgement, beyond the query `after`.
+
+    Without `spaces`, all are pooled but those for words. Raises `NotFoundError` for an unknown space.
+    """
+    names = list(spaces) or [
+        space.name for space in collection.info().spaces if not _is_for_words(collection, space.name)
+    ]
+    ids = collection.open_space(names[0]).vectors.ids()
+    queries = np.random.default_rng(0).permutation(ids)[:QUERIES].tolist()
+    judged = _judged(collection)
+    done, passed = 0, after is None or after not in queries
+    for query in queries:
+        pool = _pool(collection, query, names, depth)
+        left = [item for item in pool if item not in judged.get(query, set())]
+        done += not left
+        if passed and left:
+            candidates = [
+                collection.item(item) for item in np.random.default_rng(query).permutation(left).tolist()
+            ]
+            return ToRate(
+                collection.item(query),
+                f"item:{query}",
+                tuple(candidates),
+                len(pool) - len(left),
+                len(queries),
+                done,
+            )
+        passed = passed or query == after
+    return ToRate(None, None, (), 0, len(queries), done)
+
+
+def _pool(collection: Collection, query: int, names: Sequence[str], depth: int) -> list[int]:
+    """Return what any of the spaces finds among its first hits, ascending."""
+    found: set[int] = set()
+    for name in names:
+        (result,) = collection.answer([query], Wish(depth, space=name))
+        found.update(hit.id for hit in result)
+    return sorted(found)
+
+
+def _judged(collection: Collection) -> dict[int, set[int]]:
+    """Return the items judged for each query that is one item."""
+    judged: dict[int, set[int]] = {}
+    for vote in collection.votes():
+        name = vote.query.removeprefix("item:")
+        if name != vote.query and name.isdigit() and vote.uri is not None:
+            judged.setdefault(int(name), set()).add(vote.item_id)
+    return judged
+
+
+def _is_for_words(collection: Collection, name: str) -> bool:
+    return collection.open_space(name).space.reference.startswith(COMPANION)
