@@ -32,8 +32,10 @@ def test_there_are_commands_to_check():
 
 @pytest.mark.parametrize("words", commands_shown(), ids=" ".join)
 def test_a_shown_command_is_understood(words):
-    command = cli.commands[words[1]]
-    command.make_context(words[1], words[2:])  # raises for an unknown option or a missing argument
+    command, given = cli.commands[words[1]], words[2:]
+    while hasattr(command, "commands") and given:
+        command, given = command.commands[given[0]], given[1:]
+    command.make_context(words[1], given)  # raises for an unknown option or a missing argument
 
 
 def test_every_command_is_in_the_readme_and_the_other_way_round():
@@ -41,8 +43,15 @@ def test_every_command_is_in_the_readme_and_the_other_way_round():
     assert table == set(cli.commands)
 
 
+def all_commands(group=cli):
+    """Every command, those below others too."""
+    for command in group.commands.values():
+        yield command
+        yield from all_commands(command) if hasattr(command, "commands") else ()
+
+
 def test_options_named_in_the_text_exist():
-    known = {name for command in cli.commands.values() for option in command.params for name in option.opts}
+    known = {name for command in all_commands() for option in command.params for name in option.opts}
     named = set(re.findall(r"`(--?[a-z][a-z-]*)", README))
     assert named - {"--help"} <= known
 
@@ -56,8 +65,8 @@ def test_make_targets_named_in_the_text_exist():
 def test_the_json_shown_has_the_shape_of_the_contract():
     (shown,) = blocks("json")
     result = json.loads(shown)
-    assert list(result) == ["query", "space", "recall", "hits"]
-    assert list(result["hits"][0]) == ["id", "uri", "content", "score", "metadata"]
+    assert list(result) == ["query", "space", "recall", "hits", "background"]
+    assert list(result["hits"][0]) == ["id", "uri", "content", "score", "metadata", "closer_than"]
 
 
 @pytest.mark.slow

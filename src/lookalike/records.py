@@ -164,6 +164,9 @@ class Hit:
     places: int = 1
     matched: bool = False
     """Whether it was also found by the exact words of the query (`Wish.hybrid`)."""
+    closer_than: float | None = None
+    """The share of random pairs of the collection that score lower, 0 to 1 (see `background`); None where it
+    was not asked for or cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +188,8 @@ class SearchResult(Sequence[Hit]):
     key: str = ""
     more: bool = False
     background: float | None = None
-    """Hits that score below it are no closer than photos that have nothing to do with the query (see
-    `background`); None where it was not asked for or cannot be told."""
+    """Hits that score below it are no closer than what has nothing to do with the query (see `background`);
+    None where it was not asked for or cannot be told."""
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -207,7 +210,7 @@ class Wish:
     """Which hits of a query are wanted.
 
     `k` hits after the first `offset`, in the space of that name (None: the default one). `mark_copies` fills
-    `Hit.copy_of`, `background` fills `SearchResult.background`.
+    `Hit.copy_of`, `background` fills `SearchResult.background` and `Hit.closer_than`.
     """
 
     k: int = 8

@@ -12,7 +12,7 @@ from lookalike.fusion import fuse
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
 from lookalike.queries import Asked, Asking, Query, ask
-from lookalike.records import Hit, Ids, Item, SearchResult, Space, Vectors, Wish
+from lookalike.records import Hit, Ids, Item, SearchResult, Space, Vectors, Wish, Words
 from lookalike.store import Store
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import SpaceVectors
@@ -177,6 +177,9 @@ def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish, available:
             break
     if wish.mark_copies:
         hits = _marked(hits[:end], scored.rows[kept[:end]])
+    line = None
+    if wish.background:
+        hits, line = _with_meaning(parts, query, hits)
     left_out = parts.live.damaged if parts.live else frozenset[int]()
     return SearchResult(
         str(query),
@@ -186,8 +189,20 @@ def _result(parts: Search, query: Asked, scored: _Scored, wish: Wish, available:
         damaged=tuple(sorted({*left_out, *scored.damaged, *parts.store.items.damaged(lost)})),
         key=query.key,
         more=len(hits) >= end and available > end + len(lost),
-        background=parts.background.line(query.row) if wish.background else None,
+        background=line,
     )
+
+
+def _with_meaning(parts: Search, query: Asked, hits: list[Hit]) -> tuple[list[Hit], float | None]:
+    """Say of each hit how much of what is drawn by chance scores lower; and give the line to background."""
+    alike = len(query.query) == 1 and (
+        parts.space.kind == "text" or not isinstance(query.query[0].source, Words)
+    )
+    shares = parts.background.closer_than([hit.score for hit in hits], query.row, alike=alike)
+    if shares is None:
+        return hits, None
+    told = [replace(hit, closer_than=share) for hit, share in zip(hits, shares, strict=True)]
+    return told, parts.background.line(query.row, alike=alike)
 
 
 def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:

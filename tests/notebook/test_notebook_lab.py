@@ -191,7 +191,7 @@ def test_choose_a_photo(widget: Locator, photos: Collection) -> None:
     fold.click()
     expect(fold).to_have_attribute("aria-expanded", "true")
     assert len(shown(widget)) > before
-    expect(widget.get_by_text("Below this line they are no more alike")).to_be_attached()
+    expect(widget.get_by_text("Nothing more of this kind beyond here")).to_be_attached()
 
 
 def test_a_photo_larger_than_one_message_may_be(widget: Locator, photos: Collection, tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ START_LIMIT_S = 30
 class PageServer:
     """Serves a collection at `address`, from entering to leaving; can be stopped and started between."""
 
-    def __init__(self, collection: Path) -> None:
+    def __init__(self, collection: Path, *options: str) -> None:
         self.collection = collection
+        self.options = options
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -29,7 +30,7 @@ class PageServer:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "lookalike", "serve", "--collection", str(self.collection)]
-        command += ["--no-browser", "--port", str(self.port)]
+        command += ["--no-browser", "--port", str(self.port), *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         give_up = time.monotonic() + START_LIMIT_S
         while True:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import axe_playwright_python
 import pytest
-from page_actions import NewPage, asked, do, search_by, shown, start
+from page_actions import NewPage, asked, axe_faults, do, search_by, shown, start
 from page_server import PageServer
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-SERIOUS = ("serious", "critical")
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, a, .button, select, input:not(.unseen)")]
   .filter((one) => one.checkVisibility({ visibilityProperty: true }) && !one.matches(".skip"))
   .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
@@ -23,19 +19,13 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("button, a, .button, sele
 NO_SIDEWAYS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
-def _faults(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
-    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in SERIOUS]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(
     new_page: NewPage, server: PageServer, scheme: Literal["light", "dark"]
 ) -> None:
     page = new_page(color_scheme=scheme, bypass_csp=True)
     start(page)
-    assert _faults(page) == []
+    assert axe_faults(page) == []
     search_by(page, server.items()["edits/aaa-orig.jpg"])
     hit = shown(page)[1]
     do(page, hit, "more")
@@ -46,14 +36,14 @@ def test_axe_finds_nothing_serious(
     page.locator(".grid-fold").first.click()
     do(page, shown(page)[0], "up")
     page.wait_for_selector("[data-name=up][aria-pressed=true]")
-    assert _faults(page) == []
+    assert axe_faults(page) == []
     do(page, shown(page)[0], "up")
     do(page, shown(page)[1], "open")
     page.wait_for_function("() => document.querySelector('#viewer img').naturalWidth > 0")
-    assert _faults(page) == []
+    assert axe_faults(page) == []
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    assert _faults(page) == []
+    assert axe_faults(page) == []
 
 
 def test_dark_is_dark_and_light_is_light(new_page: NewPage) -> None:

@@ -203,7 +203,7 @@ def test_filters_by_camera_folder_and_date(page: Page, server: PageServer) -> No
 
 def test_nothing_found_offers_to_clear_the_filters(page: Page) -> None:
     start(page, "#where=taken%3E%3D2030-01-01")
-    expect(page.locator("#problem")).to_contain_text("No photo meets these filters")
+    expect(page.locator("#problem")).to_contain_text("Nothing meets these filters")
     page.click("#problem button")
     asked(page, "#$")
     assert shown(page)

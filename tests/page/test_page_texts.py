@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from page_actions import Faults, asked, pick, shown, start
+from page_actions import Faults, asked, axe_faults, pick, shown, start
 from page_server import PageServer
 from playwright.sync_api import Browser, Page, expect
 
@@ -58,6 +61,85 @@ def test_a_click_on_a_text_searches_by_it(text_page: Page) -> None:
     asked(text_page, f"item%3A{chosen}")
     assert chosen not in shown(text_page)
     assert len(shown(text_page)) > 5
+
+
+def look_for(page: Page, words: str) -> None:
+    start(page)
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    page.keyboard.press("Enter")
+    asked(page, "words")
+
+
+def test_texts_are_rows_and_nothing_speaks_of_photos(text_page: Page) -> None:
+    look_for(text_page, "my card has not arrived")
+    expect(text_page.locator("#title")).to_have_text("Texts that mean the same")
+    tops = text_page.locator(".grid-cell").evaluate_all("(cells) => cells.map((cell) => cell.offsetTop)")
+    assert len(set(tops)) == len(tops) > 5
+    assert not text_page.locator("label.button:visible, .drop:visible, #frame:visible").count()
+    assert not re.search(r"\bphotos?\b", text_page.locator("body").inner_text(), re.IGNORECASE)
+    assert text_page.locator(".grid-cell img").count() == 0
+    expect(text_page.locator(".grid-text small").first).to_contain_text("category: card_arrival")
+
+
+def test_words_that_the_query_has_are_marked(text_page: Page) -> None:
+    look_for(text_page, "tracking MY card")
+    marked = text_page.locator(".grid-text mark").all_text_contents()
+    assert {word.lower() for word in marked} <= {"tracking", "my", "card"}
+    assert any(word.lower() == "card" for word in marked)
+
+
+def test_in_a_text_nearly_the_same_what_differs_is_marked(text_page: Page) -> None:
+    start(text_page)
+    first = text_page.evaluate("fetch('/api/items?limit=1').then((answer) => answer.json())")["items"][0]
+    look_for(text_page, first["text"].replace("card", "parcel"))
+    row = text_page.locator(f'.grid-cell[data-id="{first["id"]}"] .grid-text')
+    assert row.locator("ins").all_text_contents() == ["card"]
+    assert row.locator("mark").count() == 0
+
+
+def test_exact_words_can_count_too(text_page: Page) -> None:
+    look_for(text_page, "delivered tracking")
+    before = shown(text_page)
+    with text_page.expect_request("**/api/search") as asking:
+        text_page.get_by_label("exact words, too").check()
+    assert json.loads(asking.value.post_data or "")["hybrid"] is True
+    asked(text_page, "hybrid")
+    expect(text_page.locator(".grid-text small", has_text="these words").first).to_be_visible()
+    assert shown(text_page) != before
+    text_page.reload()
+    expect(text_page.get_by_label("exact words, too")).to_be_checked()
+    text_page.go_back()
+    expect(text_page.get_by_label("exact words, too")).not_to_be_checked()
+
+
+def test_a_score_says_what_it_means(text_page: Page) -> None:
+    look_for(text_page, "my card has not arrived")
+    said = text_page.locator(".grid-text small").first.inner_text()
+    assert re.match(r"closer than 9\d(\.\d+)? % of random pairs · ", said), said
+    assert text_page.locator(".grid-score").first.get_attribute("title") == said.split(" · ")[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_among_texts(
+    browser: Browser, texts: PageServer, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(base_url=texts.address, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    look_for(page, "tracking my card")
+    assert axe_faults(page) == []
+    context.close()
+
+
+def test_on_a_phone_texts_fit(browser: Browser, texts: PageServer) -> None:
+    context = browser.new_context(
+        base_url=texts.address, viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    look_for(page, "tracking my card")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".grid-text").first).to_be_visible()
+    context.close()
 
 
 def test_a_hostile_text_stays_text(text_page: Page) -> None:

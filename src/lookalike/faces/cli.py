@@ -139,7 +139,7 @@ def search(
 
     with shared.open_collection(folder, decoder=decoder, device=device) as collection:
         wanted = together(queries, words, unlike, unlike_words)
-        answered, failures = answer(collection, wanted, Wish(**asked), where)
+        answered, failures = answer(collection, wanted, Wish(**asked, background=True), where)
         results = [result for _, result in answered]
         if as_json:
             for result in results:

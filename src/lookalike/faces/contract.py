@@ -42,6 +42,8 @@ def hit_json(hit: Hit) -> Json:
     item = item_json(hit)
     metadata = item.pop("metadata")
     shown = {**item, "score": hit.score, "metadata": metadata}
+    if hit.closer_than is not None:
+        shown["closer_than"] = hit.closer_than
     if hit.matched:
         shown["matched"] = True
     return shown if hit.copy_of is None else {**shown, "copy_of": hit.copy_of}
@@ -51,6 +53,8 @@ def result_json(result: SearchResult) -> Json:
     """The hits of one query."""
     shown: Json = {"query": result.query, "space": result.space, "recall": result.recall}
     shown["hits"] = [hit_json(hit) for hit in result.hits]
+    if result.background is not None:
+        shown["background"] = result.background
     if result.damaged:
         shown["damaged"] = list(result.damaged)
     return shown

@@ -10,7 +10,9 @@ from lookalike.collection import Collection
 from lookalike.faces.answers import Answered
 from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
-from lookalike.records import AddReport, Info, SearchResult
+from lookalike.records import AddReport, Hit, Info, SearchResult
+
+_CLOSER = "closer than"
 
 
 def print_hits(results: list[SearchResult]) -> None:
@@ -24,21 +26,43 @@ def print_hits(results: list[SearchResult]) -> None:
         if result.hits[0].text is not None:
             _print_texts(result)
             continue
-        rows = [(str(hit.id), facts(hit.metadata)) for hit in result.hits]
-        ids, details = (max(len(row[column]) for row in rows) for column in (0, 1))
-        click.echo(f"score  {'id':>{ids}}  {'facts':<{details}}  photo")
-        for hit, (item_id, detail) in zip(result.hits, rows, strict=True):
-            click.echo(f"{hit.score:5.3f}  {item_id:>{ids}}  {detail:<{details}}  {printable(hit.uri)}")
+        rows = [(str(hit.id), _share(hit), facts(hit.metadata)) for hit in result.hits]
+        ids, shares, details = (max(len(row[column]) for row in rows) for column in (0, 1, 2))
+        shares = max(shares, len(_CLOSER)) if shares else 0
+        click.echo(
+            f"score  {_CLOSER if shares else '':>{shares}}  {'id':>{ids}}  {'facts':<{details}}  photo"
+        )
+        for at, (hit, (item_id, share, detail)) in enumerate(zip(result.hits, rows, strict=True)):
+            _print_line(result, at)
+            line = f"{hit.score:5.3f}  {share:>{shares}}  {item_id:>{ids}}  {detail:<{details}}"
+            click.echo(f"{line}  {printable(hit.uri)}")
+    if any(hit.closer_than is not None for result in results for hit in result):
+        click.echo("closer than: so many random pairs of this collection score lower", err=True)
 
 
 def _print_texts(result: SearchResult) -> None:
     """Print texts, one per line and whole, so that they can be read against each other."""
     ids = max(len(str(hit.id)) for hit in result.hits)
-    click.echo(f"score  {'id':>{ids}}  text")
-    for hit in result.hits:
+    shares = len(_CLOSER) if any(map(_share, result.hits)) else 0
+    click.echo(f"score  {_CLOSER if shares else '':>{shares}}  {'id':>{ids}}  text")
+    for at, hit in enumerate(result.hits):
+        _print_line(result, at)
         notes = [f"at {hit.places:,} places"] * (hit.places > 1) + ["these words"] * hit.matched
         aside = f"  ({', '.join(notes)})" if notes else ""
-        click.echo(f"{hit.score:5.3f}  {hit.id:>{ids}}  {one_line(hit.text or '')}{aside}")
+        line = f"{hit.score:5.3f}  {_share(hit):>{shares}}  {hit.id:>{ids}}"
+        click.echo(f"{line}  {one_line(hit.text or '')}{aside}")
+
+
+def _share(hit: Hit) -> str:
+    return "" if hit.closer_than is None else f"{100 * hit.closer_than:.2f} %"
+
+
+def _print_line(result: SearchResult, at: int) -> None:
+    """Say, before the first hit that is no closer than what has nothing to do with the query, that it is."""
+    if result.background is None or result[at].score >= result.background:
+        return
+    if all(hit.score >= result.background for hit in result.hits[:at]):
+        click.echo("----- nothing more of this kind beyond here -----")
 
 
 def print_report(report: AddReport) -> None:

@@ -36,6 +36,11 @@ def facts(metadata: Metadata) -> str:
     )
 
 
+def meaning(closer_than: float | None) -> str:
+    """What a score means, such as "closer than 99.9 % of random pairs"; empty where it cannot be told."""
+    return "" if closer_than is None else f"closer than {100 * closer_than:.4g} % of random pairs"
+
+
 def megabytes(count: int) -> str:
     """Bytes in MB."""
     return f"{count / 1e6:,.1f} MB"

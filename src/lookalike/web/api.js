@@ -11,6 +11,8 @@ export const getFacets = () => json("/facets");
 export const getItem = (id) => json(`/items/${id}`);
 export const browseItems = (page, signal) => json(`/items?${asked(page)}`, { signal });
 export const randomItems = (where) => json(`/items/random?${asked({ where })}`);
+export const putClick = (round, item) => json(`/rounds/${round}/clicks`, sent("POST", { item }));
+export const nextToRate = (wanted) => json(`/rate?${wanted}`);
 export const putVote = (vote) => json("/votes", sent("PUT", vote));
 export const listVotes = (query, cursor, signal) => json(`/votes?${asked({ query, cursor })}`, { signal });
 

@@ -9,7 +9,6 @@ import { Grid, nameOf } from "./grid.js";
 import { isAddress, isField, listen } from "./intake.js";
 import * as asked from "./query.js";
 import { keep, showOnly } from "./uploads.js";
-import { Viewer } from "./viewer.js";
 import { Votes } from "./votes.js";
 
 const POLL = 3000; // ms
@@ -27,6 +26,10 @@ let running = new AbortController(); // for the query
 let isFetchingMore = false;
 let staged; // the example that is shown large
 let collection = { spaces: [] };
+let titles = ["Your photos", "Photos that look alike"];
+let texts; // a module, where they are texts
+let takesWords;
+let viewer; // once something was opened
 let looking = 0;
 let polling = 0;
 let scrolling = 0;
@@ -39,9 +42,7 @@ const actions = [
   { name: "up", key: "+", icon: UP, text: "Good hit", ...thumb(1) },
   { name: "down", key: "-", icon: DOWN, text: "Bad hit", ...thumb(-1) },
 ].map((action) => ({ ...action, label: (hit) => `${action.text}: ${nameOf(hit)}` }));
-const onOpen = (hit) => viewer.open(hit, answer.hits);
 const grid = new Grid(photos, { thumbnail: api.thumbnailOf, onPick: searchBy, onOpen, actions, onNeedMore: showMore });
-const viewer = new Viewer($("#viewer"), [{ text: "Search by this photo", run: searchBy }, ...actions], showMore);
 const box = new Box($("#stage"), setBox);
 const filters = new Filters($("#filters"), (where) => go({ ...query, where }));
 
@@ -69,8 +70,22 @@ function go(next, replace = false) {
   show();
 }
 
+/** Show a hit large. */
+async function onOpen(hit) {
+  opened(hit);
+  const { Viewer } = await import("./viewer.js");
+  viewer ??= new Viewer($("#viewer"), [{ text: "Search by this photo", run: searchBy }, ...actions], showMore);
+  viewer.open(hit, answer.hits);
+}
+
+/** For two models that answer in turns. */
+function opened({ id }) {
+  if (answer.round) api.putClick(answer.round, id).catch(() => {});
+}
+
 function searchBy(hit) {
   $("#viewer").close();
+  if (hit) opened(hit);
   if (hit) go(asked.only(query, { item: hit.id }));
 }
 
@@ -89,6 +104,7 @@ async function show(left = null) {
   try {
     if (!next.hits.length) await next.fetchMore(signal);
     await knownCollection;
+    await texts?.readFor(query, grid);
     signal.throwIfAborted();
     answers.set(hash, next);
     showAnswer(next, left?.scroll ?? 0);
@@ -113,9 +129,9 @@ function showAnswer(next, scroll) {
   votes.load(answer, running.signal).then(() => grid.refresh(), () => {}); // one can do without
   photos.classList.toggle("can-vote", votes.key !== null);
   if (answer.hits.length) return;
-  if (!collection.items) showProblem("There are no photos yet. Bring some in with: lookalike add FOLDER");
-  else if (query.where.length) showProblem("No photo meets these filters.", "Clear filters", commands.unfilter);
-  else showProblem("There is no other photo in the collection.");
+  if (!collection.items) showProblem("There is nothing yet. Bring something in with: lookalike add FOLDER");
+  else if (query.where.length) showProblem("Nothing meets these filters.", "Clear filters", commands.unfilter);
+  else showProblem("There is nothing else in the collection.");
 }
 
 async function showMore() {
@@ -144,7 +160,7 @@ function describe() {
   let status = hits.length ? `${hits.length} shown${more ? "" : ", that is all"}.` : "";
   if (isSearch && status) status = `Most alike first, ${status}${loss}`;
   else if (query.examples.length) status = "Only what to push away so far: choose what to look for.";
-  put("#title", isSearch ? "Photos that look alike" : "Your photos");
+  put("#title", titles[Number(isSearch)]);
   put("#status", status);
 }
 
@@ -231,9 +247,8 @@ async function take(text) {
     const photo = await api.fetchPhoto(text).finally(() => (photos.ariaBusy = false));
     return bring([photo], false);
   }
-  const space = collection.spaces.find((one) => one.takes_words)?.name;
-  if (isAddress(text) || !space) throw new Error("This collection can be searched by photos only.");
-  go({ ...asked.only(query, { words: text }), space });
+  if (isAddress(text) || !takesWords) throw new Error("This collection can be searched by photos only.");
+  go(asked.only(query, { words: text }));
 }
 
 // ---- actions on hits
@@ -268,8 +283,12 @@ async function copyLink() {
 async function lookAgain() {
   const before = collection.items;
   collection = await api.getCollection().catch(() => collection);
-  const { building, items, can_fetch, spaces } = collection;
-  const takesWords = spaces.some((space) => space.takes_words);
+  const { building, items, can_fetch, kind, spaces } = collection;
+  takesWords = spaces.some((space) => space.takes_words);
+  if (kind === "text" && !texts) {
+    texts = await import("./texts.js");
+    titles = texts.dress(grid, (hybrid) => go({ ...query, hybrid }));
+  }
   $("#ask").hidden = !can_fetch && !takesWords;
   $("#text").placeholder = takesWords ? "Words" : "Address of a picture";
   $("#building").hidden = !building;

@@ -17,7 +17,7 @@ export async function lookOf({ item, upload, words }, size) {
   if (words) return { name: `“${words}”` };
   if (upload) return { name: "Your photo", picture: await pictureOf(upload) };
   const found = await getItem(item);
-  return { name: nameOf(found), picture: thumbnailOf(found, size) };
+  return { name: nameOf(found), picture: found.text ? null : thumbnailOf(found, size) };
 }
 
 function chip(example, isOneOfSeveral, { show, change, remove }) {

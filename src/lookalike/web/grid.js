@@ -12,7 +12,7 @@ const WIDEST = 2;
 const UNKNOWN = 4 / 3; // also with the picture there: nothing may move
 const NEAR = { rootMargin: "900px 0px" };
 const SHARP = 400; // px that 320 may be stretched to
-const LINE = "Below this line they are no more alike than any two of yours.";
+const LINE = "Nothing more of this kind beyond here.";
 const OPEN = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5";
 
 export class Grid {
@@ -20,6 +20,7 @@ export class Grid {
   #hits = new WeakMap(); // cell → hit
   #background = -Infinity;
   #more = false;
+  read = ({ text }) => element("div", "grid-text", {}, text);
 
   /**
    * `thumbnail(hit, size)` gives the address of a picture, its longest side ≤ size, or a promise of it, once the
@@ -114,7 +115,7 @@ export class Grid {
     const pick = button("grid-pick", { "aria-label": label, title: nameOf(hit) });
     pick.onclick = ({ detail }) => detail < 2 && this.onPick(hit); // a second click might hit what came in between
     cell.append(pick);
-    if (score) cell.append(element("div", "grid-score", {}, score));
+    if (score) cell.append(element("div", "grid-score", { title: meaningOf(hit) }, score));
     this.#hits.set(cell, hit);
     this.nearing.observe(cell);
     return cell;
@@ -135,7 +136,7 @@ export class Grid {
     }
     pick.after(tools);
     this.#press(cell);
-    if (hit.text) return pick.append(element("div", "grid-text", {}, hit.text));
+    if (hit.text) return pick.append(this.read(hit));
     const img = element("img", "", { alt: "", draggable: false });
     img.onerror = () => pick.classList.add("is-broken");
     pick.append(img);
@@ -201,6 +202,8 @@ export class Grid {
     return cells.filter((cell) => below(cell) > 0).sort((a, b) => below(a) - below(b) || aside(a) - aside(b))[0];
   }
 }
+
+export const meaningOf = ({ closer_than }) => (closer_than ? `closer than ${+(closer_than * 100).toFixed(3)} % of random pairs` : "");
 
 /** A text itself, or the name of a photo's file. */
 export const nameOf = ({ uri, text }) => text ?? uri.split(/[/\\]/).at(-1);

@@ -1,7 +1,7 @@
 /** A photo large, with its facts. */
 
 import { photoOf, thumbnailOf } from "./api.js";
-import { button, element, nameOf } from "./grid.js";
+import { button, element, meaningOf, nameOf } from "./grid.js";
 
 const SHOWN_BY_BROWSERS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"];
 const SIZE = 1600; // px
@@ -59,10 +59,11 @@ function control({ text, pressed, run }, hit) {
   return made;
 }
 
-function factsOf({ uri, score, metadata }) {
+function factsOf(hit) {
+  const { uri, score, metadata } = hit;
   const { taken, camera, width, height, lat, lon } = metadata;
   return {
-    Score: score?.toFixed(4),
+    Score: score && `${score.toFixed(4)} ${meaningOf(hit)}`,
     Taken: taken?.replace("T", " "),
     Camera: camera,
     Size: width && `${width} × ${height}`,

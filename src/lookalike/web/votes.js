@@ -7,10 +7,10 @@ export class Votes {
   #sent = Promise.resolve();
 
   /** Take up the votes given earlier on an answer's query; there are none where nothing was asked. */
-  async load({ key, space }, signal) {
+  async load({ key, space, round }, signal) {
     const of = new Map();
     this.#of = of;
-    Object.assign(this, { key, space });
+    Object.assign(this, { key, space, round });
     for (let next = null; key && next !== undefined; ) {
       const page = await listVotes(key, next, signal);
       for (const { item, vote } of page.votes) if (!of.has(item)) of.set(item, vote);
@@ -25,7 +25,7 @@ export class Votes {
   /** Vote, or take the same vote back; shown at once, and undone if the server refuses. */
   async toggle(item, vote) {
     const [of, before] = [this.#of, this.of(item)];
-    const request = { query: this.key, item, vote: before === vote ? 0 : vote, space: this.space };
+    const request = { query: this.key, item, vote: before === vote ? 0 : vote, space: this.space, round: this.round };
     of.set(item, request.vote);
     this.#sent = this.#sent.catch(() => {}).then(() => putVote(request)); // none may overtake another
     await this.#sent.catch((error) => {

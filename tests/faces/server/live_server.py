@@ -114,7 +114,7 @@ class Live:
         return "\r\n".join(lines).encode()
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 3) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
