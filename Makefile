@@ -43,8 +43,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup browser ## measure, and write docs/benchmarks.md (takes about half an hour)
+bench: setup browser ## measure, and write docs/benchmarks.md and docs/quality.md (takes about an hour)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/evaluating.py
 
 screenshots: setup browser ## take the pictures of the page in docs/images
 	$(BIN)/python tools/screenshots.py

@@ -1,5 +1,6 @@
 """What the documents say is so: commands, options, make targets, the Python example, generated pages."""
 
+import importlib
 import json
 import re
 import shlex
@@ -91,18 +92,17 @@ def test_the_python_example_runs(tmp_path, make_photo):
     assert lines[-1].endswith("True")
 
 
-def test_the_benchmark_page_is_what_the_figures_give():
-    figures = ROOT / "docs" / "benchmarks.json"
-    sys.path.insert(0, str(ROOT / "bench"))
-    try:
-        from report import render
-    finally:
-        sys.path.pop(0)
-    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert page == render(json.loads(figures.read_text(encoding="utf-8")))
+@pytest.mark.parametrize(("name", "module"), [("benchmarks", "report"), ("quality", "evaluating")])
+def test_a_page_of_figures_is_what_the_figures_give(name, module, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    render = importlib.import_module(module).render
+    figures = json.loads((ROOT / "docs" / f"{name}.json").read_text(encoding="utf-8"))
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == render(figures)
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "docs/models.md", "docs/benchmarks.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", "docs/models.md", "docs/benchmarks.md", "docs/quality.md"]
+)
 def test_links_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):

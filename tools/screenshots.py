@@ -10,6 +10,7 @@ LOOKALIKE_CHROMIUM names.
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import shutil
@@ -32,6 +33,30 @@ LEFT_OUT = ("brick", "gravel", "ihc", "page", "retina", "text")  # of scikit-ima
 COPIED = ("nikola-tesla4_lg.jpg", "scikit_image-chelsea.png")  # near copies are made of these
 LARGEST = 300_000  # bytes of a picture
 QUALITY = 84  # of WebP
+PAIR = ("efficientnet-lite0", "efficientnet-lite2")
+QUESTIONS = {
+    "delivery": (
+        "When will my parcel arrive?",
+        "The parcel has not arrived yet",
+        "My parcel hasn't arrived, where is it?",
+        "Tracking shows no change for a week",
+        "The courier left the box at a wrong address",
+        "Can I have it delivered on Saturday?",
+    ),
+    "returns": (
+        "How do I send something back?",
+        "The shoes are too small, can I exchange them?",
+        "When do I get my money back?",
+        "The lamp arrived broken",
+    ),
+    "payment": (
+        "My card was declined",
+        "I was charged twice",
+        "Can I pay by invoice?",
+        "The voucher does not work",
+    ),
+    "account": ("I forgot my password", "How do I change my address?", "Please delete my account"),
+}
 
 
 def main() -> None:
@@ -46,10 +71,19 @@ def main() -> None:
         with Collection(path) as collection:
             collection.add(photos)
             ids = {Path(item.uri).name: item.id for item in collection.items()}
-        with _serving(path) as address, sync_playwright() as playwright:
+        with Collection(path) as collection:
+            collection.add_model(PAIR[1])
+        texts = _texts(Path(folder))
+        with sync_playwright() as playwright:
             chromium = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            _shoot(browser, address, ids)
+            with _serving(path, "--ab", *PAIR) as address:
+                _shoot_rating(browser, address)
+            _shoot_report(browser, path, Path(folder) / "report.html")
+            with _serving(path) as address:
+                _shoot(browser, address, ids)
+            with _serving(texts) as address:
+                _shoot_texts(browser, address)
             browser.close()
 
 
@@ -63,8 +97,18 @@ def _make_near_copies(photos: Path) -> None:
         ImageEnhance.Brightness(rgb).enhance(1.15).save(photos / f"{stem}-bright.jpg")
 
 
+def _texts(folder: Path) -> Path:
+    """Return a collection of a few questions."""
+    rows = [("text", "topic"), *((text, topic) for topic, some in QUESTIONS.items() for text in some)]
+    with (folder / "questions.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with Collection(folder / "questions.lookalike") as collection:
+        collection.add(folder / "questions.csv", column="text")
+    return folder / "questions.lookalike"
+
+
 @contextmanager
-def _serving(collection: Path) -> Iterator[str]:
+def _serving(collection: Path, *options: str) -> Iterator[str]:
     """Serve a collection, and give the address."""
     command = [
         sys.executable,
@@ -76,6 +120,7 @@ def _serving(collection: Path) -> Iterator[str]:
         "--no-browser",
         "--port",
         "0",
+        *options,
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -108,6 +153,30 @@ def _shoot(browser: Browser, address: str, ids: dict[str, int]) -> None:
         is_mobile=True,
     )
     _save(phone, "page-phone")
+
+
+def _shoot_texts(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{address}/#e=1:words:the%20parcel%20has%20not%20arrived")
+    page.wait_for_selector(".grid-text mark")
+    page.wait_for_timeout(300)
+    _save(page, "texts")
+
+
+def _shoot_rating(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{address}/rate")
+    page.wait_for_selector("#candidate img")
+    page.wait_for_function("() => [...document.images].every((img) => img.complete)")
+    _save(page, "rate")
+
+
+def _shoot_report(browser: Browser, collection: Path, report: Path) -> None:
+    command = [sys.executable, "-m", "lookalike", "evaluate", "compare", *PAIR, "-c", str(collection)]
+    subprocess.run([*command, "--report", str(report)], check=True, stdout=subprocess.DEVNULL)
+    page = browser.new_page(viewport={"width": 1100, "height": 1000})
+    page.goto(report.as_uri())
+    _save(page, "report")
 
 
 def _open(browser: Browser, address: str, **options: object) -> Page:

@@ -4,6 +4,7 @@ import { getItem } from "./api.js";
 import { element, meaningOf } from "./grid.js";
 
 const WORD = /[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu;
+const TELLING = 3; // letters that a word has more than, to be marked as shared: not "the"
 const NEARLY_SAME = 0.5; // share of its words that the query has, too: then the others are what is worth seeing
 
 /** Make the page one for texts and return its titles; `onHybrid` is told whether exact words are to count. */
@@ -43,7 +44,7 @@ function reading(hit, known) {
   const isNear = shared > NEARLY_SAME * words.length;
   let end = 0;
   for (const { 0: word, index } of known.size ? text.matchAll(WORD) : []) {
-    if (known.has(word.toLowerCase()) === isNear) continue;
+    if (known.has(word.toLowerCase()) === isNear || (!isNear && word.length <= TELLING)) continue;
     shown.append(text.slice(end, index), element(isNear ? "ins" : "mark", "", {}, word));
     end = index + word.length;
   }

@@ -12,6 +12,7 @@ import click
 
 from lookalike import __version__
 from lookalike.cores import cpu_count
+from lookalike.errors import UsageError
 from lookalike.evaluate.intervals import Interval
 from lookalike.faces.report.blocks import Picture, PictureRow, Section, Table, shown
 from lookalike.faces.text import printable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lookalike.faces.report.blocks import Mark
 
 PICTURE = 160  # pixels
+LONGEST_TEXT = 400  # letters that are shown of a text
 
 
 def print_table(table: Table) -> None:
@@ -51,6 +53,10 @@ def interval_json(interval: Interval) -> dict[str, float]:
     return {"mean": round(interval.mean, 6), "low": round(interval.low, 6), "high": round(interval.high, 6)}
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
 class Shower:
     """Shows items of a collection in reports and contact sheets: photos as pictures, texts as they are."""
 
@@ -62,15 +68,21 @@ class Shower:
         """Return an item as a picture; its name goes below where no caption is given."""
         if item_id not in self._made:
             item = self._collection.item(item_id)
-            content = item.text if item.text is not None else self._collection.thumbnail(item_id, PICTURE)
+            content = _cut(item.text) if item.text else self._collection.thumbnail(item_id, PICTURE)
             name = item.uri if item.text is not None else os.path.basename(path_of(item.uri))  # noqa: PTH119
             self._made[item_id] = Picture(content, printable(name))
         made = self._made[item_id]
         return Picture(made.content, caption or made.caption, mark)
 
 
+def check_sheet(collection: Collection, sheet: Path | None) -> None:
+    """Raise `UsageError` where a sheet is wanted of texts, before long work is done for it."""
+    if sheet is not None and collection.info().kind == "text":
+        raise UsageError("a sheet shows photos, and this collection holds texts: use --report")
+
+
 def write_sheet(path: Path, rows: Sequence[PictureRow]) -> None:
-    """Write rows of pictures as one picture file; texts are left out of it, as what cannot be read is."""
+    """Write rows of pictures as one picture file."""
     from lookalike.faces.sheet import Cell
     from lookalike.faces.sheet import write_sheet as write
 
