@@ -233,7 +233,8 @@ def _whole(
     """Measure whole rankings of the common candidates, by A's ids."""
     back = {side.own(item): item for item in candidates.tolist()}
     back |= {side.own(query): query for query in queries.tolist()}
-    found = measure_queries(side.opened, _mapped(side, truth, candidates, queries), k=k, on_step=on_step)
+    own = _mapped(side, truth, candidates, queries)
+    found = measure_queries(side.opened, own, k=k, most_queries=len(queries), on_step=on_step)
     return {back[each.query]: each.measures for each in found.queries}
 
 

@@ -10,7 +10,7 @@ import click
 
 from lookalike.errors import UsageError
 from lookalike.faces import shared
-from lookalike.faces.evaluating.options import report_option
+from lookalike.faces.evaluating.options import number_option, queries_option, report_option, sheet_option
 from lookalike.faces.evaluating.truths import read_truth, truth_options
 from lookalike.faces.shared import collection_option, emit, json_option
 
@@ -29,11 +29,9 @@ _CERTAIN = 0.05
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @truth_options
-@click.option("--number", "-k", "k", type=click.IntRange(1, 1000), default=10, show_default=True)
-@click.option("--queries", type=click.IntRange(1), default=2000, show_default=True, help="At most so many.")
-@click.option(
-    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write where they differ as one picture."
-)
+@number_option
+@queries_option
+@sheet_option
 @report_option
 @json_option
 @collection_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lookalike.faces import shared
-from lookalike.faces.evaluating.options import report_option
+from lookalike.faces.evaluating.options import number_option, report_option
 from lookalike.faces.shared import collection_option, emit, json_option
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _NOTE = (
 
 
 @click.command("index")
-@click.option("--number", "-k", "k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@number_option
 @click.option("--queries", type=click.IntRange(1), default=512, show_default=True, help="Items to search by.")
 @click.option("--sweep", is_flag=True, help="Try other settings and other indexes, too.")
 @click.option("--try", "factories", multiple=True, metavar="FACTORY", help="And this one of Faiss'.")

@@ -9,7 +9,7 @@ import click
 
 from lookalike.errors import UsageError
 from lookalike.faces import shared
-from lookalike.faces.evaluating.options import report_option
+from lookalike.faces.evaluating.options import number_option, queries_option, report_option, sheet_option
 from lookalike.faces.evaluating.truths import read_truth, truth_options
 from lookalike.faces.shared import collection_option, emit, json_option
 
@@ -35,12 +35,10 @@ _LINE_EXPLAINED = (
 
 @click.command("labels")
 @truth_options
-@click.option("--number", "-k", "k", type=click.IntRange(1, 1000), default=10, show_default=True)
+@number_option
 @click.option("--space", metavar="MODEL", help="Of this one of the collection's models.")
-@click.option("--queries", type=click.IntRange(1), default=2000, show_default=True, help="At most so many.")
-@click.option(
-    "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the worst queries as one picture."
-)
+@queries_option
+@sheet_option
 @report_option
 @json_option
 @collection_option

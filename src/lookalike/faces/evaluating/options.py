@@ -6,6 +6,13 @@ from pathlib import Path
 
 import click
 
-report_option = click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write all of it as one HTML file."
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+number_option = click.option(
+    "--number", "-k", "k", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many hits."
 )
+queries_option = click.option(
+    "--queries", type=click.IntRange(1), default=2000, show_default=True, help="At most so many."
+)
+sheet_option = click.option("--sheet", type=_FILE, help="Write the queries worth seeing as one picture.")
+report_option = click.option("--report", type=_FILE, help="Write all of it as one HTML file.")
