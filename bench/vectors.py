@@ -55,7 +55,7 @@ def make_collection(folder: Path, count: int) -> None:
     uris, real = real_vectors()
     record = load_bundled()
     store = Store(folder, create=True)
-    space = store.ensure_space(record.name, record.model_id, record.dim)
+    space = store.ensure_space(record.name, record.model_id, record.dim, reference=record.name)
     number = 0
     for rows in jittered(real, count):
         batch = Batch()
