@@ -17,8 +17,8 @@ from lookalike.store import Batch, Store
 _BLOCK = 2000
 
 
-def real_vectors() -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Return uris and vectors of the real photos of the test data, read once and kept."""
+def real_vectors() -> tuple[list[tuple[str, bytes]], npt.NDArray[np.float32]]:
+    """Return uris with content hashes, and vectors, of the real photos of the test data, read once."""
     folder = WORK / "real.lookalike"
     with Collection(folder) as collection:
         collection.add(*(DATA / name for name in ("caltech50", "clothing", "coco256/images")))
@@ -28,7 +28,8 @@ def real_vectors() -> tuple[list[str], npt.NDArray[np.float32]]:
     block = store.vectors(space).fetch(store.vectors(space).ids().tolist())
     items = store.items.get(block.ids.tolist())
     store.close()
-    return [items[item_id].uri for item_id in block.ids.tolist()], block.rows
+    found = (items[item_id] for item_id in block.ids.tolist())
+    return [(item.uri, item.content_hash) for item in found], block.rows
 
 
 def jittered(real: npt.NDArray[np.float32], count: int) -> Iterator[npt.NDArray[np.float32]]:
@@ -52,7 +53,7 @@ def jittered(real: npt.NDArray[np.float32], count: int) -> Iterator[npt.NDArray[
 
 def make_collection(folder: Path, count: int) -> None:
     """Fill a collection with the real photos and jittered copies of their vectors."""
-    uris, real = real_vectors()
+    photos, real = real_vectors()
     record = load_bundled()
     store = Store(folder, create=True)
     space = store.ensure_space(record.name, record.model_id, record.dim, reference=record.name)
@@ -60,7 +61,8 @@ def make_collection(folder: Path, count: int) -> None:
     for rows in jittered(real, count):
         batch = Batch()
         for row in rows:
-            uri = uris[number] if number < len(uris) else f"/jittered/{number:08}.jpg"
+            made_up = (f"/jittered/{number:08}.jpg", number.to_bytes(32, "big"))
+            uri, content_hash = photos[number] if number < len(photos) else made_up
             facts = {
                 "format": "JPEG",
                 "height": 480,
@@ -68,7 +70,7 @@ def make_collection(folder: Path, count: int) -> None:
                 "taken": f"20{number % 25:02}-05-01T12:00:00",
             }
             stamp = FileStamp(100_000 + number, number)
-            batch.photos.append((Photo(uri, stamp, number.to_bytes(32, "big"), None, facts), row))
+            batch.photos.append((Photo(uri, stamp, content_hash, None, facts), row))
             number += 1
         store.commit(space, batch, reader="bench", is_gone=lambda _: False)
     store.close()
