@@ -43,7 +43,7 @@ ALLOWED["wiring"] = STAGES | {"background", "indexing", "index_keeper"}
 ALLOWED["adding"] = STAGES | {"filling", "ingest", "ingest_texts", "wiring"}
 ALLOWED["repair"] = STAGES | {"adding", "ingest", "ingest_texts", "verify", "wiring"}
 ALLOWED["importing"] = ALLOWED["exporting"] = STAGES
-ALLOWED["moving"] = STAGES | {"adding", "exporting", "importing", "ingest", "wiring"}
+ALLOWED["moving"] = STAGES | {"adding", "exporting", "importing", "wiring"}
 ALLOWED["collection"] = STAGES | {
     "adding",
     "asked",

@@ -20,9 +20,9 @@ from lookalike.errors import (
     UsageError,
 )
 from lookalike.filling import Filling, fill_photos, fill_texts
-from lookalike.ingest import Ingest, OnStep, ingest
+from lookalike.ingest import Ingest, ingest
 from lookalike.ingest_texts import TextIngest, ingest_texts
-from lookalike.records import AddReport, Committed, Kind, Space
+from lookalike.records import AddReport, Committed, Kind, OnStep, Space
 from lookalike.sources import kind_of
 from lookalike.store import Store
 from lookalike.wiring import AnyEmbedder, Wiring

@@ -24,6 +24,7 @@ from lookalike.records import (
     Info,
     Item,
     Kind,
+    OnStep,
     SearchResult,
     Skipped,
     Space,
@@ -75,7 +76,7 @@ class Collection:
         column: str | None = None,
         kind: Kind | None = None,
         prune: bool = False,
-        on_step: Callable[[str, int, int | None], None] | None = None,
+        on_step: OnStep | None = None,
         on_commit: Callable[[Committed], None] | None = None,
     ) -> AddReport:
         """Bring files and folders in; what is in already and unchanged is not read again.
@@ -92,9 +93,7 @@ class Collection:
         report = add_items(self._wiring, present, how)
         return replace(report, absent=(*absent, *report.absent))
 
-    def add_model(
-        self, model: str, *, on_step: Callable[[str, int, int | None], None] | None = None
-    ) -> tuple[Space, int]:
+    def add_model(self, model: str, *, on_step: OnStep | None = None) -> tuple[Space, int]:
         """Bring in a further model: all items are embedded by it, while the others go on serving.
 
         Returns its space and how many items it could not get, their files being gone or changed. Run again,
@@ -122,7 +121,7 @@ class Collection:
         self,
         what: Bringing,
         *,
-        on_step: Callable[[str, int, int | None], None] | None = None,
+        on_step: OnStep | None = None,
         on_commit: Callable[[Committed], None] | None = None,
     ) -> tuple[ImportReport, str | None]:
         """Bring in vectors made elsewhere with the photos or texts that they stand for.

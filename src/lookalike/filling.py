@@ -11,8 +11,8 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder, TextEmbedder
-from lookalike.ingest import BATCH, OnStep, embed_photos
-from lookalike.records import Item, Photo, Space, Vectors
+from lookalike.ingest import BATCH, embed_photos
+from lookalike.records import Item, OnStep, Photo, Space, Vectors
 from lookalike.sources import path_of
 from lookalike.store import Store
 from lookalike.store.commit import Filled

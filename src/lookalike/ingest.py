@@ -15,7 +15,7 @@ from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import Request
 from lookalike.embed import Embedder, PairedEmbedder
-from lookalike.records import AddReport, Committed, Photo, Skipped, Space, Vectors
+from lookalike.records import AddReport, Committed, OnStep, Photo, Skipped, Space, Vectors
 from lookalike.sources import Walk, is_gone, path_of
 from lookalike.store import Batch, Store
 from lookalike.store.scan import Scan
@@ -25,8 +25,6 @@ BATCH = 32
 """Photos per inference call and transaction."""
 
 _WALK_PAGE = 1000
-
-OnStep = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

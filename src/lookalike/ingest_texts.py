@@ -14,8 +14,8 @@ from pathlib import Path
 from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
 from lookalike.errors import LookalikeError, QueryError, UsageError
-from lookalike.ingest import OnStep, look
-from lookalike.records import AddReport, Committed, Passage, Skipped, Space, Vectors
+from lookalike.ingest import look
+from lookalike.records import AddReport, Committed, OnStep, Passage, Skipped, Space, Vectors
 from lookalike.sources import TEXT_SUFFIXES, Walk, is_gone, path_of, uri_of
 from lookalike.store import Store
 from lookalike.store.text_commit import TextBatch, TextFileRead

@@ -12,8 +12,7 @@ from lookalike.exporting.run import ExportReport, ExportWish, export
 from lookalike.importing.checks import check_model
 from lookalike.importing.run import Importing, ImportReport, import_vectors
 from lookalike.importing.source import ImportRequest, open_source
-from lookalike.ingest import OnStep
-from lookalike.records import Committed, Kind
+from lookalike.records import Committed, Kind, OnStep
 from lookalike.wiring import Wiring
 
 __all__ = ["Bringing", "ExportReport", "ExportWish", "ImportReport", "bring", "take_out"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
@@ -25,6 +25,9 @@ Only facts the file states are present. `taken` is local time in ISO 8601, `lat`
 
 Kind = Literal["photo", "text"]
 """What the items of a collection are; one collection holds one kind."""
+
+OnStep = Callable[[str, int, int | None], None]
+"""Hears of progress: the step's name, how much is done, and of how much (None: not known)."""
 
 Outcome = Literal["added", "unchanged", "moved", "updated", "skipped"]
 """What became of one file that was found."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,12 @@ from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, 
 from lookalike.index_keeper import IndexKeeper
 from lookalike.indexing import Indexer
 from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
-from lookalike.records import Kind, Space
+from lookalike.records import Kind, OnStep, Space
 from lookalike.store import Store
 from lookalike.store.store import STORE_FILE, check_model
 from lookalike.store.vectors import SpaceVectors
 
 AnyEmbedder = Embedder | TextEmbedder
-OnStep = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from lookalike.collection import Collection
 from lookalike.errors import UsageError
 from lookalike.evaluate.intervals import Interval, bootstrap, permutation_p
 from lookalike.evaluate.metrics import measure, names
-from lookalike.evaluate.quality import MOST_QUERIES, OnStep, measure_queries
+from lookalike.evaluate.quality import MOST_QUERIES, measure_queries
 from lookalike.evaluate.truth import Judgements, Labels, Truth
 from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
-from lookalike.records import Ids, Item
+from lookalike.records import Ids, Item, OnStep
 from lookalike.wiring import OpenSpace
 
 DEPTH = 100

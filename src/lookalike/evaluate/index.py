@@ -15,14 +15,13 @@ from lookalike.index.exact import BestSoFar, ExactIndex
 from lookalike.index.ivf import IvfIndex, Settings
 from lookalike.index.tune import RECALL_TARGET
 from lookalike.indexing import LiveIndex, build_ivf
-from lookalike.records import Ids, Vectors
+from lookalike.records import Ids, OnStep, Vectors
 from lookalike.store.vectors import SpaceVectors
 from lookalike.wiring import OpenSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OnStep = Callable[[str, int, int | None], None]
 Answer = Callable[[Vectors], Ids]
 """From a query `(dim,)` to the ids found for it, best first."""
 

@@ -8,7 +8,7 @@ relevant pairs, never queries times items.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +19,9 @@ from lookalike.errors import UsageError
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.evaluate.metrics import measure
 from lookalike.evaluate.truth import Judgements, Truth
-from lookalike.records import Ids, Vectors
+from lookalike.records import Ids, OnStep, Vectors
 from lookalike.store.vectors import VectorBlock
 from lookalike.wiring import OpenSpace
-
-OnStep = Callable[[str, int, int | None], None]
 
 MOST_QUERIES = 2_000
 _BLOCK = 2_000  # candidates at a time: with 2,000 queries 16 MB of scores

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from lookalike.errors import StorageError, UsageError
 from lookalike.exporting.faiss_index import Factory, build
 from lookalike.exporting.items import ItemsTable, items_table
 from lookalike.exporting.readme import readme
-from lookalike.records import Space
+from lookalike.records import OnStep, Space
 from lookalike.store import Store
 
 VECTORS_FILE = "vectors.npy"
@@ -40,7 +40,7 @@ class ExportWish:
 
     factory: str | None = None
     jsonl: bool = False
-    on_step: Callable[[str, int, int | None], None] = lambda *_: None
+    on_step: OnStep = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lookalike.errors import ModelMismatchError
 from lookalike.importing.arrays import unit_rows
 from lookalike.importing.names import Entry, Lines, Rows, is_address, photo_uri
 from lookalike.importing.source import ImportSource
-from lookalike.records import Committed, FileStamp, Passage, Photo, Skipped, Space, Vectors, View
+from lookalike.records import Committed, FileStamp, OnStep, Passage, Photo, Skipped, Space, Vectors, View
 from lookalike.sources import examine, is_gone, path_of, uri_of
 from lookalike.store import Batch, Store
 from lookalike.store.commit import Filled
@@ -41,7 +41,7 @@ class Importing:
 
     store: Store
     decoder: DecodePool
-    on_step: Callable[[str, int, int | None], None] = lambda *_: None
+    on_step: OnStep = lambda *_: None
     on_commit: Callable[[Committed], object] = lambda _: None
 
 

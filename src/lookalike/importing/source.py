@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ from lookalike.importing.arrays import VectorFile, check_file, open_npy, refuse_
 from lookalike.importing.faiss_file import FaissFile
 from lookalike.importing.folders import ExportedItems, open_folder
 from lookalike.importing.names import Entries, counted, guess_kind, open_names
-from lookalike.records import Kind
+from lookalike.records import Kind, OnStep
 
 _LONGEST_NAME = 100
 _ENDINGS = re.compile(r"(\.saved_predictions|\.npy|\.index|\.faiss|\.ivf|\.bin)+$", re.IGNORECASE)
@@ -76,7 +75,7 @@ def open_source(
     request: ImportRequest,
     *,
     held: Kind | None = None,
-    on_step: Callable[[str, int, int | None], None] = lambda *_: None,
+    on_step: OnStep = lambda *_: None,
 ) -> ImportSource:
     """Open what is to be imported; `held` is what the collection holds.
 
