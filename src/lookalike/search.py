@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from lookalike.background import Background
 from lookalike.fusion import fuse
@@ -15,7 +16,7 @@ from lookalike.queries import Asked, Asking, Query, ask
 from lookalike.records import Hit, Ids, Item, SearchResult, Space, Vectors, Wish, Words
 from lookalike.store import Store
 from lookalike.store.filters import Filter
-from lookalike.store.vectors import SpaceVectors
+from lookalike.store.vectors import SpaceVectors, VectorBlock
 
 NEAR_COPY = 0.9
 """From this score on two photos are taken for versions of the same one: no two Caltech-101 photos of
@@ -125,11 +126,21 @@ def _exhaustive(vectors: SpaceVectors, rows: Vectors, k: int, allowed: Ids | Non
     return list(best.ranked()[0])
 
 
+def score_exactly(
+    vectors: SpaceVectors, row: Vectors, candidates: Ids
+) -> tuple[VectorBlock, Vectors, npt.NDArray[np.int64]]:
+    """Return the candidates' stored vectors, their scores with a query's `row`, and the order of the best.
+
+    Equal ones are in the order of their ids.
+    """
+    block = vectors.fetch(candidates.tolist())
+    scores: Vectors = np.clip(block.rows @ row, -1.0, 1.0)
+    return block, scores, np.lexsort((block.ids, -scores))
+
+
 def _rescored(vectors: SpaceVectors, query: Asked, candidates: Ids, recall: float) -> _Scored:
     """Score candidates exactly, best first, equal ones by id."""
-    block = vectors.fetch(candidates.tolist())
-    scores = np.clip(block.rows @ query.row, -1.0, 1.0)
-    order = np.lexsort((block.ids, -scores))
+    block, scores, order = score_exactly(vectors, query.row, candidates)
     if query.own:
         order = order[~np.isin(block.ids[order], list(query.own))]
     return _Scored(block.ids[order], scores[order], block.rows[order], block.damaged, recall)

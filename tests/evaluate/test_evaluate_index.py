@@ -7,8 +7,9 @@ import pytest
 from evaluate_helpers import clusters, collection_of, unit
 
 from lookalike.evaluate import factories
-from lookalike.evaluate.index import IndexRow, evaluate_index, frontier, make_trial
+from lookalike.evaluate.index import evaluate_index, frontier
 from lookalike.evaluate.intervals import Interval
+from lookalike.evaluate.trial import IndexRow, make_trial
 
 K = 10
 

@@ -9,8 +9,8 @@ from evaluate_helpers import clusters, collection_of
 
 from lookalike.background import Background
 from lookalike.errors import UsageError
-from lookalike.evaluate import quality
-from lookalike.evaluate.quality import choose_queries, evaluate_labels, measure_queries
+from lookalike.evaluate.candidates import drawn
+from lookalike.evaluate.quality import evaluate_labels, measure_queries
 from lookalike.evaluate.truth import Judgements, Labels
 
 MEASURES = {
@@ -45,7 +45,7 @@ def trec_eval(rows, ids, relevant, candidates):
 @pytest.fixture
 def labelled(tmp_path, monkeypatch):
     """130 items in 7 classes, some of them twins to the last bit, in blocks that cut classes apart."""
-    monkeypatch.setattr(quality, "_BLOCK", 17)
+    monkeypatch.setattr("lookalike.evaluate.candidates._BLOCK", 17)
     rows, which = clusters(130, 7, 1.0)
     rows[40:50] = rows[0]  # ties
     with collection_of(tmp_path, rows) as collection:
@@ -143,9 +143,9 @@ def test_the_line_is_measured_as_counting_pairs_one_by_one_says(tmp_path):
 def test_many_queries_are_drawn_by_chance_and_always_the_same(labelled):
     collection, _, labels = labelled
     truth = Labels(labels)
-    chosen = choose_queries(truth, 30)
+    chosen = drawn(truth.queries, 30)
     assert len(set(chosen.tolist())) == 30
-    assert chosen.tolist() == choose_queries(truth, 30).tolist() == sorted(chosen.tolist())
+    assert chosen.tolist() == drawn(truth.queries, 30).tolist() == sorted(chosen.tolist())
     measured = measure_queries(collection.open_space(), truth, most_queries=30)
     assert [one.query for one in measured.queries] == chosen.tolist()
 

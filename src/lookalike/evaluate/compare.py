@@ -8,16 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.errors import UsageError
+from lookalike.evaluate.candidates import drawn, nearest
 from lookalike.evaluate.intervals import Interval, bootstrap, permutation_p
-from lookalike.evaluate.metrics import measure, names
+from lookalike.evaluate.metrics import measure_order, names
 from lookalike.evaluate.quality import MOST_QUERIES, measure_queries
+from lookalike.evaluate.trial import rescored
 from lookalike.evaluate.truth import Judgements, Labels, Truth
-from lookalike.index.exact import BestSoFar
 from lookalike.indexing import LiveIndex
 from lookalike.records import Ids, Item, OnStep
 from lookalike.wiring import OpenSpace
@@ -25,7 +27,6 @@ from lookalike.wiring import OpenSpace
 DEPTH = 100
 """How many answers count where a side answers by its index."""
 
-_BLOCK = 1_000
 _TIMED = 100  # searches
 _DIFFER = 12  # queries that are shown
 
@@ -181,21 +182,14 @@ def answers(
     own = {side.own(item): item for item in candidates.tolist()}
     asked = {side.own(query): query for query in queries.tolist()}
     allowed = np.array(sorted(own), np.int64)
-    block = side.opened.vectors.fetch(sorted(asked))
     live = side.opened.indexer.open() if side.by_index else None
     if live is not None:
-        lists = _by_index(side, live, block.ids, allowed, count)
+        found = _by_index(side.opened, live, sorted(asked), allowed, count)
     else:
-        best = BestSoFar(block.rows, count + 1)
-        for at in range(0, len(allowed), _BLOCK):
-            some = side.opened.vectors.fetch(allowed[at : at + _BLOCK].tolist())
-            best.see(some.ids, some.rows)
-            on_step(f"answering by {side.name}", at + len(some.ids), len(allowed))
-        lists = [each.tolist() for each in best.ranked()[0]]
-    return {
-        asked[query]: [own[item] for item in found if item != query][:count]
-        for query, found in zip(block.ids.tolist(), lists, strict=True)
-    }
+        heard = partial(on_step, f"answering by {side.name}")
+        scored = nearest(side.opened.vectors, np.array(sorted(asked)), allowed, count, heard)
+        found = {query: [item for item, _ in hits] for query, hits in scored.items()}
+    return {asked[query]: [own[item] for item in hits] for query, hits in found.items()}
 
 
 def overlap(one: list[int], other: list[int]) -> float:
@@ -203,14 +197,16 @@ def overlap(one: list[int], other: list[int]) -> float:
     return len(set(one) & set(other)) / max(len(one), len(other), 1)
 
 
-def _by_index(side: Side, live: LiveIndex, queries: Ids, allowed: Ids, count: int) -> list[list[int]]:
-    from lookalike.evaluate.index import rescored
-
-    vectors = side.opened.vectors
+def _by_index(
+    opened: OpenSpace, live: LiveIndex, queries: list[int], allowed: Ids, count: int
+) -> dict[int, list[int]]:
+    vectors = opened.vectors
     everything = None if len(allowed) == vectors.count() else allowed
-    rows = vectors.fetch(queries.tolist()).rows
-    found = (live.search(row[None], count + 1, everything)[0] for row in rows)
-    return [rescored(vectors, some, row, count + 1).tolist() for some, row in zip(found, rows, strict=True)]
+    block, found = vectors.fetch(queries), dict[int, list[int]]()
+    for query, row in zip(block.ids.tolist(), block.rows, strict=True):
+        hits = rescored(vectors, live.search(row[None], count + 1, everything)[0], row, count + 1)
+        found[query] = [item for item in hits.tolist() if item != query][:count]
+    return found
 
 
 def _queries(truth: Truth | None, candidates: Ids, items: Ids, most: int) -> tuple[Ids, list[str]]:
@@ -222,9 +218,7 @@ def _queries(truth: Truth | None, candidates: Ids, items: Ids, most: int) -> tup
     if truth is not None and len(possible) < len(truth.queries):
         left = len(truth.queries) - len(possible)
         problems.append(f"{left:,} queries are left out: not both sides have them")
-    if len(possible) > most:
-        possible = np.sort(np.random.default_rng(0).choice(possible, most, replace=False))
-    return possible, problems
+    return drawn(possible, most), problems
 
 
 def _whole(
@@ -274,10 +268,7 @@ def _cut(found: dict[int, list[int]], truth: Truth, candidates: Ids, k: int) -> 
     for query, answered in found.items():
         relevant, grades = truth.relevant(query)
         there = np.isin(relevant, candidates)
-        grade_of = dict(zip(relevant[there].tolist(), grades[there].tolist(), strict=True))
-        at = [(rank, grade_of[item]) for rank, item in enumerate(answered, 1) if item in grade_of]
-        ranks, gains = np.array([rank for rank, _ in at], np.int64), np.array([gain for _, gain in at])
-        values[query] = measure(ranks, gains, np.sort(grades[there])[::-1], k)
+        values[query] = measure_order(answered, relevant[there], grades[there], k)
     return values
 
 
@@ -320,18 +311,15 @@ def _differing(
 
 def _cost(side: Side, queries: Ids) -> Cost:
     """Time warm searches through the index in use, one at a time, as a search by item does."""
-    from lookalike.evaluate.index import rescored
-
     opened = side.opened
     live = opened.indexer.open()
-    count = max(1, opened.vectors.count())
-    rows = opened.vectors.fetch([side.own(query) for query in queries[:_TIMED].tolist()]).rows
     times = []
-    for row in rows:
-        if live is None:
-            break
-        begun = time.perf_counter()
-        rescored(opened.vectors, live.search(row[None], 11, None)[0], row, 11)
-        times.append(1_000 * (time.perf_counter() - begun))
+    if live is not None:
+        own = [side.own(query) for query in queries[:_TIMED].tolist()]
+        for row in opened.vectors.fetch(own).rows:
+            begun = time.perf_counter()
+            rescored(opened.vectors, live.search(row[None], 11, None)[0], row, 11)
+            times.append(1_000 * (time.perf_counter() - begun))
     _, _, size = opened.indexer.describe()
-    return Cost(float(np.median(times)) if times else None, 4 * opened.space.dim, size / count)
+    per_item = size / max(1, opened.vectors.count())
+    return Cost(float(np.median(times)) if times else None, 4 * opened.space.dim, per_item)

@@ -11,8 +11,9 @@ import faiss
 import numpy as np
 
 from lookalike.errors import UsageError
-from lookalike.evaluate.index import IndexRow, Trial, rescored
-from lookalike.exporting.faiss_index import Factory, allow_few, reason
+from lookalike.evaluate.candidates import blocks_of, drawn
+from lookalike.evaluate.trial import IndexRow, Trial, rescored
+from lookalike.exporting.faiss_index import Factory, fill, reason
 from lookalike.records import Ids, Vectors
 from lookalike.wiring import OpenSpace
 
@@ -32,7 +33,6 @@ SWEEP = (
 _PROBES = (1, 4, 16, 64)  # 4 is what the notebooks that many started with use
 _BEAMS = (32, 128)  # of HNSW's search
 _DEPTH = 100  # candidates that are scored exactly
-_BLOCK = 1_000
 _FULL = re.compile(r"(?:^|,)(?:Flat|HNSW|NSG|NNDescent)")
 
 
@@ -73,20 +73,14 @@ def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> 
 
 def _filled(opened: OpenSpace, factory: Factory) -> Ids:
     """Train on a sample and add everything; returns the items' ids by row."""
-    index, vectors = factory.index, opened.vectors
-    all_ids = vectors.ids()
-    if not index.is_trained:
-        allow_few(index)
-        most = min(len(all_ids), factory.sample_rows())
-        chosen = np.sort(np.random.default_rng(0).choice(all_ids, most, replace=False))
-        index.train(vectors.fetch(chosen.tolist()).rows)
-    ids = []
-    for block in vectors.blocks(_BLOCK):
-        if isinstance(index, faiss.IndexIDMap):
-            index.add_with_ids(block.rows, np.arange(index.ntotal, index.ntotal + len(block.ids)))
-        else:
-            index.add(block.rows)
-        ids.append(block.ids)
+    vectors, ids = opened.vectors, list[Ids]()
+
+    def rows() -> Iterator[Vectors]:
+        for block in blocks_of(vectors, None):
+            ids.append(block.ids)
+            yield block.rows
+
+    fill(factory, lambda: vectors.fetch(drawn(vectors.ids(), factory.sample_rows()).tolist()).rows, rows())
     return np.concatenate(ids)
 
 

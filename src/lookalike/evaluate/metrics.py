@@ -7,8 +7,12 @@ found or not. Every measure is 0 to 1, bigger is better, and 0 where nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from lookalike.records import Ids
 
 Ranks = npt.NDArray[np.int64]
 Grades = npt.NDArray[np.float64]
@@ -29,6 +33,17 @@ def measure(ranks: Ranks, grades: Grades, ideal: Grades, k: int) -> dict[str, fl
         reciprocal_rank(ranks),
     )
     return dict(zip(names(k), values, strict=True))
+
+
+def measure_order(order: Sequence[int], relevant: Ids, grades: Grades, k: int) -> dict[str, float]:
+    """Return all measures of items in an order, of which the `relevant` `(r,)` have `grades` `(r,)`.
+
+    What is relevant and not in the order is not found.
+    """
+    grade_of = dict(zip(relevant.tolist(), grades.tolist(), strict=True))
+    found = [(rank, grade_of[item]) for rank, item in enumerate(order, 1) if item in grade_of]
+    ranks, gains = np.array([rank for rank, _ in found], np.int64), np.array([gain for _, gain in found])
+    return measure(ranks, gains, np.sort(grades)[::-1], k)
 
 
 def average_precision(ranks: Ranks, relevant: int) -> float:

@@ -8,7 +8,6 @@ relevant pairs, never queries times items.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,15 +15,15 @@ import numpy.typing as npt
 
 from lookalike.background import Background
 from lookalike.errors import UsageError
+from lookalike.evaluate.candidates import OnBlock, blocks_of, drawn
 from lookalike.evaluate.intervals import Interval, bootstrap
-from lookalike.evaluate.metrics import measure
+from lookalike.evaluate.metrics import Grades, measure, measure_order
 from lookalike.evaluate.truth import Judgements, Truth
 from lookalike.records import Ids, OnStep, Vectors
 from lookalike.store.vectors import VectorBlock
 from lookalike.wiring import OpenSpace
 
 MOST_QUERIES = 2_000
-_BLOCK = 2_000  # candidates at a time: with 2,000 queries 16 MB of scores
 _MOST_PAIRS = 20_000_000  # of queries and relevant items: 320 MB
 _WORST = 12
 
@@ -79,14 +78,15 @@ class _Ranking:
 
     query: int
     ids: Ids
-    grades: npt.NDArray[np.float64]
+    grades: Grades
+    ideal: Grades
     scores: Vectors = field(default_factory=lambda: np.empty(0, np.float32))
     before: Ids = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All queries' measures, and per query how many relevant and other candidates are above the line."""
+    """All queries' measures, how well the line divides, and how many candidates were ranked."""
 
     queries: list[QueryQuality]
     line: LineQuality | None
@@ -109,28 +109,20 @@ def evaluate_labels(
     for each in found:
         if each.label is not None:
             by_label.setdefault(each.label, []).append(each)
-    classes = [ClassQuality(label, len(some), _intervals(some)) for label, some in by_label.items()]
+    classes = [ClassQuality(label, len(some), intervals_of(some)) for label, some in by_label.items()]
     return LabelsReport(
         opened.space.name,
         k,
         len(found),
         len(truth.queries),
         measured.candidates,
-        _intervals(found),
+        intervals_of(found),
         tuple(sorted(classes, key=lambda one: (one.measures["map"].mean, one.label))),
         tuple(sorted(found, key=lambda one: (one.measures["map"], one.query))[:_WORST]),
         measured.line,
         truth.problems,
         time.perf_counter() - begun,
     )
-
-
-def choose_queries(truth: Truth, most: int, seed: int = 0) -> Ids:
-    """Return the queries, or `most` of them drawn by chance, ascending; the same for the same truth."""
-    queries = truth.queries
-    if len(queries) > most:
-        queries = np.sort(np.random.default_rng(seed).choice(queries, most, replace=False))
-    return queries
 
 
 def measure_queries(
@@ -148,32 +140,35 @@ def measure_queries(
     """
     if isinstance(truth, Judgements) and truth.only_judged:
         return _measure_judged(opened, truth, k, most_queries)
-    queries = opened.vectors.fetch(choose_queries(truth, most_queries).tolist())
+    queries = opened.vectors.fetch(drawn(truth.queries, most_queries).tolist())
     rankings = _rankings(truth, queries.ids)
     rows = queries.rows[: len(rankings)]
     if not rankings:
         raise UsageError(f"none of the queries has a vector in the space {opened.space.name}")
-    total = len(truth.candidates) if truth.candidates is not None else opened.vectors.count()
+    first, second = (_half(on_step, at) for at in (0, 1))
     found = [np.zeros(len(each.ids), bool) for each in rankings]
-    for done, block in _blocks(opened, truth):
+    for block in blocks_of(opened.vectors, truth.candidates, first):
         _note_scores(rankings, found, rows, block)
-        on_step("scoring", done, 2 * total)
     for each, there in zip(rankings, found, strict=True):
         _sort(each, there)
-    lines = _lines(opened, rows)
+    line = Background(opened.vectors).line(rows[0])  # the same for all queries that are items
     above = np.zeros(len(rankings), np.int64)
     candidates = 0
-    for done, block in _blocks(opened, truth):
+    for block in blocks_of(opened.vectors, truth.candidates, second):
         candidates += len(block.ids)
-        _count_before(rankings, rows, block, lines, above)
-        on_step("scoring", total + done, 2 * total)
+        _count_before(rankings, rows, block, line, above)
     scored = [_quality(each, truth, k) for each in rankings]
-    return Measured(scored, _line_quality(rankings, lines, above, candidates), candidates)
+    return Measured(scored, _line_quality(rankings, line, above, candidates), candidates)
+
+
+def _half(on_step: OnStep, at: int) -> OnBlock:
+    """Tell of one of the two passes as a half of the whole."""
+    return lambda done, total: on_step("scoring", at * total + done, 2 * total)
 
 
 def _measure_judged(opened: OpenSpace, truth: Judgements, k: int, most_queries: int) -> Measured:
     found, candidates = [], set[int]()
-    for query in choose_queries(truth, most_queries).tolist():
+    for query in drawn(truth.queries, most_queries).tolist():
         judged = np.array(sorted({query, *truth.grades[query]}), np.int64)
         block = opened.vectors.fetch(judged.tolist())
         own = np.flatnonzero(block.ids == query)
@@ -183,11 +178,9 @@ def _measure_judged(opened: OpenSpace, truth: Judgements, k: int, most_queries: 
         scores = block.rows @ block.rows[own[0]]
         ids, scores = np.delete(block.ids, own), np.delete(scores, own)
         order = ids[np.lexsort((ids, -scores))].tolist()
-        grades = [truth.grades[query][item] for item in order]
-        ranks = np.flatnonzero(np.array(grades) > 0) + 1
-        ideal = np.sort(truth.relevant(query)[1])[::-1]
-        gains = np.array([grades[at - 1] for at in ranks.tolist()])
-        found.append(QueryQuality(query, None, len(ideal), measure(ranks, gains, ideal, k)))
+        relevant, grades = truth.relevant(query)
+        measures = measure_order(order, relevant, grades, k)
+        found.append(QueryQuality(query, None, len(relevant), measures))
     if not found:
         raise UsageError(f"none of the judged queries has a vector in the space {opened.space.name}")
     return Measured(found, None, len(candidates))
@@ -202,22 +195,9 @@ def _rankings(truth: Truth, queries: Ids) -> list[_Ranking]:
         pairs += len(ids)
         if pairs > _MOST_PAIRS and rankings:
             break
-        rankings.append(_Ranking(query, ids, grades, np.zeros(len(ids), np.float32)))
+        ideal = np.sort(grades)[::-1]
+        rankings.append(_Ranking(query, ids, grades, ideal, np.zeros(len(ids), np.float32)))
     return rankings
-
-
-def _blocks(opened: OpenSpace, truth: Truth) -> Iterator[tuple[int, VectorBlock]]:
-    """Yield the candidates' vectors by ascending id, with how many were asked for so far."""
-    candidates = truth.candidates
-    if candidates is None:
-        done = 0
-        for block in opened.vectors.blocks(_BLOCK):
-            done += len(block.ids)
-            yield done, block
-        return
-    for at in range(0, len(candidates), _BLOCK):
-        some = candidates[at : at + _BLOCK]
-        yield at + len(some), opened.vectors.fetch(some.tolist())
 
 
 def _note_scores(
@@ -245,7 +225,7 @@ def _sort(each: _Ranking, there: npt.NDArray[np.bool_]) -> None:
 
 
 def _count_before(
-    rankings: list[_Ranking], rows: Vectors, block: VectorBlock, lines: Vectors | None, above: Ids
+    rankings: list[_Ranking], rows: Vectors, block: VectorBlock, line: float | None, above: Ids
 ) -> None:
     """Count for each relevant item the candidates of a block that come before it."""
     if not len(block.ids):
@@ -256,8 +236,8 @@ def _count_before(
         theirs = scores[at]
         if own < len(block.ids) and block.ids[own] == each.query:
             theirs[own] = -2.0  # itself comes last, so before none
-        if lines is not None:
-            above[at] += int((theirs >= lines[at]).sum())
+        if line is not None:
+            above[at] += int((theirs >= line).sum())
         ascending = np.sort(theirs)
         higher = len(theirs) - np.searchsorted(ascending, each.scores, "right")
         as_high = len(theirs) - np.searchsorted(ascending, each.scores, "left")
@@ -268,29 +248,17 @@ def _count_before(
 
 
 def _quality(each: _Ranking, truth: Truth, k: int) -> QueryQuality:
-    _, grades = truth.relevant(each.query)
-    order = np.argsort(each.before, kind="stable")
-    ranks = each.before[order] + 1
-    found = measure(ranks, each.grades[order], np.sort(grades)[::-1], k)
-    return QueryQuality(each.query, truth.label(each.query), len(grades), found)
-
-
-def _lines(opened: OpenSpace, rows: Vectors) -> Vectors | None:
-    """Return the background line of each query; None where the collection is too small to have one."""
-    background = Background(opened.vectors)
-    lines = [background.line(row) for row in rows]
-    if any(line is None for line in lines):
-        return None
-    return np.array(lines, np.float32)
+    found = measure(each.before + 1, each.grades, each.ideal, k)
+    return QueryQuality(each.query, truth.label(each.query), len(each.ideal), found)
 
 
 def _line_quality(
-    rankings: list[_Ranking], lines: Vectors | None, above: Ids, candidates: int
+    rankings: list[_Ranking], line: float | None, above: Ids, candidates: int
 ) -> LineQuality | None:
-    if lines is None:
+    if line is None:
         return None
     kept, false = [], []
-    for each, line, count in zip(rankings, lines, above.tolist(), strict=True):
+    for each, count in zip(rankings, above.tolist(), strict=True):
         right = int((each.scores >= line).sum())
         others = candidates - 1 - len(each.ids)
         kept += [right / len(each.ids)] if len(each.ids) else []
@@ -300,5 +268,6 @@ def _line_quality(
     return LineQuality(bootstrap(np.array(kept)), bootstrap(np.array(false)))
 
 
-def _intervals(some: list[QueryQuality]) -> dict[str, Interval]:
+def intervals_of(some: list[QueryQuality]) -> dict[str, Interval]:
+    """Return the mean of each measure over some queries."""
     return {name: bootstrap(np.array([one.measures[name] for one in some])) for name in some[0].measures}

@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lookalike.collection import Collection
 from lookalike.errors import UsageError
-from lookalike.evaluate.intervals import Interval, bootstrap, share, sign_test_p, votes_needed
-from lookalike.evaluate.quality import measure_queries
+from lookalike.evaluate.intervals import Interval, share, sign_test_p, votes_needed
+from lookalike.evaluate.quality import intervals_of, measure_queries
 from lookalike.evaluate.reading import from_votes
 from lookalike.records import Credit
 
@@ -77,9 +75,7 @@ def evaluate_votes(collection: Collection, *, k: int = 10) -> VotesReport:
         except UsageError as error:  # no vector of any judged query
             problems.append(str(error))
             continue
-        values = {each: [one.measures[each] for one in measured] for each in measured[0].measures}
-        means = {each: bootstrap(np.array(some)) for each, some in values.items()}
-        spaces.append(Judged(name, len(measured), means))
+        spaces.append(Judged(name, len(measured), intervals_of(measured)))
     return VotesReport(
         duels(credits),
         sum(len(judged) for judged in truth.grades.values()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import faiss
 import numpy as np
 
 from lookalike.errors import StorageError, UsageError
+from lookalike.records import Vectors
 
 SHARE_SCANNED = 1 / 16
 """Of the lists of an inverted file, unless whoever reads it says another `nprobe`."""
@@ -75,24 +76,14 @@ def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], 
     Returns how many rows it was trained on. Raises `UsageError` where Faiss cannot, `StorageError`.
     """
     rows = np.load(vectors, mmap_mode="r", allow_pickle=False)
-    index = factory.index
     chosen = np.arange(len(rows))
     if len(rows) > factory.sample_rows():
         chosen = np.sort(np.random.default_rng(0).choice(len(rows), factory.sample_rows(), replace=False))
-    trained_on = 0
+    size = max(1, _BLOCK_BYTES // (4 * factory.dim))
+    blocks = (np.ascontiguousarray(rows[at : at + size], np.float32) for at in range(0, len(rows), size))
+    index = factory.index
     try:
-        if not index.is_trained:
-            allow_few(index)
-            index.train(np.ascontiguousarray(rows[chosen], np.float32))
-            trained_on = len(chosen)
-        size = max(1, _BLOCK_BYTES // (4 * factory.dim))
-        for first in range(0, len(rows), size):
-            block = np.ascontiguousarray(rows[first : first + size], np.float32)
-            if isinstance(index, faiss.IndexIDMap):
-                index.add_with_ids(block, np.arange(first, first + len(block)))
-            else:
-                index.add(block)
-            on_rows(first + len(block))
+        was_trained = fill(factory, lambda: np.ascontiguousarray(rows[chosen], np.float32), blocks, on_rows)
         inverted = faiss.try_extract_index_ivf(index)
         if inverted is not None:
             inverted.nprobe = default_nprobe(factory)
@@ -102,7 +93,33 @@ def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], 
         faiss.write_index(index, str(path))
     except RuntimeError as error:
         raise StorageError(f"cannot write {path.name}: {reason(error)}") from error
-    return trained_on
+    return len(chosen) if was_trained else 0
+
+
+def fill(
+    factory: Factory,
+    sample: Callable[[], Vectors],
+    blocks: Iterable[Vectors],
+    on_rows: Callable[[int], object] = lambda _: None,
+) -> bool:
+    """Train an index on a sample, where it needs one, and add the blocks, ids being row numbers.
+
+    `on_rows` hears how many are in. Returns whether it was trained. Raises what Faiss does.
+    """
+    index = factory.index
+    needs_training = not index.is_trained
+    if needs_training:
+        _allow_few(index)
+        index.train(sample())
+    first = 0
+    for block in blocks:
+        if isinstance(index, faiss.IndexIDMap):
+            index.add_with_ids(block, np.arange(first, first + len(block)))
+        else:
+            index.add(block)
+        first += len(block)
+        on_rows(first)
+    return needs_training
 
 
 def default_nprobe(factory: Factory) -> int:
@@ -123,7 +140,7 @@ def _codes(index: Any) -> int:
     return int(quantizer.ksub) if quantizer is not None else 0
 
 
-def allow_few(index: Any) -> None:
+def _allow_few(index: Any) -> None:
     """Keep Faiss from printing that more vectors would be better; `Factory` refuses what cannot be."""
     parts = (index, faiss.try_extract_index_ivf(index), _inner(index))
     for trained in (*parts, *(getattr(part, "pq", None) for part in parts)):

@@ -21,32 +21,32 @@ _TIE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Queries, `(n, dim)`, and for each the ids that count as one of its true `RECALL_AT` nearest.
+    """Queries, `(n, dim)`, and for each the ids that count as one of its true k nearest.
 
-    Copies of a photo have equal scores, so that more than `RECALL_AT` ids may be right.
+    Copies of a photo have equal scores, so that more than k ids may be right.
     """
 
     queries: Vectors
     neighbours: list[Ids]
 
 
-def make_truth(ids: Ids, queries: Vectors, seen: BestSoFar) -> Truth:
+def make_truth(ids: Ids, queries: Vectors, seen: BestSoFar, k: int = RECALL_AT) -> Truth:
     """Turn the exact ranking of the items `ids` against all others into a truth, leaving out themselves.
 
-    `seen` has seen every block with k = `ranks_needed()`.
+    `seen` has seen every block with `ranks_needed(k)` ranks.
     """
     neighbours = []
     for own, ranked, scores in zip(ids, *seen.ranked(), strict=True):
         others = ranked != own
         right, close = ranked[others], scores[others]
-        worst = close[min(RECALL_AT, len(close)) - 1]
+        worst = close[min(k, len(close)) - 1] if len(close) else 0.0
         neighbours.append(right[close >= worst - _TIE])
     return Truth(queries, neighbours)
 
 
-def ranks_needed() -> int:
+def ranks_needed(k: int = RECALL_AT) -> int:
     """How many exact ranks `make_truth` needs: the neighbours, the query itself, and room for ties."""
-    return RECALL_AT + 1 + _SPARE
+    return k + 1 + _SPARE
 
 
 def tune(index: IvfIndex, truth: Truth, target: float = RECALL_TARGET) -> None:

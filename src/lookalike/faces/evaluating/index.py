@@ -12,7 +12,8 @@ from lookalike.faces.evaluating.options import number_option, report_option
 from lookalike.faces.shared import collection_option, emit, json_option
 
 if TYPE_CHECKING:
-    from lookalike.evaluate.index import IndexReport, IndexRow
+    from lookalike.evaluate.index import IndexReport
+    from lookalike.evaluate.trial import IndexRow
     from lookalike.faces.report.blocks import Scatter, Section, Table
 
 _NOTE = (

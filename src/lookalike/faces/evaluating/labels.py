@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.evaluate.quality import LabelsReport, QueryQuality
     from lookalike.evaluate.truth import Truth
+    from lookalike.faces.evaluating.reporting import Shower
     from lookalike.faces.report.blocks import PictureRow, Section, Table
 
 _HITS_SHOWN = 9
@@ -193,20 +194,21 @@ def explained(found: LabelsReport) -> str:
 
 def worst_rows(collection: Collection, truth: Truth, found: LabelsReport) -> list[PictureRow]:
     """Show each of the worst queries with what is nearest to it."""
+    import numpy as np
+
+    from lookalike.evaluate.candidates import nearest
     from lookalike.faces.evaluating.reporting import Shower
 
     shower = Shower(collection)
-    return [_row(collection, shower, truth, found, each) for each in found.worst]
+    queries = np.array([each.query for each in found.worst])
+    hits = nearest(collection.open_space(found.space).vectors, queries, truth.candidates, _HITS_SHOWN)
+    return [_row(shower, truth, each, hits[each.query]) for each in found.worst]
 
 
-def _row(
-    collection: Collection, shower: Any, truth: Truth, found: LabelsReport, each: QueryQuality
-) -> PictureRow:
-    from lookalike.evaluate.nearest import nearest
+def _row(shower: Shower, truth: Truth, each: QueryQuality, hits: list[tuple[int, float]]) -> PictureRow:
     from lookalike.faces.report.blocks import PictureRow
 
     right = set(truth.relevant(each.query)[0].tolist())
-    hits = nearest(collection.open_space(found.space), each.query, truth.candidates, _HITS_SHOWN)
     pictures = [shower.picture(each.query, each.label or "", "query")]
     pictures += [
         shower.picture(
