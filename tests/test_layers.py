@@ -55,7 +55,15 @@ ALLOWED["collection"] = STAGES | {
     "verify",
     "wiring",
 }
-ALLOWED["evaluate"] = STAGES | {"background", "collection", "exporting", "indexing", "search", "wiring"}
+ALLOWED["evaluate"] = STAGES | {
+    "background",
+    "collection",
+    "exporting",
+    "indexing",
+    "queries",
+    "search",
+    "wiring",
+}
 ALLOWED["faces"] = set(ALLOWED) | {"datasets", "__init__"}
 ALLOWED["__init__"] = {"queries", "collection", "errors", "records", "store", "verify"}
 ALLOWED["__main__"] = {"faces"}

@@ -14,6 +14,7 @@ scores of another range: it is compared with a sample of the items instead of pa
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,28 @@ _ROUNDING = np.float32(1e-6)  # by which equal scores may differ
 _DRAWN_ANEW = 0.25  # share by which a collection may grow or shrink before the sample is drawn anew
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Scores of what was drawn by chance, `(n,)` ascending."""
+
+    scores: Vectors
+
+    @property
+    def line(self) -> float:
+        """The score that `FALSE_ALARMS` of them reach."""
+        at = min(len(self.scores) - 1, int(np.ceil((1 - FALSE_ALARMS) * len(self.scores))))
+        return round(float(self.scores[at]), 6)
+
+    def closer_than(self, found: npt.ArrayLike) -> list[float]:
+        """Return for each score `(n,)` the share of the drawn ones that are lower, 0 to 1.
+
+        Rounded down, and never more than so many can tell: 0.9998 at most.
+        """
+        lower = np.searchsorted(self.scores, np.asarray(found, np.float32) - _ROUNDING, "left")
+        shares = np.minimum(lower, len(self.scores) - _BEYOND) / len(self.scores)
+        return [round(float(share), 4) for share in np.floor(shares * 10_000) / 10_000]
+
+
 class Background:
     """A sample of one space, drawn when it is first needed; may be used by several threads."""
 
@@ -44,41 +67,30 @@ class Background:
         self._lock = threading.Lock()
 
     def line(self, row: Vectors, *, alike: bool = True) -> float | None:
-        """Return the line for a query's unit-length `row` `(dim,)`; None where there are too few items.
-
-        `alike` tells that the query is one item, or might be one.
-        """
-        scores = self._scores(row, alike=alike)
-        if scores is None:
-            return None
-        at = min(len(scores) - 1, int(np.ceil((1 - FALSE_ALARMS) * len(scores))))
-        return round(float(scores[at]), 6)
+        """Return the line for a query's unit-length `row` `(dim,)`; None where there are too few items."""
+        drawn = self.against(row, alike=alike)
+        return None if drawn is None else drawn.line
 
     def closer_than(self, found: npt.ArrayLike, row: Vectors, *, alike: bool = True) -> list[float] | None:
-        """Return for each score `(n,)` the share of random pairs that score lower, 0 to 1.
+        """Return for each score `(n,)` the share of random pairs that score lower; None for too few items."""
+        drawn = self.against(row, alike=alike)
+        return None if drawn is None else drawn.closer_than(found)
 
-        Rounded down, and never more than the sample can tell: 0.9998 at most. None where there are too few
-        items.
+    def against(self, row: Vectors, *, alike: bool = True) -> Drawn | None:
+        """Return what the scores of a query's unit-length `row` `(dim,)` are compared with.
+
+        `alike` tells that the query is one item, or might be one. None where there are too few items.
         """
-        scores = self._scores(row, alike=alike)
-        if scores is None:
-            return None
-        lower = np.searchsorted(scores, np.asarray(found, np.float32) - _ROUNDING, "left")
-        shares = np.minimum(lower, len(scores) - _BEYOND) / len(scores)
-        return [round(float(share), 4) for share in np.floor(shares * 10_000) / 10_000]
-
-    def _scores(self, row: Vectors, *, alike: bool) -> Vectors | None:
-        """Return what scores are compared with, ascending."""
         with self._lock:
             rows = self._sample()
             if len(rows) < _FEWEST:
                 return None
             if not alike:
-                return np.sort(rows @ row)
+                return Drawn(np.sort(rows @ row))
             if self._pairs is None:
                 some = rows[:_PAIRED]
                 self._pairs = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])
-            return self._pairs
+            return Drawn(self._pairs)
 
     def _sample(self) -> Vectors:
         """Return the sample's rows in an order by chance."""

@@ -292,6 +292,10 @@ class Collection:
             if problem is not None:
                 raise problem
 
+    def spaces(self) -> list[Space]:
+        """Return the spaces, without counting what is in them."""
+        return self._wiring.store().spaces()
+
     def open_space(self, name: str | None = None) -> OpenSpace:
         """Return the vectors of a space, the default one unless named, with the store that they are in.
 

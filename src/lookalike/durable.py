@@ -1,8 +1,10 @@
-"""Making a rename survive a power cut."""
+"""Making a rename survive a power cut, and files that are there whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,3 +17,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a new file to write beside `path`, and put it in its place once it is on disk.
+
+    Whatever fails or is killed before leaves what was there; what fails leaves nothing beside it either.
+    """
+    new = path.with_name(f".new-{path.name}")
+    try:
+        yield new
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.absolute().parent)

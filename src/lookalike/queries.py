@@ -20,6 +20,10 @@ from lookalike.sources import path_of
 from lookalike.store import Store
 from lookalike.store.vectors import SpaceVectors
 
+PHOTO = "photo:"
+"""What the keys of queries by photos begin with."""
+
+_ITEM = "item:"
 _EMBED_AT_ONCE = 32
 _NO_DIRECTION = 1e-4  # a sum of examples shorter than this is rounding error
 
@@ -94,13 +98,29 @@ class Asked:
         return self.key
 
 
+def item_key(item_id: int) -> str:
+    """Return the key of a query by one item."""
+    return f"{_ITEM}{item_id}"
+
+
+def item_of(key: str) -> int | None:
+    """Return the item that a query's key stands for; None where it is no single item."""
+    number = key.removeprefix(_ITEM)
+    return int(number) if number != key and number.isdigit() else None
+
+
+def photo_key(content_hash: bytes) -> str:
+    """Return the key of a query by one photo."""
+    return f"{PHOTO}{content_hash.hex()[:32]}"
+
+
 def ask(parts: Asking, queries: Sequence[Query]) -> list[Asked]:
     """Return each query with its vector; photos are decoded and embedded together."""
     asked = [Asked(query, np.zeros(parts.dim, np.float32)) for query in queries]
     places = [(one, at) for one in asked for at in range(len(one.query))]
     photos = [place for place in places if _is_photo(_example(place))]
     for (one, at), row, digest in _photo_rows(parts, photos):
-        _put(one, at, row, f"photo:{digest.hex()[:32]}")
+        _put(one, at, row, photo_key(digest))
     for one, at in places:
         source = one.query[at].source
         if isinstance(source, Words):
@@ -108,7 +128,7 @@ def ask(parts: Asking, queries: Sequence[Query]) -> list[Asked]:
         elif isinstance(source, int) and one.query[at].box is None:
             _put(one, at, _stored(parts, source), "")
         if isinstance(source, int):
-            one.names[at] = f"item:{source}"
+            one.names[at] = item_key(source)
     for one in asked:
         one.row = _direction(one)
     return asked

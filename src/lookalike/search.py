@@ -209,11 +209,12 @@ def _with_meaning(parts: Search, query: Asked, hits: list[Hit]) -> tuple[list[Hi
     alike = len(query.query) == 1 and (
         parts.space.kind == "text" or not isinstance(query.query[0].source, Words)
     )
-    shares = parts.background.closer_than([hit.score for hit in hits], query.row, alike=alike)
-    if shares is None:
+    drawn = parts.background.against(query.row, alike=alike)
+    if drawn is None:
         return hits, None
+    shares = drawn.closer_than([hit.score for hit in hits])
     told = [replace(hit, closer_than=share) for hit, share in zip(hits, shares, strict=True)]
-    return told, parts.background.line(query.row, alike=alike)
+    return told, drawn.line
 
 
 def _marked(hits: list[Hit], rows: Vectors) -> list[Hit]:

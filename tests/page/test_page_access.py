@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from page_actions import NewPage, asked, axe_faults, do, search_by, shown, start
+from page_actions import NewPage, asked, do, search_by, shown, start
 from page_server import PageServer
 from playwright.sync_api import Page, expect
+
+from axe_helpers import axe_faults
 
 pytestmark = pytest.mark.slow
 

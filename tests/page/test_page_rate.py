@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from page_actions import Faults, asked, axe_faults, by_item, do, pick, shown, start
+from page_actions import Faults, NewPage, asked, by_item, do, pick, shown, start
 from page_server import PageServer
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from axe_helpers import axe_faults
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.moving import Bringing
@@ -43,13 +44,8 @@ def server(made: Path, tmp_path: Path) -> Iterator[PageServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: PageServer, faults: Faults) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=server.address)
-    page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and faults.seen.append(message.text))
-    page.on("pageerror", lambda error: faults.seen.append(str(error)))
-    yield page
-    context.close()
+def page(new_page: NewPage) -> Page:
+    return new_page()
 
 
 def votes(server: PageServer) -> list[tuple[str, int, int]]:
@@ -119,25 +115,20 @@ def test_a_server_that_is_gone_is_said_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_rating_is_for_everyone_and_fits_a_phone(
-    browser: Browser, server: PageServer, scheme: Literal["light", "dark"]
-) -> None:
-    context = browser.new_context(
-        base_url=server.address,
+def test_rating_is_for_everyone_and_fits_a_phone(new_page: NewPage, scheme: Literal["light", "dark"]) -> None:
+    page = new_page(
         color_scheme=scheme,
         bypass_csp=True,
         viewport={"width": 360, "height": 700},
         has_touch=True,
         is_mobile=True,
     )
-    page = context.new_page()
     page.goto("/rate")
     expect(page.locator("#candidate img")).to_be_visible()
     assert axe_faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("button", name="Alike", exact=True).tap()
     expect(page.locator("#progress")).to_contain_text("2 of")
-    context.close()
 
 
 def test_what_is_opened_searched_by_or_voted_on_counts_for_who_found_it(

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from page_actions import Faults, asked, axe_faults, pick, shown, start
+from page_actions import NewPage, asked, pick, shown, start
 from page_server import PageServer
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from axe_helpers import axe_faults
 from lookalike import Collection
 
 HOSTILE = "<img src=x onerror=window.hacked=1> \u202etfel ot thgir\u2066 " + "endless" * 60
 
 
 @pytest.fixture(scope="module")
-def texts(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+def server(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """A server of 120 questions and a hostile text."""
     with (shared_data / "banking77" / "train.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))[:121]
@@ -34,13 +35,8 @@ def texts(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def text_page(browser: Browser, texts: PageServer, faults: Faults) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=texts.address)
-    page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and faults.seen.append(message.text))
-    page.on("pageerror", lambda error: faults.seen.append(str(error)))
-    yield page
-    context.close()
+def text_page(new_page: NewPage) -> Page:
+    return new_page()
 
 
 def test_words_bring_texts_to_read(text_page: Page) -> None:
@@ -121,25 +117,17 @@ def test_a_score_says_what_it_means(text_page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_among_texts(
-    browser: Browser, texts: PageServer, scheme: Literal["light", "dark"]
-) -> None:
-    context = browser.new_context(base_url=texts.address, color_scheme=scheme, bypass_csp=True)
-    page = context.new_page()
+def test_axe_finds_nothing_serious_among_texts(new_page: NewPage, scheme: Literal["light", "dark"]) -> None:
+    page = new_page(color_scheme=scheme, bypass_csp=True)
     look_for(page, "tracking my card")
     assert axe_faults(page) == []
-    context.close()
 
 
-def test_on_a_phone_texts_fit(browser: Browser, texts: PageServer) -> None:
-    context = browser.new_context(
-        base_url=texts.address, viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+def test_on_a_phone_texts_fit(new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 360, "height": 700}, has_touch=True, is_mobile=True)
     look_for(page, "tracking my card")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     expect(page.locator(".grid-text").first).to_be_visible()
-    context.close()
 
 
 def test_a_hostile_text_stays_text(text_page: Page) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.embed import COMPANION
+from lookalike.queries import item_key, item_of
 from lookalike.records import Item, Wish
 
 QUERIES = 50
@@ -43,7 +44,7 @@ def next_to_rate(
     Without `spaces`, all are pooled but those for words. Raises `NotFoundError` for an unknown space.
     """
     names = list(spaces) or [
-        space.name for space in collection.info().spaces if not _is_for_words(collection, space.name)
+        space.name for space in collection.spaces() if not space.reference.startswith(COMPANION)
     ]
     ids = collection.open_space(names[0]).vectors.ids()
     queries = np.random.default_rng(0).permutation(ids)[:QUERIES].tolist()
@@ -59,7 +60,7 @@ def next_to_rate(
             ]
             return ToRate(
                 collection.item(query),
-                f"item:{query}",
+                item_key(query),
                 tuple(candidates),
                 len(pool) - len(left),
                 len(queries),
@@ -82,11 +83,7 @@ def _judged(collection: Collection) -> dict[int, set[int]]:
     """Return the items judged for each query that is one item."""
     judged: dict[int, set[int]] = {}
     for vote in collection.votes():
-        name = vote.query.removeprefix("item:")
-        if name != vote.query and name.isdigit() and vote.uri is not None:
-            judged.setdefault(int(name), set()).add(vote.item_id)
+        query = item_of(vote.query)
+        if query is not None and vote.uri is not None:
+            judged.setdefault(query, set()).add(vote.item_id)
     return judged
-
-
-def _is_for_words(collection: Collection, name: str) -> bool:
-    return collection.open_space(name).space.reference.startswith(COMPANION)

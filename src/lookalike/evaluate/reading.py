@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import IO
 
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.truth import Judgements, Labels, named
+from lookalike.queries import PHOTO, item_of, photo_key
 from lookalike.records import Item, Vote
 from lookalike.sources import path_of, uri_of
 from lookalike.store.items import Items
 
 _ITEM_COLUMNS = ("id", "uri", "path", "file", "item")
-_KEY = "item:"
-_PHOTO_KEY = "photo:"
 
 
 def labels_by_folder(items: Items) -> Labels:
@@ -115,11 +114,11 @@ def from_votes(votes: Iterable[Vote], items: Items) -> Judgements:
     stale, other = 0, 0
     by_photo: dict[str, int] = {}
     votes = list(votes)
-    if any(vote.query.startswith(_PHOTO_KEY) for vote in votes):
+    if any(vote.query.startswith(PHOTO) for vote in votes):
         for page in items.pages():
-            by_photo.update((item.content_hash.hex()[:32], item.id) for item in page)
+            by_photo.update((photo_key(item.content_hash), item.id) for item in page)
     for vote in votes:
-        query = _query_item(vote.query, by_photo)
+        query = item_of(vote.query) or by_photo.get(vote.query)
         if query is None:
             other += 1
         elif vote.uri is None or query not in items.get([query]):
@@ -145,13 +144,6 @@ def find_item(items: Items, name: str, base: Path) -> int | None:
 def _folder(item: Item) -> str:
     path = PurePath(path_of(item.uri.partition("#")[0] if item.text is not None else item.uri))
     return path.name if item.text is not None else path.parent.name
-
-
-def _query_item(key: str, by_photo: Mapping[str, int]) -> int | None:
-    """The item that a query's key stands for, where it is one alone."""
-    if key.startswith(_KEY) and key.removeprefix(_KEY).isdigit():
-        return int(key.removeprefix(_KEY))
-    return by_photo.get(key.removeprefix(_PHOTO_KEY)) if key.startswith(_PHOTO_KEY) else None
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def evaluate_votes(collection: Collection, *, k: int = 10) -> VotesReport:
         raise UsageError(
             "no votes yet: vote in the page, rate at /rate, or compare two models with lookalike serve --ab"
         )
-    names = [space.name for space in collection.info().spaces]
+    names = [space.name for space in collection.spaces()]
     truth = from_votes(votes, collection.open_space().store.items)
     problems = list(truth.problems)
     gone = {name for credit in credits for name in (credit.space, credit.other)} - set(names)

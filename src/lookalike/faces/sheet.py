@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from lookalike.durable import written_whole
 from lookalike.errors import StorageError
 
 _CELL, _GAP, _LABEL = 220, 14, 40
@@ -35,9 +36,8 @@ def write_sheet(path: Path, rows: list[list[Cell]]) -> None:
         sheet.paste(block, (0, top))
         top += block.height
     try:
-        new = path.with_name(f".new-{path.name}")  # a kill or a full disk leaves what was there
-        sheet.save(new)
-        new.replace(path)
+        with written_whole(path) as new:
+            sheet.save(new)
     except (OSError, ValueError) as error:  # ValueError: an unknown extension
         why = f"{error}; use .png or .jpg" if isinstance(error, ValueError) else error.strerror or error
         raise StorageError(f"cannot write the sheet {path}: {why}") from error

@@ -199,12 +199,14 @@ def _fill(run: _Run, known: list[tuple[int, bytes, str, int]], rows: Vectors) ->
 
 def _photos(run: _Run, fresh: list[tuple[str, Entry, int]]) -> Iterator[tuple[Photo | Skipped, int]]:
     """Yield new photos as far as their files tell of them, and why others cannot be added."""
-    there = [each for each in fresh if not is_address(each[0]) and os.path.lexists(path_of(each[0]))]
-    gone = [each for each in fresh if each not in there]
     if not run.is_default and not run.default.reference:
         reason = f"not in the collection, and {run.default.name} has no model that could embed it"
         yield from ((Skipped(uri, reason, lasting=False), at) for uri, _, at in fresh)
         return
+    there, gone = list[tuple[str, Entry, int]](), list[tuple[str, Entry, int]]()
+    for each in fresh:
+        is_there = not is_address(each[0]) and os.path.lexists(path_of(each[0]))
+        (there if is_there else gone).append(each)
     requests = (
         Request(uri, path_of(uri), _FACTS_ONLY, stamp=examine(path_of(uri)).stamp) for uri, _, _ in there
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from lookalike.records import Credit
 from lookalike.store.database import Database
+from lookalike.store.rows import has_table
 
 COLUMNS = "id, round, query, space, other, item_id, kind, value, day, checksum"
 _VALUES = "round, query, space, other, item_id, kind, value, day, checksum"
@@ -26,7 +28,7 @@ class Credits:
             key = (credit.round, credit.item_id, credit.kind)
             connection.execute("DELETE FROM credits WHERE round = ? AND item_id = ? AND kind = ?", key)
             if credit.value:
-                cells = _cells(credit)
+                cells = astuple(credit)
                 sql = f"INSERT INTO credits ({_VALUES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 connection.execute(sql, (*cells, credit_checksum(cells)))
 
@@ -47,9 +49,8 @@ class Credits:
             connection.executemany("DELETE FROM credits WHERE id = ?", damaged)
 
     def _rows(self) -> list[Sequence[Any]]:
-        exists = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'credits')"
         with self._database.reading() as connection:
-            if not connection.execute(exists).fetchone()[0]:  # an older format that cannot be written to
+            if not has_table(connection, "credits"):
                 return []
             return connection.execute(f"SELECT {COLUMNS} FROM credits ORDER BY id").fetchall()
 
@@ -73,8 +74,3 @@ def credit_is_sound(row: Sequence[Any]) -> bool:
         return bool(credit_checksum(row[1:9]) == row[9])
     except (TypeError, AttributeError, ValueError):  # damage changes types too
         return False
-
-
-def _cells(credit: Credit) -> tuple[Any, ...]:
-    names = ("round", "query", "space", "other", "item_id", "kind", "value", "day")
-    return tuple(getattr(credit, name) for name in names)

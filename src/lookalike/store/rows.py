@@ -21,6 +21,12 @@ _FLOAT = np.dtype("<f4")
 ItemRow = tuple[int, str, bytes, int, int, str, int]
 
 
+def has_table(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether there is a table: an older format on a medium that cannot be written to lacks newer ones."""
+    sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)"
+    return bool(connection.execute(sql, (name,)).fetchone()[0])
+
+
 def encode_metadata(metadata: Metadata) -> str:
     """One canonical JSON text per metadata."""
     return json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, separators=(",", ":"))

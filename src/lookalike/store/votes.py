@@ -10,6 +10,7 @@ from typing import Any
 from lookalike.errors import NotFoundError
 from lookalike.records import Vote
 from lookalike.store.database import Database
+from lookalike.store.rows import has_table
 
 COLUMNS = "id, query, item_id, content_hash, value, space, at, checksum"
 _SELECT = "SELECT v.id, query, item_id, v.content_hash, value, space, at, v.checksum, uri FROM votes v"
@@ -52,7 +53,7 @@ class Votes:
             f"WHERE {where} ORDER BY v.id LIMIT ?"
         )
         with self._database.reading() as connection:
-            if not _has_votes(connection):
+            if not has_table(connection, "votes"):
                 return []
             rows = connection.execute(sql, values).fetchall()
         votes = [_vote(row) for row in rows if vote_is_sound(row[:8])]
@@ -63,7 +64,9 @@ class Votes:
     def damaged(self) -> list[int]:
         """Return the ids of the votes that are not what was written."""
         with self._database.reading() as connection:
-            rows = connection.execute(f"SELECT {COLUMNS} FROM votes") if _has_votes(connection) else ()
+            rows = (
+                connection.execute(f"SELECT {COLUMNS} FROM votes") if has_table(connection, "votes") else ()
+            )
             return [row[0] for row in rows if not vote_is_sound(row)]
 
     def drop_damaged(self) -> None:
@@ -71,12 +74,6 @@ class Votes:
         with self._database.writing() as connection:
             damaged = ((vote_id,) for vote_id in self.damaged())
             connection.executemany("DELETE FROM votes WHERE id = ?", damaged)
-
-
-def _has_votes(connection: sqlite3.Connection) -> bool:
-    """Whether there is a table of votes: an older format on a medium that cannot be written to has none."""
-    sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'votes')"
-    return bool(connection.execute(sql).fetchone()[0])
 
 
 def copy_vote(target: sqlite3.Connection, row: Sequence[Any]) -> None:

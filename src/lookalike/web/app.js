@@ -85,8 +85,9 @@ function opened({ id }) {
 
 function searchBy(hit) {
   $("#viewer").close();
-  if (hit) opened(hit);
-  if (hit) go(asked.only(query, { item: hit.id }));
+  if (!hit) return;
+  opened(hit);
+  go(asked.only(query, { item: hit.id }));
 }
 
 /** Show what the address asks for. */

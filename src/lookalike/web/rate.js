@@ -4,7 +4,6 @@ import { nextToRate, putVote, thumbnailOf } from "./api.js";
 import { element, nameOf } from "./grid.js";
 
 const SIZE = 640; // px
-const VERDICTS = { 1: 1, 2: -1 };
 
 const $ = (selector) => document.querySelector(selector);
 let round; // what the server wants judged
@@ -83,8 +82,8 @@ async function attempt(run) {
 }
 
 const keys = {
-  1: () => judge(VERDICTS[1]),
-  2: () => judge(VERDICTS[2]),
+  1: () => judge(1),
+  2: () => judge(-1),
   ArrowLeft: undo,
   ArrowRight: () => next(round.query.id),
 };

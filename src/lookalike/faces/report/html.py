@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
-from lookalike.durable import sync_folder
+from lookalike.durable import written_whole
 from lookalike.errors import MissingExtraError, StorageError
 from lookalike.evaluate.intervals import Interval
 from lookalike.faces.report.blocks import Bars, Report, Scatter, shown
-from lookalike.faces.report.plots import svg
+from lookalike.faces.report.plots import check_plots, svg
 
 _FOLDER = Path(__file__).parent
 
 
 def check_report() -> None:
     """Raise `MissingExtraError` where no report can be made, before long work is done for it."""
-    from lookalike.faces.report.plots import check_plots
-
     check_plots()
     _jinja()
 
@@ -27,14 +24,9 @@ def check_report() -> None:
 def write_report(path: Path, report: Report) -> None:
     """Write a report whole: a kill or a full disk leaves what was there. Raises `StorageError`."""
     page = render(report).encode()
-    new = path.with_name(f".new-{path.name}")
     try:
-        with new.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        sync_folder(path.absolute().parent)
+        with written_whole(path) as new:
+            new.write_bytes(page)
     except OSError as error:
         raise StorageError(f"cannot write the report {path}: {error.strerror or error}") from error
 

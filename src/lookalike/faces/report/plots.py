@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lookalike.durable import written_whole
 from lookalike.errors import MissingExtraError, StorageError, UsageError
 from lookalike.faces.report.blocks import Bars, Point, Scatter
 
@@ -39,11 +40,9 @@ def svg(block: Scatter | Bars) -> str:
 def write_plot(path: Path, block: Scatter | Bars) -> None:
     """Write a plot as .png or .svg; raises `UsageError` for another ending, `StorageError`."""
     check_plots(path)
-    suffix = path.suffix.lower()
-    new = path.with_name(f".new-{path.name}")
     try:
-        _saved(block, new, format=suffix[1:], dpi=150, facecolor="white")
-        new.replace(path)
+        with written_whole(path) as new:
+            _saved(block, new, format=path.suffix.lower()[1:], dpi=150, facecolor="white")
     except OSError as error:
         raise StorageError(f"cannot write the plot {path}: {error.strerror or error}") from error
 

@@ -29,7 +29,7 @@ class Pair:
         """Raise `UsageError` or `NotFoundError` unless the collection has both."""
         if self.a == self.b:
             raise UsageError(f"--ab compares two models, got {self.a} twice")
-        names = [space.name for space in collection.info().spaces]
+        names = [space.name for space in collection.spaces()]
         for name in (self.a, self.b):
             if name not in names:
                 raise NotFoundError(f"no model {name!r} in the collection; there are {', '.join(names)}")
@@ -108,13 +108,13 @@ def _interleaved(both: list[SearchResult], wish: Wish, round_id: str) -> tuple[S
     hits: dict[Team, dict[int, Hit]] = {"a": {hit.id: hit for hit in a}, "b": {hit.id: hit for hit in b}}
     order = [hits[team][item] for item, team in drafted]
     taken = {hit.id for hit in order}
-    order += [hit for hit in (*a, *b) if hit.id not in taken and not taken.add(hit.id)]  # type: ignore[func-returns-value]
-    page = order[wish.offset : wish.offset + wish.k]
-    seen: set[int] = set()
+    order += [hit for hit in (*a, *b) if hit.id not in taken]  # of the one that had more, and so no copies
+    above: set[int | None] = {None}
     for at, hit in enumerate(order):
-        if hit.copy_of not in (None, *seen) and wish.offset <= at < wish.offset + wish.k:
-            page[at - wish.offset] = replace(hit, copy_of=None)  # what it is a copy of is not above it here
-        seen.add(hit.id)
+        if hit.copy_of not in above:
+            order[at] = replace(hit, copy_of=None)  # what it is a copy of is not above it here
+        above.add(hit.id)
+    page = order[wish.offset : wish.offset + wish.k]
     result = replace(
         a,
         recall=min(a.recall, b.recall),
