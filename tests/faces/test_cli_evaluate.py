@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,6 +56,23 @@ def test_labels_are_measured_by_folder_with_a_sheet_and_a_report(run, labelled):
     assert page.count("✗ wrong") > 10
     with Image.open(sheet) as picture:
         assert picture.width > 1000
+
+
+ODD = ("$x_{$", "b\udcff$", "_c", "two\nlines <b>&amp;", "\u202eback 日本")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes for a name")
+def test_labels_with_odd_names_are_shown_on_one_line(run, tmp_path, make_photo):
+    for at in range(3 * len(ODD)):
+        make_photo(tmp_path / "photos" / ODD[at % len(ODD)] / f"{at}.png", at)
+    assert run("add", tmp_path / "photos").code == 0
+    out, sheet = tmp_path / "out.html", tmp_path / "worst.png"
+    told = run("evaluate", "labels", "--by", "folder", "--report", out, "--sheet", sheet)
+    assert (told.code, told.err.splitlines()[-2:]) == (0, [f"wrote {sheet}", f"wrote {out}"])
+    shown = {"$x_{$", r"b\udcff$", "_c", r"two\nlines <b>&amp;", r"\u202eback 日本"}
+    assert {line.split("  ")[0] for line in told.lines[-len(ODD) :]} == shown
+    page = out.read_text(encoding="utf-8")
+    assert {name for name in shown if page.count(html.escape(name)) > 3} == shown
 
 
 def test_colours_are_told_apart_and_noise_is_not(run, labelled):

@@ -86,6 +86,7 @@ def full(text="plain"):
         (Interval(0.8126, 0.79, 0.83), "0.813 (0.790–0.830)"),
         (Interval(-0.01, -0.02, 0.005), "−0.010 (−0.020 to 0.005)"),
         ("as it is", "as it is"),
+        ("a\nb\udcff\u202e", "a\\nb\\udcff\\u202e"),
     ],
 )
 def test_values_are_shown_for_people(value, text):
@@ -153,6 +154,14 @@ def test_plots_are_files_too_and_others_are_refused(tmp_path):
 def test_a_plot_holds_its_words_as_text():
     for block in full("a word").sections[1].blocks:
         assert re.search(r"<text[^>]*>[^<]*a word", svg(block))
+
+
+@pytest.mark.parametrize("name", ["$x_{$", "a$b", "$a$ and $b$", r"\$", r"\frac{"])
+def test_a_name_in_a_plot_is_no_formula(name):
+    bars, points = Bars("", "", ((name, Interval(0.5, 0.4, 0.6)),), ""), (Point(1, 1, 1, name, name, True),)
+    for block in (bars, Scatter("", "ms", "recall", "bytes", points, "")):
+        words = re.findall(r"<text[^>]*>([^<]*)</text>", svg(block))
+        assert name in words
 
 
 @pytest.mark.parametrize("missing", ["jinja2", "matplotlib"])

@@ -12,6 +12,7 @@ from lookalike.faces import shared
 from lookalike.faces.evaluating.options import number_option, queries_option, report_option, sheet_option
 from lookalike.faces.evaluating.truths import read_truth, truth_options
 from lookalike.faces.shared import collection_option, emit, json_option
+from lookalike.faces.text import printable
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -156,8 +157,8 @@ def summary(found: LabelsReport) -> list[str]:
     if found.classes:
         worst, best = found.classes[0], found.classes[-1]
         lines.append(
-            f"Hardest is {worst.label} ({shown(worst.measures['map'].mean)}), easiest {best.label} "
-            f"({shown(best.measures['map'].mean)})."
+            f"Hardest is {shown(worst.label)} ({shown(worst.measures['map'].mean)}), "
+            f"easiest {shown(best.label)} ({shown(best.measures['map'].mean)})."
         )
     return [*lines, *(f"{each}." for each in found.problems)]
 
@@ -169,7 +170,7 @@ def sections(found: LabelsReport, worst: list[PictureRow]) -> list[Section]:
     overall: list[Block] = [overall_table(found), Text(explained(found))]
     parts = [Section("Over all queries", tuple(overall))]
     if found.classes:
-        values = tuple((each.label, each.measures["map"]) for each in found.classes[:40])
+        values = tuple((printable(each.label), each.measures["map"]) for each in found.classes[:40])
         title = "Mean average precision by label, the worst first"
         if len(found.classes) > len(values):
             title += f"; {len(found.classes) - len(values):,} more do better"
@@ -216,7 +217,7 @@ def _row(shower: Shower, truth: Truth, each: QueryQuality, hits: list[tuple[int,
         )
         for item, score in hits
     ]
-    name = each.label or f"item {each.query}"
+    name = printable(each.label or f"item {each.query}")
     title = f"{name}: average precision {each.measures['map']:.3f}, {each.relevant:,} to be found"
     return PictureRow(title, tuple(pictures))
 

@@ -28,7 +28,7 @@ LONGEST_TEXT = 400  # letters that are shown of a text
 
 def print_table(table: Table) -> None:
     """Print a table, its numbers to the right."""
-    rows = [[printable(shown(value)) for value in row] for row in table.rows]
+    rows = [[shown(value) for value in row] for row in table.rows]
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
     numbers = [all(not isinstance(row[at], str) for row in table.rows) for at in range(len(table.columns))]
     for row in [list(table.columns), *rows]:
@@ -72,7 +72,7 @@ class Shower:
             name = item.uri if item.text is not None else os.path.basename(path_of(item.uri))  # noqa: PTH119
             self._made[item_id] = Picture(content, printable(name))
         made = self._made[item_id]
-        return Picture(made.content, caption or made.caption, mark)
+        return Picture(made.content, printable(caption) or made.caption, mark)
 
 
 def check_sheet(collection: Collection, sheet: Path | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lookalike.evaluate.intervals import Interval
+from lookalike.faces.text import printable
 
 Value = str | int | float | Interval | None
 Mark = Literal["query", "right", "wrong"]
@@ -110,7 +111,7 @@ class Report:
 
 
 def shown(value: Value) -> str:
-    """Return a value for people: 3 digits or so, an interval as "0.812 (0.790–0.833)"."""
+    """Return a value for people: 3 digits or so, an interval as "0.812 (0.790–0.833)", a name on one line."""
     if value is None:
         return "–"
     if isinstance(value, Interval):
@@ -119,7 +120,7 @@ def shown(value: Value) -> str:
     if isinstance(value, float):
         size = abs(value)
         return _number(value, 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3)
-    return f"{value:,}" if isinstance(value, int) else value
+    return f"{value:,}" if isinstance(value, int) else printable(value)
 
 
 def _number(value: float, digits: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ def _saved(block: Scatter | Bars, target: Any, **how: Any) -> None:
     check_plots()
     import matplotlib as mpl  # an optional package, slow to import
 
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(_SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # whoever shows an SVG has more fonts
         figure = _scatter(block) if isinstance(block, Scatter) else _bars(block)
         figure.savefig(target, bbox_inches="tight", **how)
 
@@ -86,7 +88,7 @@ def _scatter(block: Scatter) -> Figure:
             marker=_MARKERS[number % len(_MARKERS)],
             color=_COLOURS[number % len(_COLOURS)],
             alpha=0.65,
-            label=group,
+            label=_plain(group),
         )
     _join(axes, sorted((point for point in block.points if point.is_best), key=lambda point: point.x))
     axes.set_xscale("log")
@@ -116,7 +118,12 @@ def _join(axes: Any, points: list[Point]) -> None:
             weight="bold",
             color="black",
         )
-        axes.plot([], [], " ", marker=f"${number}$", color=_INK, label=point.label)
+        axes.plot([], [], " ", marker=f"${number}$", color=_INK, label=_plain(point.label))
+
+
+def _plain(text: str) -> str:
+    """Return a text that matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")
 
 
 def _bars(block: Bars) -> Figure:
@@ -124,7 +131,7 @@ def _bars(block: Bars) -> Figure:
     for at, (_, interval) in enumerate(block.values):
         axes.plot([interval.low, interval.high], [at, at], color=_COLOURS[0], linewidth=1.5)
         axes.plot([interval.mean], [at], "o", color=_COLOURS[0])
-    axes.set_yticks(range(len(block.values)), [name for name, _ in block.values])
+    axes.set_yticks(range(len(block.values)), [_plain(name) for name, _ in block.values])
     axes.invert_yaxis()
     axes.set_xlabel(block.x_label)
     if block.zero:
