@@ -114,6 +114,28 @@ def test_a_server_that_is_gone_is_said_and_nothing_is_lost(
     faults.forgive("ERR_CONNECTION_REFUSED")
 
 
+def test_a_server_that_is_gone_after_the_last_judgement_on_a_query_is_asked_again(
+    page: Page, server: PageServer, faults: Faults
+) -> None:
+    page.goto("/rate?depth=1")
+    expect(page.locator("#candidate img")).to_be_visible()
+    told = server.get("/api/rate?depth=1")
+    page.route("**/api/rate?*", lambda route: route.abort())
+    for item in told["candidates"]:
+        expect(page.locator("#candidate .item")).to_have_attribute("data-id", str(item["id"]))
+        page.keyboard.press("1")
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("lookalike does not answer")
+    page.get_by_role("button", name="Try again").click()
+    expect(alert).to_contain_text("lookalike does not answer")
+    page.unroute("**/api/rate?*")
+    page.get_by_role("button", name="Try again").click()
+    expect(alert).to_be_hidden()
+    expect(page.locator("#asked .item")).not_to_have_attribute("data-id", str(told["query"]["id"]))
+    assert len(votes(server)) == len(told["candidates"])
+    faults.forgive("ERR_FAILED")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_rating_is_for_everyone_and_fits_a_phone(new_page: NewPage, scheme: Literal["light", "dark"]) -> None:
     page = new_page(
@@ -145,3 +167,10 @@ def test_what_is_opened_searched_by_or_voted_on_counts_for_who_found_it(
         pick(page, third)
     asked(page, f"item%3A{third}")
     assert sorted(credits(server)) == sorted([(first, "click", 1), (second, "vote", -1), (third, "click", 1)])
+
+
+def test_a_random_photo_counts_for_nobody(page: Page, server: PageServer) -> None:
+    start(page, by_item(3))
+    with page.expect_response("**/api/search"):
+        page.get_by_role("button", name="Random").click()
+    assert credits(server) == []

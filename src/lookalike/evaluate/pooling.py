@@ -39,35 +39,33 @@ class ToRate:
 def next_to_rate(
     collection: Collection, spaces: Sequence[str], depth: int = 10, after: int | None = None
 ) -> ToRate:
-    """Return the next query that has hits without a judgement, beyond the query `after`.
+    """Return the next query that has hits without a judgement, beyond the query `after`, then from the start.
 
     Without `spaces`, all are pooled but those for words. Raises `NotFoundError` for an unknown space.
     """
     names = list(spaces) or [
         space.name for space in collection.spaces() if not space.reference.startswith(COMPANION)
     ]
-    ids = collection.open_space(names[0]).vectors.ids()
+    ids = collection.open_space(names[0]).vectors.ids() if names else ()
     queries = np.random.default_rng(0).permutation(ids)[:QUERIES].tolist()
     judged = _judged(collection)
-    done, passed = 0, after is None or after not in queries
-    for query in queries:
+    begin = queries.index(after) + 1 if after in queries else 0
+    found: tuple[int, list[int], int] | None = None
+    done = 0
+    for query in queries[begin:] + queries[:begin]:
+        if found is not None and query not in judged:
+            continue
         pool = _pool(collection, query, names, depth)
         left = [item for item in pool if item not in judged.get(query, set())]
         done += not left
-        if passed and left:
-            candidates = [
-                collection.item(item) for item in np.random.default_rng(query).permutation(left).tolist()
-            ]
-            return ToRate(
-                collection.item(query),
-                item_key(query),
-                tuple(candidates),
-                len(pool) - len(left),
-                len(queries),
-                done,
-            )
-        passed = passed or query == after
-    return ToRate(None, None, (), 0, len(queries), done)
+        if left and found is None:
+            found = query, left, len(pool)
+    if found is None:
+        return ToRate(None, None, (), 0, len(queries), done)
+    query, left, pooled = found
+    shuffled = np.random.default_rng(query).permutation(left).tolist()
+    candidates = tuple(collection.item(item) for item in shuffled)
+    return ToRate(collection.item(query), item_key(query), candidates, pooled - len(left), len(queries), done)
 
 
 def _pool(collection: Collection, query: int, names: Sequence[str], depth: int) -> list[int]:

@@ -48,7 +48,7 @@ const filters = new Filters($("#filters"), (where) => go({ ...query, where }));
 
 const commands = {
   start: () => go(asked.NOTHING),
-  random: async () => searchBy((await api.randomItems(query.where)).items[0]),
+  random: async () => searchFor((await api.randomItems(query.where)).items[0]),
   keys: () => $("#keys").showModal(),
   close: () => $("dialog[open]").close(),
   skip: () => $("#title").focus(),
@@ -85,9 +85,12 @@ function opened({ id }) {
 
 function searchBy(hit) {
   $("#viewer").close();
-  if (!hit) return;
   opened(hit);
-  go(asked.only(query, { item: hit.id }));
+  searchFor(hit);
+}
+
+function searchFor(item) {
+  if (item) go(asked.only(query, { item: item.id }));
 }
 
 /** Show what the address asks for. */

@@ -49,10 +49,12 @@ function put(figure, item) {
 
 /** Keep a judgement and go on. */
 async function judge(vote) {
-  const item = round.candidates[at].id;
-  await putVote({ query: round.key, item, vote });
-  given.push(item);
-  at += 1;
+  const item = round.candidates[at]?.id; // none, where only the next query could not be fetched
+  if (item) {
+    await putVote({ query: round.key, item, vote });
+    given.push(item);
+    at += 1;
+  }
   if (at < round.candidates.length) show();
   else await next();
 }

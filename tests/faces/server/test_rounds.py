@@ -154,6 +154,15 @@ def test_rounds_are_forgotten_in_the_end(served, monkeypatch):
     assert answer.status_code == 404
 
 
+def test_a_vote_on_a_hit_of_a_forgotten_round_is_kept_and_credits_nobody(served):
+    vote = {"query": "item:3", "item": 3}  # which is no hit of its own round
+    for value, round_id in ((1, "never-shown"), (-1, ask(served, 3)["round"])):
+        answer = served.put("/api/votes", json=vote | {"vote": value, "round": round_id})
+        assert (answer.status_code, answer.json()) == (200, vote | {"vote": value, "credited": False})
+    assert [each.value for each in served.collection.votes()] == [-1]
+    assert served.collection.credits() == []
+
+
 def test_the_one_whose_hits_are_opened_wins(served):
     random = np.random.default_rng(0)
     for item in [*range(1, 21)] * 2:
@@ -205,7 +214,16 @@ def test_what_was_rated_is_not_asked_again_until_all_is_done(served):
     assert all(one.measures["map"].mean == 1.0 for one in report.spaces)  # all was liked
 
 
-def test_a_query_can_be_passed_over(served):
-    first = rate(served)
-    assert rate(served, after=first["query"]["id"])["query"]["id"] != first["query"]["id"]
+def test_a_query_can_be_passed_over_and_comes_again_in_the_end(served):
+    first = rate(served, depth=1)
+    for item in first["candidates"]:
+        served.put("/api/votes", json={"query": first["key"], "item": item["id"], "vote": 1})
+    begin = told = rate(served, depth=1)
+    seen = []
+    for _ in range(39):
+        assert told["queries_judged"] == 1
+        seen.append(told["query"]["id"])
+        told = rate(served, depth=1, after=told["query"]["id"])
+    assert len(set(seen) - {first["query"]["id"]}) == 39
+    assert told == begin
     assert served.get("/api/rate", params={"space": "none"}).status_code == 404

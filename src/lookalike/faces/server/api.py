@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, TypeVar
@@ -179,9 +180,12 @@ class Api:
         given: schema.VoteRequest = await json_body(request, schema.VoteRequest)
         vote = partial(self.collection.vote, given.query, given.item, given.vote, space=given.space)
         await self._read(vote)
+        credited = False
         if given.round is not None:
-            await self._read(partial(self._credit, given.round, given.item, "vote", given.vote))
-        return as_json(schema.VoteAnswer(given.query, given.item, given.vote))
+            with suppress(NotFoundError):  # forgotten; what someone thinks of the hit is kept all the same
+                await self._read(partial(self._credit, given.round, given.item, "vote", given.vote))
+                credited = True
+        return as_json(schema.VoteAnswer(given.query, given.item, given.vote, credited))
 
     async def click(self, query: schema.RoundQuery, request: Request) -> Response:
         """Keep that a hit of a round was opened."""

@@ -221,11 +221,12 @@ class VoteRequest(Request, frozen=True):
 
 
 class VoteAnswer(Struct):
-    """The vote as it is kept now; 0: none."""
+    """The vote as it is kept now; 0: none. `credited`: it counts for the space that found the hit, too."""
 
     query: Key
     item: Id
     vote: int
+    credited: bool
 
 
 class Vote(Struct):
