@@ -81,8 +81,8 @@ def test_a_csv_names_items_by_id_or_path_and_its_oddities_are_told(items, photos
     truth = labels_from_csv(tmp_path / "labels.csv", items)
     assert truth.ids.tolist() == sorted(id_of(items, str(at)) for at in range(4))
     assert truth.problems == (
-        "1 labels are for items that the collection does not have: photos/none.png",
-        "1 items have more than one label and are left out",
+        "labels for items that the collection does not have: 1 (photos/none.png)",
+        "items with more than one label, left out: 1",
     )
     (tmp_path / "ids.csv").write_text("label,id\na,1\na,2\nb,3\nb,4\n")
     assert labels_from_csv(tmp_path / "ids.csv", items).ids.tolist() == [1, 2, 3, 4]
@@ -94,7 +94,8 @@ def test_a_csv_names_items_by_id_or_path_and_its_oddities_are_told(items, photos
         ("name,class\n1,a\n", r"has the columns name, class; it needs label, and id, uri, path or file"),
         ("", r"has the columns \(none\)"),
         ("id,label\n1,a\n2,b\n", r"no two items have the same label by .*2 labels have only one item each"),
-        ("id,label\n90,a\n91,a\n", r"no two items .* does not have: 90, 91"),
+        ("id,label\n90,a\n91,a\n", r"no two items .* does not have: 2 \(90, 91\)"),
+        (f"id,label\n{'9' * 30},a\n\0,a\n", r"no two items .* does not have: 2 \(9{30}, \0\)"),
         ("id,label\n1,a\n2,a\n", r"all items have one label by .*, 'a': nothing could be wrong"),
     ],
 )
@@ -120,16 +121,18 @@ def test_qrels_grade_items_for_queries(items, tmp_path):
     first = id_of(items, "0")
     assert set(truth.queries.tolist()) == {1, first}
     assert truth.relevant(1)[0].tolist() == ([2, 4] if first == 1 else [2])
-    assert truth.problems == ("1 names are for items that the collection does not have: 77",)
+    assert truth.problems == ("names for items that the collection does not have: 1 (77)",)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("1 0 2\n", "line 1: expected query, 0, item and grade, got '1 0 2'"),
+        ("1 0 2 inf\n", "line 1: expected query, 0, item and grade, got '1 0 2 inf'"),
+        ("1 0 2 nan\n", "line 1: expected query, 0, item and grade, got '1 0 2 nan'"),
         ("1 0 2 1\n1 0 3 high\n", "line 2: expected query, 0, item and grade, got '1 0 3 high'"),
         ("1 0 2 0\n", "names no relevant item for any query"),
-        ("80 0 81 1\n", "names no relevant item .* does not have: 80, 81"),
+        ("80 0 81 1\n", r"names no relevant item .* does not have: 2 \(80, 81\)"),
     ],
 )
 def test_qrels_of_another_form_or_without_use_are_refused(items, tmp_path, content, said):
@@ -151,6 +154,6 @@ def test_votes_are_judgements_and_stale_ones_are_left_out(photos, items, make_ph
     assert truth.grades == {ids[0]: {ids[1]: 1.0, ids[2]: 0.0}, ids[3]: {ids[4]: 1.0}}
     assert truth.only_judged
     assert truth.problems == (
-        "1 votes are on items that were removed or have changed, and are left out",
-        "1 votes are on queries that are no single item, and are left out",
+        "votes on items that were removed or have changed, left out: 1",
+        "votes on queries that are no single item, left out: 1",
     )

@@ -94,7 +94,7 @@ def test_a_csv_of_labels_and_qrels_are_read(run, labelled):
     (labelled / "some.qrels").write_text(f"{ids[0]} 0 {ids[1]} 1\n{ids[2]} 0 {ids[3]} 2\n{ids[2]} 0 9999 1\n")
     told = run("evaluate", "labels", "--qrels", labelled / "some.qrels")
     assert told.lines[0] == "fake: 2 queries, 60 candidates"
-    assert "1 names are for items that the collection does not have: 9999" in told.err
+    assert "names for items that the collection does not have: 1 (9999)" in told.err
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def _queries(truth: Truth | None, candidates: Ids, items: Ids, most: int) -> tup
     problems = []
     if truth is not None and len(possible) < len(truth.queries):
         left = len(truth.queries) - len(possible)
-        problems.append(f"{left:,} queries are left out: not both sides have them")
+        problems.append(f"queries that one side does not have, left out: {left:,}")
     return drawn(possible, most), problems
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path, PurePath
 from typing import IO
 
@@ -15,6 +16,7 @@ from lookalike.records import Item, Vote
 from lookalike.sources import path_of, uri_of
 from lookalike.store.items import Items
 
+_LONGEST_ID = 18  # digits; SQLite's integers have 63 bits
 _ITEM_COLUMNS = ("id", "uri", "path", "file", "item")
 
 
@@ -39,7 +41,7 @@ def labels_by_field(items: Items, field: str) -> Labels:
                 found[item.id] = str(value)
     if not found:
         raise UsageError(f"no item has the field {field!r}; there are: folder, {', '.join(sorted(seen))}")
-    problems = [f"{without:,} items without the field {field} are left out"] if without else []
+    problems = [f"items without the field {field}, left out: {without:,}"] if without else []
     return _some(Labels(found, problems), f"field {field}")
 
 
@@ -68,9 +70,9 @@ def labels_from_csv(path: Path, items: Items) -> Labels:
                 unknown.append(name)
             elif found.setdefault(item_id, label) != label:
                 torn.add(item_id)
-    problems = _unknown(unknown, "labels are")
+    problems = _unknown(unknown, "labels")
     if torn:
-        problems.append(f"{len(torn):,} items have more than one label and are left out")
+        problems.append(f"items with more than one label, left out: {len(torn):,}")
     return _some(Labels({each: found[each] for each in found if each not in torn}, problems), str(path))
 
 
@@ -90,6 +92,8 @@ def qrels(path: Path, items: Items) -> Judgements:
             try:
                 query, _, item, grade = parts
                 value = float(grade)
+                if not isfinite(value):
+                    raise ValueError(grade)
             except ValueError:
                 raise UsageError(
                     f"{path}, line {number}: expected query, 0, item and grade, got {line.strip()[:80]!r}"
@@ -101,7 +105,7 @@ def qrels(path: Path, items: Items) -> Judgements:
             query_id, item_id = known[query], known[item]
             if query_id is not None and item_id is not None:
                 grades.setdefault(query_id, {})[item_id] = value
-    found = Judgements(grades, tuple(_unknown(unknown, "names are")))
+    found = Judgements(grades, tuple(_unknown(unknown, "names")))
     return _relevant(found, str(path))
 
 
@@ -127,15 +131,16 @@ def from_votes(votes: Iterable[Vote], items: Items) -> Judgements:
             grades.setdefault(query, {})[vote.item_id] = max(0.0, float(vote.value))
     problems = []
     if stale:
-        problems.append(f"{stale:,} votes are on items that were removed or have changed, and are left out")
+        problems.append(f"votes on items that were removed or have changed, left out: {stale:,}")
     if other:
-        problems.append(f"{other:,} votes are on queries that are no single item, and are left out")
+        problems.append(f"votes on queries that are no single item, left out: {other:,}")
     return Judgements(grades, tuple(problems), only_judged=True)
 
 
 def find_item(items: Items, name: str, base: Path) -> int | None:
     """Return the id of an item named by id, uri, or path (relative ones from `base`); None if unknown."""
-    if name.isascii() and name.isdigit() and int(name) in items.get([int(name)]):
+    is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_ID
+    if is_number and int(name) in items.get([int(name)]):
         return int(name)
     found = items.by_uri(name) or items.by_uri(uri_of(base / name))
     return None if found is None else found.id
@@ -160,7 +165,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
 def _unknown(names: list[str], what: str) -> list[str]:
     if not names:
         return []
-    return [f"{len(names):,} {what} for items that the collection does not have: {named(names)}"]
+    return [f"{what} for items that the collection does not have: {len(names):,} ({named(names)})"]
 
 
 def _some(labels: Labels, what: str) -> Labels:
