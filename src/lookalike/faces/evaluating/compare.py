@@ -207,20 +207,15 @@ def sections(found: CompareReport, rows: list[PictureRow]) -> list[Section]:
 def differing_rows(collection: Collection, truth: Truth | None, found: CompareReport) -> list[PictureRow]:
     """Show the queries that differ most, first A's answers and then B's."""
     from lookalike.faces.evaluating.reporting import Shower
-    from lookalike.faces.report.blocks import Mark, PictureRow
+    from lookalike.faces.report.blocks import PictureRow
 
-    shower = Shower(collection)
+    shower = Shower(collection, truth)
     rows = []
     for each in found.differing:
-        right = None if truth is None else set(truth.relevant(each.query)[0].tolist())
         for name, value, answers in ((found.a, each.a, each.answers_a), (found.b, each.b, each.answers_b)):
-            pictures = [shower.picture(each.query, mark="query")]
-            for item in answers[:_ANSWERS_SHOWN]:
-                mark: Mark | None = None
-                if right is not None:
-                    mark = "right" if item in right else "wrong"
-                pictures.append(shower.picture(item, mark=mark))
-            rows.append(PictureRow(_titled(each, name, value, measured=right is not None), tuple(pictures)))
+            hits = (shower.hit(each.query, item) for item in answers[:_ANSWERS_SHOWN])
+            title = _titled(each, name, value, measured=truth is not None)
+            rows.append(PictureRow(title, (shower.query(each.query), *hits)))
     return rows
 
 

@@ -200,23 +200,16 @@ def worst_rows(collection: Collection, truth: Truth, found: LabelsReport) -> lis
     from lookalike.evaluate.candidates import nearest
     from lookalike.faces.evaluating.reporting import Shower
 
-    shower = Shower(collection)
+    shower = Shower(collection, truth)
     queries = np.array([each.query for each in found.worst])
     hits = nearest(collection.open_space(found.space).vectors, queries, truth.candidates, _HITS_SHOWN)
-    return [_row(shower, truth, each, hits[each.query]) for each in found.worst]
+    return [_row(shower, each, hits[each.query]) for each in found.worst]
 
 
-def _row(shower: Shower, truth: Truth, each: QueryQuality, hits: list[tuple[int, float]]) -> PictureRow:
+def _row(shower: Shower, each: QueryQuality, hits: list[tuple[int, float]]) -> PictureRow:
     from lookalike.faces.report.blocks import PictureRow
 
-    right = set(truth.relevant(each.query)[0].tolist())
-    pictures = [shower.picture(each.query, each.label or "", "query")]
-    pictures += [
-        shower.picture(
-            item, f"{score:.3f} {truth.label(item) or ''}".strip(), "right" if item in right else "wrong"
-        )
-        for item, score in hits
-    ]
+    pictures = [shower.query(each.query), *(shower.hit(each.query, item, score) for item, score in hits)]
     name = printable(each.label or f"item {each.query}")
     title = f"{name}: average precision {each.measures['map']:.3f}, {each.relevant:,} to be found"
     return PictureRow(title, tuple(pictures))

@@ -20,6 +20,7 @@ from lookalike.sources import path_of
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
+    from lookalike.evaluate.truth import Truth
     from lookalike.faces.report.blocks import Mark
 
 PICTURE = 160  # pixels
@@ -58,14 +59,32 @@ def _cut(text: str) -> str:
 
 
 class Shower:
-    """Shows items of a collection in reports and contact sheets: photos as pictures, texts as they are."""
+    """Shows items of a collection in reports and contact sheets: photos as pictures, texts as they are.
 
-    def __init__(self, collection: Collection) -> None:
+    Below stands what an item's label is, or its name where nothing else is known of it.
+    """
+
+    def __init__(self, collection: Collection, truth: Truth | None) -> None:
         self._collection = collection
+        self._truth = truth
         self._made: dict[int, Picture] = {}
 
-    def picture(self, item_id: int, caption: str = "", mark: Mark | None = None) -> Picture:
-        """Return an item as a picture; its name goes below where no caption is given."""
+    def query(self, item_id: int) -> Picture:
+        """Return a query as a picture."""
+        return self._picture(item_id, self._label(item_id), "query")
+
+    def hit(self, query: int, item_id: int, score: float | None = None) -> Picture:
+        """Return a query's hit as a picture, marked as right or wrong where that is known."""
+        mark: Mark | None = None
+        if self._truth is not None:
+            mark = "right" if item_id in self._truth.relevant(query)[0] else "wrong"
+        said = "" if score is None else f"{score:.3f}"
+        return self._picture(item_id, f"{said} {self._label(item_id)}".strip(), mark)
+
+    def _label(self, item_id: int) -> str:
+        return (self._truth and self._truth.label(item_id)) or ""
+
+    def _picture(self, item_id: int, caption: str, mark: Mark | None) -> Picture:
         if item_id not in self._made:
             item = self._collection.item(item_id)
             content = _cut(item.text) if item.text else self._collection.thumbnail(item_id, PICTURE)

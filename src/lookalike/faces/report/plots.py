@@ -129,8 +129,8 @@ def _plain(text: str) -> str:
 def _bars(block: Bars) -> Figure:
     figure, axes = _figure(8, 1.1 + 0.26 * len(block.values))
     for at, (_, interval) in enumerate(block.values):
-        axes.plot([interval.low, interval.high], [at, at], color=_COLOURS[0], linewidth=1.5)
-        axes.plot([interval.mean], [at], "o", color=_COLOURS[0])
+        axes.plot([interval.low, interval.high], [at, at], color=_COLOURS[0], linewidth=1.5, clip_on=False)
+        axes.plot([interval.mean], [at], "o", color=_COLOURS[0], clip_on=False)
     axes.set_yticks(range(len(block.values)), [_plain(name) for name, _ in block.values])
     axes.invert_yaxis()
     axes.set_xlabel(block.x_label)
