@@ -60,6 +60,8 @@ def test_equal_sides_do_not_differ(two):
         (0, 1, 0, 0)
     }
     assert found.overlap.mean == 1.0
+    assert found.differing == ()
+    assert compare(*sides(collection, "made", "made"), None).differing == ()
 
 
 def test_queries_that_differ_most_come_first_with_both_answers(two):

@@ -298,14 +298,15 @@ def _differing(
     found: tuple[dict[int, list[int]], dict[int, list[int]]],
 ) -> tuple[Differing, ...]:
     if shared:
-        order = sorted(shared, key=lambda query: (-abs(b[query]["map"] - a[query]["map"]), query))
-        pairs = {query: (a[query]["map"], b[query]["map"]) for query in order[:_DIFFER]}
+        pairs = {query: (a[query]["map"], b[query]["map"]) for query in shared}
+        gaps = {query: abs(other - one) for query, (one, other) in pairs.items()}
     else:
-        order = sorted(overlaps, key=lambda query: (overlaps[query], query))
-        pairs = {query: (overlaps[query], overlaps[query]) for query in order[:_DIFFER]}
+        pairs = {query: (share, share) for query, share in overlaps.items()}
+        gaps = {query: 1 - share for query, share in overlaps.items()}
+    differ = sorted((query for query in gaps if gaps[query] > 0), key=lambda query: (-gaps[query], query))
     return tuple(
-        Differing(query, one, other, tuple(found[0][query]), tuple(found[1][query]))
-        for query, (one, other) in pairs.items()
+        Differing(query, *pairs[query], tuple(found[0][query]), tuple(found[1][query]))
+        for query in differ[:_DIFFER]
     )
 
 
