@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 
 from lookalike.collection import Collection
-from lookalike.errors import DamagedError, LookalikeError, NotFoundError, QueryError
+from lookalike.errors import DamagedError, LookalikeError, NotFoundError, QueryError, UsageError
+from lookalike.faces.arguments import is_file
 from lookalike.queries import Example
-from lookalike.records import SearchResult, Wish, Words
+from lookalike.records import Kind, SearchResult, Wish, Words
 
-Asked = Path | int | list[Example]
+Asked = Path | int | Words | list[Example]
 Answered = tuple[Asked, SearchResult]
 
 
+def meant(queries: tuple[str | int, ...], kind: Kind) -> list[Path | int | Words]:
+    """Return what is written as texts or as paths of photos, as the collection holds them.
+
+    Raises `UsageError` where the name of a file is written for a text, or words for a photo.
+    """
+    if kind == "photo":
+        if len(queries) == 1 and isinstance(queries[0], str) and _reads_as_words(queries[0]):
+            raise UsageError(f"there is no file {queries[0]}; by words: --words {shlex.quote(queries[0])}")
+        return [Path(each) if isinstance(each, str) else each for each in queries]
+    for each in queries:
+        if isinstance(each, str) and is_file(each):
+            raise UsageError(
+                f"{each} is a file, and this collection holds texts: write the text, or --words {each}"
+            )
+    return [Words(each) if isinstance(each, str) else each for each in queries]
+
+
+def _reads_as_words(written: str) -> bool:
+    return " " in written and not (os.path.lexists(written) or Path(written).suffix or os.sep in written)
+
+
 def together(
-    queries: tuple[Path | int, ...],
+    queries: list[Path | int | Words],
     words: tuple[str, ...],
-    unlike: tuple[Path | int, ...],
+    unlike: list[Path | int | Words],
     unlike_words: tuple[str, ...],
 ) -> list[Asked]:
-    """Return what is asked: every photo or item for itself, or all as one query where more is said."""
+    """Return what is asked: every photo, text or item for itself, or all as one query where more is said."""
     if not (words or unlike or unlike_words):
         return list(queries)
     wanted = [*queries, *map(Words, words)]

@@ -12,6 +12,11 @@ _MOST_ID_DIGITS = 18  # ids are 64-bit
 _ID = "id:"
 
 
+def is_file(written: str) -> bool:
+    """Return whether what is written names a file; a text of many letters does not."""
+    return os.path.isfile(written)  # noqa: PTH113  # which, unlike Path, fails for no text
+
+
 class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic only in newer versions of click
     """A path as it is written: the shell has expanded ~, and an empty word is an unset variable."""
 
@@ -25,12 +30,15 @@ class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic only i
 
 
 class QueryArgument(PathArgument):
-    """A photo's path, or an item's id: `id:12`, or just `12` where no file has that name."""
+    """An item's id, `id:12`, or just `12` where no file has that name; or what is written.
+
+    Whether that is a photo's path or a text, the collection tells.
+    """
 
     name = "query"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return a path or an id; fails where the words could mean both."""
+        """Return an id or what is written; fails where that could mean both, and for the empty word."""
         if isinstance(value, Path | int):
             return value
         number = value.removeprefix(_ID)
@@ -41,4 +49,16 @@ class QueryArgument(PathArgument):
             self.fail(
                 f"{value} is a file here and could be an item: write ./{value} or id:{value}", param, ctx
             )
-        return int(number) if is_id else super().convert(value, param, ctx)
+        super().convert(value, param, ctx)
+        return int(number) if is_id else value
+
+
+class TargetArgument(QueryArgument):
+    """An item's id as above, or a path."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return an id or a path."""
+        found = super().convert(value, param, ctx)
+        return Path(found) if isinstance(found, str) else found

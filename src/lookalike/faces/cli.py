@@ -12,7 +12,7 @@ import click
 from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces import shared
-from lookalike.faces.arguments import PathArgument, QueryArgument
+from lookalike.faces.arguments import PathArgument, QueryArgument, TargetArgument, is_file
 from lookalike.faces.choosing import models
 from lookalike.faces.evaluating import evaluate
 from lookalike.faces.moving import datasets, export, import_
@@ -111,7 +111,7 @@ def add(
 @json_option
 @collection_option
 def search(
-    queries: tuple[Path | int, ...],
+    queries: tuple[str | int, ...],
     where: tuple[str, ...],
     sheet: Path | None,
     as_json: bool,
@@ -119,26 +119,29 @@ def search(
     device: str,
     **asked: Any,
 ) -> None:
-    """Find what is most like QUERY: a photo file or an item's id (12, or id:12); or what --words say.
+    """Find what is most like QUERY: a photo file, a text, an item's id (12, or id:12); or what --words say.
 
     Several QUERY are answered one by one; with --words, --unlike or --unlike-words, all together are one
     query. Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon, and for texts
     any column.
     """
-    if sheet is not None and any(isinstance(query, Path) and _same_file(query, sheet) for query in queries):
+    if sheet is not None and any(isinstance(query, str) and _same_file(query, sheet) for query in queries):
         raise UsageError(f"--sheet {sheet} would overwrite the query")
     words, unlike, unlike_words = (asked.pop(name) for name in ("words", "unlike", "unlike_words"))
     if not (queries or words or unlike or unlike_words):
         raise UsageError("name a photo, an item or --words to search by")
     decoder = _started_decoder((*queries, *unlike))
-    from lookalike.faces.answers import answer, together
+    from lookalike.faces.answers import answer, meant, together
     from lookalike.faces.contract import result_json
     from lookalike.faces.show import print_hits, write_hits_sheet
     from lookalike.faces.text import counted, printable
     from lookalike.records import Wish
 
     with shared.open_collection(folder, decoder=decoder, device=device) as collection:
-        wanted = together(queries, words, unlike, unlike_words)
+        kind = collection.info().kind
+        if sheet is not None and kind == "text":
+            raise UsageError("a sheet shows photos, and this collection holds texts")
+        wanted = together(meant(queries, kind), words, meant(unlike, kind), unlike_words)
         answered, failures = answer(collection, wanted, Wish(**asked, background=True), where)
         results = [result for _, result in answered]
         if as_json:
@@ -165,7 +168,7 @@ def search(
 
 
 @cli.command()
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET...", type=QueryArgument())
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...", type=TargetArgument())
 @collection_option
 def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
     """Remove items by id (12, or id:12), by path or by folder. The files themselves stay."""
@@ -257,12 +260,12 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _same_file(one: Path, other: Path) -> bool:
-    return other.exists() and one.exists() and one.samefile(other)
+def _same_file(one: str, other: Path) -> bool:
+    return other.exists() and is_file(one) and other.samefile(one)
 
 
-def _started_decoder(queries: tuple[Path | int, ...]) -> DecodePool | None:
-    photos = sum(isinstance(query, Path) for query in queries)
+def _started_decoder(queries: tuple[str | int, ...]) -> DecodePool | None:
+    photos = sum(isinstance(query, str) and is_file(query) for query in queries)
     if not photos:
         return None
     from lookalike.decode.pool import DecodePool

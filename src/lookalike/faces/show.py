@@ -71,9 +71,9 @@ def print_report(report: AddReport) -> None:
     if report.skipped:
         click.echo("see why files were skipped with: lookalike info --skipped", err=True)
     if report.copies or report.split or report.empty:
-        parts = (("copies of another text", report.copies), ("long ones in passages", report.split))
-        said = [f"{count:,} {what}" for what, count in (*parts, ("empty", report.empty)) if count]
-        click.echo(f"of the texts: {', '.join(said)}", err=True)
+        parts = (("copies of another text", report.copies), ("long texts in passages", report.split))
+        said = [f"{what}: {count:,}" for what, count in (*parts, ("empty texts", report.empty)) if count]
+        click.echo("; ".join(said), err=True)
     if report.vanished > report.pruned:
         gone = counted(report.vanished, "item")
         click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)

@@ -1,0 +1,85 @@
+"""The command line on a collection of texts: what is written is what is searched by."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from lookalike import Collection
+from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.faces import shared
+
+TEXTS = (
+    "my phone screen is broken",
+    "the screen of my phone broke",
+    "rain in the morning",
+    "sun in the afternoon",
+    "my phone screen is broken",
+    "order number 4711 was lost",
+)
+
+
+@pytest.fixture
+def texts(run, tmp_path, monkeypatch):
+    """A run of the command line with a fake embedder of texts, six of which (five different) are in."""
+
+    def fake(folder, *, model=None, decoder=None, device="auto"):
+        return Collection(folder or shared._default_folder(), embedder=FakeTextEmbedder(), decoder=decoder)
+
+    monkeypatch.setattr(shared, "open_collection", fake)
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("said",), *((text,) for text in TEXTS)])
+    told = run("add", "rows.csv", "--column", "said")
+    assert told.out == "found 6 = 5 added + 1 unchanged + 0 moved + 0 updated + 0 skipped\n"
+    assert told.err == "copies of another text: 1\n"
+    return run
+
+
+def test_a_text_is_searched_by_as_it_is_written(texts):
+    told = texts("search", "a broken phone screen", "-k", 2)
+    assert told.lines[0].split() == ["score", "id", "text"]
+    assert told.lines[1].endswith(f"  {TEXTS[0]}  (at 2 places)")
+    assert [hit["text"] for hit in texts("search", "rain in the sun", "-k", 2, "--json").json[0]["hits"]] == [
+        TEXTS[2],
+        TEXTS[3],
+    ]
+
+
+def test_texts_and_items_are_answered_one_by_one(texts):
+    told = texts("search", "the rain", "1", "-k", 1)
+    assert [line for line in told.lines if line.endswith(":")] == ['words:"the rain":', "1:"]
+    assert [line.split("  ")[-1] for line in told.lines[2::3]] == [TEXTS[2], TEXTS[1]]
+
+
+def test_texts_to_be_unlike_and_exact_words(texts):
+    told = texts("search", "the morning the afternoon", "--unlike", "rain morning", "-k", 1)
+    assert told.lines[1].endswith(TEXTS[3])
+    told = texts("search", "4711", "--words", "number 4711", "--hybrid", "-k", 1)
+    assert (told.code, told.err) == (1, "lookalike: item 4711 is not in this collection\n")
+    told = texts("search", "number 4711", "--hybrid", "-k", 1)
+    assert told.lines[1].endswith(f"{TEXTS[5]}  (these words)")
+
+
+def test_a_text_as_long_as_no_file_name_is_a_text(texts):
+    assert texts("search", "rain in the morning " * 300, "-k", 1).lines[1].endswith(TEXTS[2])
+
+
+def test_a_file_is_no_text_and_a_sheet_shows_none(texts, tmp_path):
+    said = "rows.csv is a file, and this collection holds texts: write the text, or --words rows.csv"
+    assert texts("search", "rows.csv").err == f"lookalike: {said}\n"
+    assert texts("search", "--words", "rain", "--unlike", "rows.csv").err == f"lookalike: {said}\n"
+    told = texts("search", "the rain", "--sheet", tmp_path / "hits.png")
+    assert told.err == "lookalike: a sheet shows photos, and this collection holds texts\n"
+    assert not (tmp_path / "hits.png").exists()
+
+
+def test_words_for_photos_are_told_where_they_go(run, photos):
+    assert run("add", photos).code == 0
+    told = run("search", "a red bus")
+    assert (told.code, told.err) == (
+        2,
+        "lookalike: there is no file a red bus; by words: --words 'a red bus'\n",
+    )
+    assert run("search", "bus.jpg").err.endswith("bus.jpg: no such file\n")
