@@ -459,7 +459,7 @@ def test_votes_are_kept_and_listed(served):
     key = ask(served, {"item": 1}).json()["query"]
     for item, vote in ((2, 1), (3, -1), (4, 1), (4, 0)):
         answer = served.put("/api/votes", json={"query": key, "item": item, "vote": vote})
-        assert answer.json() == {"query": key, "item": item, "vote": vote}
+        assert answer.json() == {"query": key, "item": item, "vote": vote, "credited": False}
     served.put("/api/votes", json={"query": "item:9", "item": 2, "vote": 1, "space": "fake"})
     first = served.get("/api/votes?limit=2").json()
     assert [(each["item"], each["vote"]) for each in first["votes"]] == [(2, 1), (3, -1)]
