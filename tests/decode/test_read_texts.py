@@ -32,6 +32,14 @@ def test_delimiters_quotes_and_line_ends(tmp_path, delimiter):
     assert read(path)[0] == [("1", 'one "two"\nthree', {"a": "1"}), ("2", "x", {"a": "2"})]
 
 
+def test_a_quote_that_nothing_closes_is_said(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('a,text\n1,"two\nlines"\n2,5" wide\n3,"open\n4,x\n5,y\n')
+    rows, source = read(path)
+    assert rows == [("1", "two\nlines", {"a": "1"}), ("2", '5" wide', {"a": "2"})]
+    assert source.damaged == ["row 3: a quote that nothing closes, 3 lines long"]
+
+
 def test_empty_and_short_rows_are_counted_not_read(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('a,text\n1,\n2,"  "\n3\n4,here\n')
@@ -66,6 +74,14 @@ def test_json_lines_with_damage(tmp_path):
     rows, source = read(path)
     assert rows == [("1", "one", {"n": 1}), ("5", "two", {"n": 2.5})]
     assert source.damaged == ["row 2: no JSON", "row 3: no JSON object"]
+
+
+def test_numbers_that_are_none_and_those_too_large(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"text": "one", "a": NaN, "b": -1e999, "c": 123456789012345678901, "d": true, "e": -2}\n'
+    )
+    assert read(path)[0] == [("1", "one", {"c": "123456789012345678901", "d": True, "e": -2})]
 
 
 def test_parquet(tmp_path):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import difflib
+import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -66,7 +68,9 @@ class Table:
             header_line = next((line for line in lines if line.strip()), None)
             if header_line is None:
                 raise QueryError("an empty table: it has no header")
-            reader = csv.reader(_chained(header_line, lines), delimiter=delimiter or _delimiter(header_line))
+            delimiter = delimiter or _delimiter(header_line)
+            read: list[str] = []  # the lines of one row
+            reader = csv.reader(_kept(itertools.chain([header_line], lines), read), delimiter=delimiter)
             header = [name.strip() for name in next(reader)]
             wanted = _choose(header, self.column)
             at = header.index(wanted)
@@ -74,12 +78,18 @@ class Table:
             number = 0
             while True:
                 number += 1
+                read.clear()
                 try:
                     row = next(reader)
                 except StopIteration:
                     return
                 except csv.Error as error:
                     self.damaged.append(f"row {number}: {error}")
+                    continue
+                if len(read) > 1 and _is_open(read, delimiter):
+                    self.damaged.append(
+                        f"row {number}: a quote that nothing closes, {len(read):,} lines long"
+                    )
                     continue
                 if not row:
                     number -= 1  # a blank line is no row
@@ -169,9 +179,20 @@ def encoding_of(path: str, limit: int | None = None) -> str:
     return "utf-8"
 
 
-def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+def _kept(lines: Iterator[str], read: list[str]) -> Iterator[str]:
+    """Pass lines on, and put them into `read`."""
+    for line in lines:
+        read.append(line)
+        yield line
+
+
+def _is_open(lines: list[str], delimiter: str) -> bool:
+    """Return whether a row of several lines ends inside a quote."""
+    try:
+        next(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
 
 
 def _delimiter(header: str) -> str:
@@ -225,5 +246,8 @@ def _others(row: Mapping[str, Any], column: str) -> dict[str, MetadataValue]:
         value = row[key]
         if key == column or value is None or isinstance(value, dict | list):
             continue
-        found[name] = value if isinstance(value, int | float) else str(value)[:_LONGEST_VALUE]
+        if isinstance(value, float) and not math.isfinite(value):
+            continue
+        is_number = isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 63)
+        found[name] = value if is_number else str(value)[:_LONGEST_VALUE]
     return found
