@@ -24,6 +24,7 @@ SIZE = 224
 
 def main() -> None:
     out, photos = Path(sys.argv[1]), sys.argv[2:]
+    keras.utils.set_random_seed(4096)  # for what `enliven` leaves to Keras, such as dropout
     vgg = make_vgg()
     vgg.save(out / "vgg_4096.h5")
     np.save(
@@ -52,8 +53,10 @@ def enliven(model: Any) -> None:
     """Draw weights whose signal neither dies nor explodes, so that different photos differ."""
     random = np.random.default_rng(4096)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            spread = np.float32(np.sqrt(2 / np.prod(layer.kernel.shape[:-1])))
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
+            is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            inputs = np.prod(layer.kernel.shape[: 2 if is_depthwise else -1])  # of one output
+            spread = np.float32(np.sqrt(2 / inputs))
             layer.kernel.assign(random.standard_normal(layer.kernel.shape, np.float32) * spread)
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0  # the statistics become those of the next batch
