@@ -25,7 +25,6 @@ function show() {
   const isDone = !round.query;
   $("#pair").hidden = $("#verdicts").hidden = isDone;
   $("#done").hidden = !isDone;
-  $("#problem").hidden = true;
   const queries = `${round.queries_judged} of ${round.queries} queries rated`;
   $("#progress").textContent = isDone ? queries : `${round.judged + at + 1} of ${round.judged + round.left} for this query · ${queries}`;
   if (isDone) return;
@@ -72,6 +71,7 @@ async function undo() {
 async function attempt(run) {
   if (isSending) return;
   isSending = true;
+  $("#problem").hidden = true;
   try {
     await run();
   } catch ({ message }) {
