@@ -137,7 +137,7 @@ def test_an_unreachable_coco_costs_seconds_at_most(monkeypatch, tmp_path):
     said: list[str] = []
     started = time.monotonic()
     assert demo_photos(tmp_path, say=said.append).source == "PyPI packages"
-    assert time.monotonic() - started < 5.5
+    assert time.monotonic() - started < 20
     assert "cannot be reached: " in said[0]
 
 

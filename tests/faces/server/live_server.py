@@ -94,13 +94,13 @@ class Live:
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.settimeout(5)
+        sock.settimeout(15)
         sock.connect(("127.0.0.1", self.port))
         return sock
 
     def get(self, path: str = "/") -> tuple[int, bytes]:
         """A good client's request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -197,7 +197,7 @@ def undisturbed(live: Live) -> Iterator[None]:
         had = len(good.statuses)
         assert eventually(lambda: len(good.statuses) > had + 1)
     assert set(good.statuses) == {200}
-    assert good.slowest < 2  # on a busy machine; some milliseconds on a quiet one
+    assert good.slowest < 4  # on a busy machine; some milliseconds on a quiet one
 
 
 def read_all(sock: socket.socket) -> bytes:
@@ -211,8 +211,8 @@ def read_all(sock: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def send_until_cut(sock: socket.socket, data: bytes, pause: float, seconds: float = 5) -> float:
-    """Send `data` again and again, `pause` seconds apart; the seconds until the server would have no more.
+def send_until_cut(sock: socket.socket, data: bytes, pause: float, seconds: float = 12) -> None:
+    """Send `data` again and again, `pause` seconds apart, until the server would have no more.
 
     What the server answered in the meantime stays to be read. Fails if the server bears it for `seconds`.
     """
@@ -221,7 +221,7 @@ def send_until_cut(sock: socket.socket, data: bytes, pause: float, seconds: floa
         try:
             sock.sendall(data)
         except OSError:
-            return time.monotonic() - begun
+            return
         time.sleep(pause)
     raise AssertionError(f"the server was sent to for {seconds} s")
 

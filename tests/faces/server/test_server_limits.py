@@ -7,6 +7,7 @@ import contextlib
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from live_server import (
@@ -88,10 +89,8 @@ def test_the_largest_body_passes_and_one_byte_more_does_not(live, method, path, 
 )
 def test_a_huge_length_is_refused_at_once(live, path, length):
     with live.connect() as sock, undisturbed(live):
-        begun = time.monotonic()
         sock.sendall(live.head(f"POST {path}", f"Content-Length: {length}"))
-        check_error(read_all(sock), 413, "too_large")
-        assert time.monotonic() - begun < 0.2
+        check_error(read_all(sock), 413, "too_large")  # later it would be 408
 
 
 def test_who_waits_to_be_asked_for_a_huge_body_never_is(live):
@@ -104,12 +103,12 @@ def test_who_waits_to_be_asked_for_a_huge_body_never_is(live):
 def test_the_answer_arrives_though_the_client_goes_on_sending(live):
     with live.connect() as sock, undisturbed(live):
         sock.sendall(live.head("POST /read", "Content-Length: 900000000"))
-        took = []
-        sender = threading.Thread(target=lambda: took.append(send_until_cut(sock, bytes(100_000), 0.005)))
+        cut = threading.Event()
+        sender = threading.Thread(target=lambda: (send_until_cut(sock, bytes(100_000), 0.005), cut.set()))
         sender.start()
         check_error(read_all(sock), 413, "too_large")
         sender.join()
-        assert took[0] < 1
+        assert cut.is_set()
 
 
 def test_an_upload_that_is_too_large_is_told_so_after_it_was_sent(live):
@@ -122,7 +121,7 @@ def test_an_upload_that_is_too_large_is_told_so_after_it_was_sent(live):
 def test_endless_chunks_are_cut_off(live):
     with live.connect() as sock, undisturbed(live):
         sock.sendall(live.head("POST /read", "Transfer-Encoding: chunked"))
-        assert send_until_cut(sock, chunk(bytes(600)), 0.02) < 1
+        send_until_cut(sock, chunk(bytes(600)), 0.02)
 
 
 def test_endless_chunks_are_answered(live):
@@ -134,16 +133,16 @@ def test_endless_chunks_are_answered(live):
 
 
 @pytest.mark.parametrize(
-    ("pause", "least", "most"),
+    ("pause", "limits", "least"),
     [
-        pytest.param(0.1, 0.6, 1.2, id="in small pieces"),
-        pytest.param(9, 0.25, 0.6, id="not at all"),
+        pytest.param(0.1, SMALL, SMALL.body_seconds, id="in small pieces"),
+        pytest.param(60, replace(SMALL, body_seconds=60), SMALL.chunk_seconds, id="not at all"),
     ],
 )
-def test_a_slow_body_is_cut_off(live, pause, least, most):
-    with live.connect() as sock, undisturbed(live):
-        sock.sendall(live.head("POST /read", "Content-Length: 900") + b"x")
+def test_a_slow_body_is_cut_off(pause, limits, least):
+    with serving(limits, SHORT) as live, live.connect() as sock, undisturbed(live):
         begun = time.monotonic()
+        sock.sendall(live.head("POST /read", "Content-Length: 900") + b"x")
         done = threading.Event()
 
         def drip():
@@ -158,7 +157,7 @@ def test_a_slow_body_is_cut_off(live, pause, least, most):
         done.set()
         dripping.join()
         check_error(answer, 408, "too_slow")
-        assert least <= took < most
+        assert took >= least  # and less than reading waits for
 
 
 def test_a_body_that_ends_early_is_nobodys_error(live):
