@@ -278,8 +278,12 @@ class Collection:
         items = store.items.count()
         spaces = tuple(self._space_info(store, space, items) for space in store.spaces())
         size = sum(map(_size_of, self.path.glob("store.sqlite*")))
-        kind = self._wiring.kind() or "photo"
-        return Info(self.path, items, store.items.count_skipped(), size, spaces, kind)
+        return Info(self.path, items, store.items.count_skipped(), size, spaces, self.kind)
+
+    @property
+    def kind(self) -> Kind:
+        """What the collection holds, without counting it."""
+        return self._wiring.kind() or "photo"
 
     @property
     def is_building(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lookalike import Collection
+from lookalike.embed import Embedder
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.faces import cli, shared
 
@@ -35,11 +36,22 @@ Run = Callable[..., Told]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def embedder() -> Callable[[], Embedder]:
+    """Make what stands for a model; files about texts have their own."""
+    return FakeEmbedder
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    embedder: Callable[[], Embedder],
+) -> Run:
     """Run the command line in this process, with a fake embedder, on `photos.lookalike` in `tmp_path`."""
 
     def fake(folder, *, model=None, decoder=None, device="auto"):
-        return Collection(folder or shared._default_folder(), embedder=FakeEmbedder(), decoder=decoder)
+        return Collection(folder or shared._default_folder(), embedder=embedder(), decoder=decoder)
 
     def run(*arguments: object) -> Told:
         monkeypatch.setattr(sys, "argv", ["lookalike", *map(str, arguments)])

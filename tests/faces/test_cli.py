@@ -294,3 +294,13 @@ def test_a_folder_without_a_photo_is_counted_too(run, tmp_path):
     (tmp_path / "photos" / "notes.txt").write_text("no photo")
     told = run("add", tmp_path / "photos")
     assert (told.code, numbers(told)) == (0, [1, 0, 0, 0, 0, 1])
+
+
+def test_words_for_photos_are_told_where_they_go(run, photos):
+    assert run("add", photos).code == 0
+    told = run("search", "a red bus")
+    assert (told.code, told.err) == (
+        2,
+        "lookalike: there is no file a red bus; by words: --words 'a red bus'\n",
+    )
+    assert run("search", "bus.jpg").err.endswith("bus.jpg: no such file\n")

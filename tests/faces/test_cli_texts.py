@@ -6,9 +6,7 @@ import csv
 
 import pytest
 
-from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.faces import shared
 
 TEXTS = (
     "my phone screen is broken",
@@ -21,13 +19,13 @@ TEXTS = (
 
 
 @pytest.fixture
+def embedder():
+    return FakeTextEmbedder
+
+
+@pytest.fixture
 def texts(run, tmp_path, monkeypatch):
-    """A run of the command line with a fake embedder of texts, six of which (five different) are in."""
-
-    def fake(folder, *, model=None, decoder=None, device="auto"):
-        return Collection(folder or shared._default_folder(), embedder=FakeTextEmbedder(), decoder=decoder)
-
-    monkeypatch.setattr(shared, "open_collection", fake)
+    """A run of the command line on six texts, five of them different."""
     monkeypatch.chdir(tmp_path)
     with (tmp_path / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("said",), *((text,) for text in TEXTS)])
@@ -73,13 +71,3 @@ def test_a_file_is_no_text_and_a_sheet_shows_none(texts, tmp_path):
     told = texts("search", "the rain", "--sheet", tmp_path / "hits.png")
     assert told.err == "lookalike: a sheet shows photos, and this collection holds texts\n"
     assert not (tmp_path / "hits.png").exists()
-
-
-def test_words_for_photos_are_told_where_they_go(run, photos):
-    assert run("add", photos).code == 0
-    told = run("search", "a red bus")
-    assert (told.code, told.err) == (
-        2,
-        "lookalike: there is no file a red bus; by words: --words 'a red bus'\n",
-    )
-    assert run("search", "bus.jpg").err.endswith("bus.jpg: no such file\n")

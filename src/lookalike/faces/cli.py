@@ -138,9 +138,8 @@ def search(
     from lookalike.records import Wish
 
     with shared.open_collection(folder, decoder=decoder, device=device) as collection:
-        kind = collection.info().kind
-        if sheet is not None and kind == "text":
-            raise UsageError("a sheet shows photos, and this collection holds texts")
+        kind = collection.kind
+        shared.check_sheet(collection, sheet)
         wanted = together(meant(queries, kind), words, meant(unlike, kind), unlike_words)
         answered, failures = answer(collection, wanted, Wish(**asked, background=True), where)
         results = [result for _, result in answered]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lookalike.errors import UsageError
 from lookalike.faces.arguments import PathArgument
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ def open_collection(
     from lookalike.collection import Collection
 
     return Collection(folder or _default_folder(), model=model, decoder=decoder, device=device)
+
+
+def check_sheet(collection: Collection, sheet: Path | None, instead: str = "") -> None:
+    """Raise `UsageError` where a sheet is wanted of texts, before long work is done for it."""
+    if sheet is not None and collection.kind == "text":
+        raise UsageError(f"a sheet shows photos, and this collection holds texts{instead}")
 
 
 def emit(value: Any) -> None:

@@ -62,7 +62,7 @@ def labels_command(
         check_report()
     with shared.open_collection(folder) as collection:
         opened = collection.open_space(asked.pop("space"))
-        reporting.check_sheet(collection, sheet)
+        shared.check_sheet(collection, sheet, ": use --report")
         k, most = asked.pop("k"), asked.pop("queries")
         truth = read_truth(collection, **asked)
         if truth is None:

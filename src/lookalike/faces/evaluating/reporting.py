@@ -12,7 +12,6 @@ import click
 
 from lookalike import __version__
 from lookalike.cores import cpu_count
-from lookalike.errors import UsageError
 from lookalike.evaluate.intervals import Interval
 from lookalike.faces.report.blocks import Picture, PictureRow, Section, Table, shown
 from lookalike.faces.text import printable
@@ -92,12 +91,6 @@ class Shower:
             self._made[item_id] = Picture(content, printable(name))
         made = self._made[item_id]
         return Picture(made.content, printable(caption) or made.caption, mark)
-
-
-def check_sheet(collection: Collection, sheet: Path | None) -> None:
-    """Raise `UsageError` where a sheet is wanted of texts, before long work is done for it."""
-    if sheet is not None and collection.info().kind == "text":
-        raise UsageError("a sheet shows photos, and this collection holds texts: use --report")
 
 
 def write_sheet(path: Path, rows: Sequence[PictureRow]) -> None:
