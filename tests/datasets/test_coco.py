@@ -314,7 +314,7 @@ def test_a_server_that_never_answers_is_known_in_time(tmp_path):
         started = time.monotonic()
         with pytest.raises(FetchError, match="cannot be reached: no answer in time"):
             coco.fetch_val2014(tmp_path, url=url, connect_timeout_s=0.3)
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 4
 
 
 def test_slow_names_cost_no_more_than_the_timeout(tmp_path, monkeypatch):
@@ -323,7 +323,7 @@ def test_slow_names_cost_no_more_than_the_timeout(tmp_path, monkeypatch):
     started = time.monotonic()
     with pytest.raises(FetchError, match="no answer in time"):
         coco.fetch_val2014(tmp_path, url="http://photos.invalid/val2014.zip", connect_timeout_s=0.3)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 4
     over.set()
 
 

@@ -140,8 +140,10 @@ def test_a_half_closed_client_that_never_reads_is_cut_off(live):
         assert eventually(lambda: live.open_connections == 0)
 
 
-def test_half_closed_clients_leave_nothing(live):
-    with undisturbed(live):
+def test_half_closed_clients_leave_nothing():
+    """They are closed at once: no time limit ends within four seconds."""
+    requests = RequestLimits(body_seconds=60, chunk_seconds=60)
+    with serving(requests, ConnectionLimits(header_seconds=60)) as live, undisturbed(live):
         for sent in (b"", b"GET", live.head("GET /"), live.head("POST /read", "Content-Length: 9") + b"12"):
             with live.connect() as sock:
                 sock.sendall(sent)
