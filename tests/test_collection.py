@@ -10,10 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from lookalike import Collection, indexing
+from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import CollectionError, ModelMismatchError, UsageError
 from lookalike.index.file import load_index
+from lookalike.indexing import indexer as indexing
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from lookalike.store import Store
 pytest_plugins = ["store_fixtures"]
 
 
-DRIVER = [sys.executable, str(Path(__file__).with_name("crash_driver.py"))]
+DRIVER = [sys.executable, str(Path(__file__).parent / "ingest" / "crash_driver.py")]
 
 
 def complete(path: Path, files: set[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.faces.cli import cli
+from lookalike.faces.cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from PIL import Image
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakePairedEmbedder, FakeWordsEmbedder
 from lookalike.errors import ModelMismatchError, NotFoundError, UsageError
-from lookalike.queries import Example
 from lookalike.records import Wish, Words
+from lookalike.search.queries import Example
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250), "yellow": (250, 250, 5)}
 

@@ -7,8 +7,8 @@ import pytest
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.queries import Example
 from lookalike.records import Wish, Words
+from lookalike.search.queries import Example
 
 ROWS = [
     ("my phone screen is broken", "phones"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.ingest_texts import TextIngest, ingest_texts
+from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.records import AddReport, Committed, FileStamp, Passage
 from lookalike.store import Store
 

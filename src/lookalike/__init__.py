@@ -18,10 +18,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.errors import LookalikeError
-    from lookalike.queries import Example
     from lookalike.records import AddReport, Box, Hit, Info, Item, SearchResult, Skipped, Wish, Words
+    from lookalike.search.queries import Example
     from lookalike.store.filters import Filter
-    from lookalike.verify import VerifyReport
+    from lookalike.upkeep.verify import VerifyReport
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,7 +47,7 @@ _HOMES = {
     "LookalikeError": "lookalike.errors",
     "AddReport": "lookalike.records",
     "Box": "lookalike.records",
-    "Example": "lookalike.queries",
+    "Example": "lookalike.search.queries",
     "Filter": "lookalike.store.filters",
     "Hit": "lookalike.records",
     "Info": "lookalike.records",
@@ -56,7 +56,7 @@ _HOMES = {
     "Wish": "lookalike.records",
     "Words": "lookalike.records",
     "Skipped": "lookalike.records",
-    "VerifyReport": "lookalike.verify",
+    "VerifyReport": "lookalike.upkeep.verify",
 }
 
 

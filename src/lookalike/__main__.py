@@ -1,5 +1,5 @@
 """`python -m lookalike` is the command line."""
 
-from lookalike.faces.cli import main
+from lookalike.faces.cli.main import main
 
 main()

@@ -9,14 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
-from lookalike.adding import Adding, add_items, add_model
-from lookalike.asked import AnyPath, AnyQuery, Where, as_filters, as_path, as_query, as_target, as_wish
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import COMPANION, Embedder, TextEmbedder
 from lookalike.errors import DamagedError, NotFoundError, UsageError
-from lookalike.indexing import Indexer
-from lookalike.queries import Asking, Query
+from lookalike.indexing.indexer import Indexer
+from lookalike.ingest.add import Adding, add_items, add_model
+from lookalike.open_collection import OpenSpace, Wiring
 from lookalike.records import (
     AddReport,
     Committed,
@@ -33,18 +32,28 @@ from lookalike.records import (
     Wish,
     Words,
 )
-from lookalike.repair import repair as repair_damage
-from lookalike.search import Search, search
-from lookalike.sources import path_of, read_recorded, require_some, split_present, uri_of
+from lookalike.search.arguments import (
+    AnyPath,
+    AnyQuery,
+    Where,
+    as_filters,
+    as_path,
+    as_query,
+    as_target,
+    as_wish,
+)
+from lookalike.search.queries import Asking, Query
+from lookalike.search.search import Search, search
+from lookalike.sources.sources import path_of, read_recorded, require_some, split_present, uri_of
 from lookalike.store import Store
 from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
 from lookalike.store.store import STORE_FILE
-from lookalike.verify import Damage, VerifyReport, verify
-from lookalike.wiring import OpenSpace, Wiring
+from lookalike.upkeep.repair import repair as repair_damage
+from lookalike.upkeep.verify import Damage, VerifyReport, verify
 
 if TYPE_CHECKING:  # a search from a cold start does without
-    from lookalike.moving import Bringing, ExportReport, ExportWish, ImportReport
+    from lookalike.transfer.transfer import Bringing, ExportReport, ExportWish, ImportReport
 
 _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
@@ -130,7 +139,7 @@ class Collection:
         line. Nothing is touched unless vectors and names fit each other: raises `UsageError`,
         `ModelMismatchError`, `DamagedError`, `NotFoundError`.
         """
-        from lookalike.moving import bring  # as above
+        from lookalike.transfer.transfer import bring  # as above
 
         return bring(self._wiring, what, on_step or _ignore, on_commit or _ignore)
 
@@ -138,7 +147,7 @@ class Collection:
         self, folder: AnyPath, *, space: str | None = None, wish: ExportWish | None = None
     ) -> ExportReport:
         """Write the vectors and items of a space into a new folder: an array, a table, a Faiss index."""
-        from lookalike.moving import take_out  # as above
+        from lookalike.transfer.transfer import take_out  # as above
 
         return take_out(self._wiring, as_path(folder), space, wish)
 

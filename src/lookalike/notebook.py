@@ -4,6 +4,6 @@
 >>> lookalike.notebook.browse(collection)
 """
 
-from lookalike.faces.notebook import browse
+from lookalike.faces.notebook.widget import browse
 
 __all__ = ["browse"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import Collection
-from lookalike.moving import Bringing
+from lookalike.transfer.transfer import Bringing
 
 
 def collection_of(

@@ -7,11 +7,11 @@ import pytest
 import pytrec_eval
 from evaluate_helpers import clusters, collection_of
 
-from lookalike.background import Background
 from lookalike.errors import UsageError
 from lookalike.evaluate.candidates import drawn
 from lookalike.evaluate.quality import evaluate_labels, measure_queries
 from lookalike.evaluate.truth import Judgements, Labels
+from lookalike.search.background import Background
 
 MEASURES = {
     "map": "map",

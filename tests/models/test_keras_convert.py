@@ -26,9 +26,9 @@ from lookalike.errors import (
     StorageError,
     UsageError,
 )
-from lookalike.models import keras_convert
-from lookalike.models.keras_convert import KerasOptions, convert
-from lookalike.models.keras_files import check_model_file
+from lookalike.models.keras import convert as keras_convert
+from lookalike.models.keras.convert import KerasOptions, convert
+from lookalike.models.keras.files import check_model_file
 
 FACTS = {
     "network": "VGG16",

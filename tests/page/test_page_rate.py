@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from axe_helpers import axe_faults
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.moving import Bringing
+from lookalike.transfer.transfer import Bringing
 
 COUNT = 30
 PAIR = ("fake", "other")

@@ -12,8 +12,8 @@ from pathlib import Path
 sys.path.append(sys.argv[1])
 
 from lookalike.errors import LookalikeError
-from lookalike.models.keras_network import build_network
-from lookalike.models.keras_wire import Request
+from lookalike.models.keras.network import build_network
+from lookalike.models.keras.wire import Request
 
 
 def outcome(request: Request) -> list[str]:

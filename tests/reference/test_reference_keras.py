@@ -17,7 +17,7 @@ from lookalike.decode.worker import Request as PhotoRequest
 from lookalike.embed.load import load_embedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError, UsageError
-from lookalike.models.keras_convert import KerasOptions, convert
+from lookalike.models.keras.convert import KerasOptions, convert
 
 pytestmark = pytest.mark.slow
 

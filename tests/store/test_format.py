@@ -293,7 +293,7 @@ def test_a_second_space_leaves_the_vectors_of_the_first(photos, watched):
     store = watched.collection._wiring._store
     space = store.ensure_space(spec.name, spec.model_id, spec.dim)
     assert (space.id, space.is_default) == (2, False)
-    from lookalike.ingest import Ingest, ingest
+    from lookalike.ingest.photos import Ingest, ingest
 
     parts = Ingest(
         store, space, CountingDecoder(), FakeEmbedder(name="second"), lambda *_: None, lambda _: None

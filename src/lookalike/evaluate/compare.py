@@ -20,9 +20,9 @@ from lookalike.evaluate.metrics import measure_order, names
 from lookalike.evaluate.quality import MOST_QUERIES, measure_queries
 from lookalike.evaluate.trial import rescored
 from lookalike.evaluate.truth import Judgements, Labels, Truth
-from lookalike.indexing import LiveIndex
+from lookalike.indexing.indexer import LiveIndex
+from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Item, OnStep
-from lookalike.wiring import OpenSpace
 
 DEPTH = 100
 """How many answers count where a side answers by its index."""

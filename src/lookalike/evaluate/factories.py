@@ -13,9 +13,9 @@ import numpy as np
 from lookalike.errors import UsageError
 from lookalike.evaluate.candidates import blocks_of, drawn
 from lookalike.evaluate.trial import IndexRow, Trial, rescored
-from lookalike.exporting.faiss_index import Factory, fill, reason
+from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Vectors
-from lookalike.wiring import OpenSpace
+from lookalike.transfer.exporting.faiss_index import Factory, fill, reason
 
 SWEEP = (
     "Flat",

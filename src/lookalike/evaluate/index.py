@@ -10,9 +10,9 @@ from lookalike.evaluate.factories import measure_factory
 from lookalike.evaluate.trial import IndexRow, Trial, make_trial, rescored
 from lookalike.index.ivf import IvfIndex, Settings
 from lookalike.index.tune import RECALL_TARGET
-from lookalike.indexing import LiveIndex, build_ivf
+from lookalike.indexing.indexer import LiveIndex, build_ivf
+from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, OnStep, Vectors
-from lookalike.wiring import OpenSpace
 
 QUERIES = 512
 

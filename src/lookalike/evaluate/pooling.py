@@ -13,8 +13,8 @@ import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.embed import COMPANION
-from lookalike.queries import item_key, item_of
 from lookalike.records import Item, Wish
+from lookalike.search.queries import item_key, item_of
 
 QUERIES = 50
 """Items that are queries: with ten hits each, about an hour of judging."""

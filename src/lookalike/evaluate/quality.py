@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.background import Background
 from lookalike.errors import UsageError
 from lookalike.evaluate.candidates import OnBlock, blocks_of, drawn
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.evaluate.metrics import Grades, measure, measure_order
 from lookalike.evaluate.truth import Judgements, Truth
+from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, OnStep, Vectors
+from lookalike.search.background import Background
 from lookalike.store.vectors import VectorBlock
-from lookalike.wiring import OpenSpace
 
 MOST_QUERIES = 2_000
 _MOST_PAIRS = 20_000_000  # of queries and relevant items: 320 MB

@@ -11,9 +11,9 @@ from typing import IO
 
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.truth import Judgements, Labels, named
-from lookalike.queries import PHOTO, item_of, photo_key
 from lookalike.records import Item, Vote
-from lookalike.sources import path_of, uri_of
+from lookalike.search.queries import PHOTO, item_of, photo_key
+from lookalike.sources.sources import path_of, uri_of
 from lookalike.store.items import Items
 
 _LONGEST_ID = 18  # digits; SQLite's integers have 63 bits

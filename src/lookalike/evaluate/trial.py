@@ -15,7 +15,7 @@ from lookalike.evaluate.candidates import see_all
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.index.tune import make_truth, ranks_needed
 from lookalike.records import Ids, OnStep, Vectors
-from lookalike.search import score_exactly
+from lookalike.search.search import score_exactly
 from lookalike.store.vectors import SpaceVectors
 
 Answer = Callable[[Vectors], Ids]

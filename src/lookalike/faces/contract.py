@@ -18,11 +18,11 @@ from lookalike.records import (
     SpaceInfo,
     Vote,
 )
-from lookalike.verify import Damage, VerifyReport
+from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
     from lookalike.evaluate.pooling import ToRate
-    from lookalike.moving import ImportReport
+    from lookalike.transfer.transfer import ImportReport
 
 Json = dict[str, Any]
 

@@ -21,8 +21,8 @@ from lookalike.errors import FetchError
 from lookalike.faces.server import app as app_module
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.app import Options, build_app
-from lookalike.queries import Example
 from lookalike.records import Box, Words
+from lookalike.search.queries import Example
 
 BASE = "http://127.0.0.1:8000"
 COUNT = 14

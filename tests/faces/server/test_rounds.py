@@ -15,8 +15,8 @@ from lookalike.evaluate.votes import evaluate_votes
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.app import Options, build_app
 from lookalike.faces.server.rounds import Pair
-from lookalike.moving import Bringing
 from lookalike.records import Credit, Wish
+from lookalike.transfer.transfer import Bringing
 
 COUNT = 40
 PAIR = Pair("fake", "other")

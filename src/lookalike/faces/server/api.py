@@ -26,8 +26,8 @@ from lookalike.faces.server.forms import read_photo, read_search
 from lookalike.faces.server.operations import RefusedError, as_json, json_body
 from lookalike.faces.server.rounds import Rounds
 from lookalike.faces.server.thumbnails import ThumbnailCache
-from lookalike.queries import Example, Source
 from lookalike.records import Box, Item, SearchResult, Wish, Words
+from lookalike.search.queries import Example, Source
 
 SHOWN_BY_BROWSERS = {
     "JPEG": "image/jpeg",

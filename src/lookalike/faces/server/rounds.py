@@ -11,9 +11,9 @@ from typing import Literal
 
 from lookalike.collection import Collection
 from lookalike.errors import LookalikeError, NotFoundError, UsageError
-from lookalike.interleaving import Team, team_draft
-from lookalike.queries import Example
 from lookalike.records import Credit, Hit, SearchResult, Wish
+from lookalike.search.interleaving import Team, team_draft
+from lookalike.search.queries import Example
 
 _MOST = 10_000  # rounds that are remembered: those shown last
 

@@ -1,0 +1,119 @@
+"""The commands about models: which there are, bringing one in, making it the default, dropping it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lookalike.faces.cli import options as shared
+from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.options import collection_option, device_option, emit, json_option
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List the models: bundled ones, and recommended ones to bring, with their licences.
+
+    A second model is added to a collection beside the first (models add), then made the default (models use).
+    """
+    if context.invoked_subcommand is not None:
+        return
+    rows = _known()
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    name, licence = (max(len(row[column]) for row in rows) for column in ("model", "licence"))
+    click.echo(f"{'model':<{name}}  for     {'licence':<{licence}}     MB            what it is")
+    for row in rows:
+        size = f"{row['megabytes']:>5,} {'here' if row['here'] else 'to fetch':<8}"
+        click.echo(
+            f"{row['model']:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {size}  {row['about']}"
+        )
+    click.echo(
+        "any other: a Hugging Face repository with an ONNX file (owner/name), or a folder like one", err=True
+    )
+
+
+@models.command("add")
+@click.argument("model")
+@device_option
+@collection_option
+def add_model(model: str, device: str, folder: Path | None) -> None:
+    """Embed all items of the collection by MODEL, too, while the model it has goes on serving.
+
+    MODEL is a bundled name, a Hugging Face repository (owner/name or owner/name@revision), or a folder.
+    """
+    from lookalike.faces.cli.progress import StepProgress
+    from lookalike.faces.text import counted, printable
+
+    with shared.open_collection(folder, device=device) as collection, StepProgress() as progress:
+        space, left = collection.add_model(model, on_step=progress.step)
+    name = printable(space.name)
+    click.echo(
+        f"{name} is in; search with --space {name}, or make it the default: lookalike models use {name}"
+    )
+    if left:
+        click.echo(
+            f"{counted(left, 'item')} could not be read again, their files being gone or changed", err=True
+        )
+
+
+@models.command("use")
+@click.argument("name")
+@collection_option
+def use_model(name: str, folder: Path | None) -> None:
+    """Make the model NAME of the collection the one that searches and adds."""
+    with shared.open_collection(folder) as collection:
+        collection.use_model(name)
+    click.echo(f"{name} is the default now")
+
+
+@models.command("convert")
+@click.argument("network", metavar="keras:NAME|keras:FILE")
+@click.option("--to", "target", required=True, type=PathArgument(), help="The new folder.")
+@click.option("--layer", help="The layer whose output is the vector.  [default: before the classifier]")
+@click.option("--weights", help="ImageNet's, or a file of weights.  [default: imagenet]")
+@click.option("--preprocess", help="Prepare photos as for this network.  [default: the network's own]")
+@click.option("--no-top", "top", flag_value=False, default=True, help="Build it without its classifier.")
+@click.option("--size", type=int, help="Width and height of photos, where the network leaves it open.")
+@click.option("--pooling", type=click.Choice(["avg", "max", "flatten"]), default="avg", show_default=True)
+@click.option("--resample", default="nearest", show_default=True, help="How photos are squashed.")
+@click.option("--name", help="The model's name.  [default: such as vgg16-fc2]")
+@click.option("--python", type=click.Path(path_type=Path), help="The Python that has the extra.")
+def convert_network(network: str, target: Path, **options: Any) -> None:
+    """Make a model's folder of a network of Keras: keras:VGG16, or an .h5 or .keras file.
+
+    Needs the extra "keras", which brings TensorFlow for the conversion only.
+    """
+    from lookalike.faces.text import printable
+    from lookalike.models.keras.convert import KerasOptions, convert
+
+    record = convert(network, target, KerasOptions(**options), lambda step: click.echo(step, err=True))
+    click.echo(f"{record.name}: {record.dim:,} numbers a photo; use it with --model {printable(str(target))}")
+
+
+@models.command("drop")
+@click.argument("name")
+@collection_option
+def drop_model(name: str, folder: Path | None) -> None:
+    """Forget the vectors of the model NAME in the collection; the items stay."""
+    with shared.open_collection(folder) as collection:
+        collection.drop_model(name)
+    click.echo(f"{name} is dropped")
+
+
+def _known() -> list[dict[str, Any]]:
+    """The models in the box, those that are worth bringing, and what else was fetched."""
+    from lookalike.faces.contract import bundled_json, recommended_json
+    from lookalike.models import bundled_names, load_bundled
+    from lookalike.models.hub import fetched
+    from lookalike.models.recommended import RECOMMENDED
+
+    here = {repository for repository, _, _ in fetched()}
+    rows = [bundled_json(load_bundled(name)) for name in bundled_names()]
+    return rows + [recommended_json(each, here) for each in RECOMMENDED]

@@ -1,0 +1,1 @@
+"""The notebook face: a widget to look around in a collection."""

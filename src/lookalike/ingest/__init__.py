@@ -1,0 +1,1 @@
+"""The way in: what lies at paths becomes items, for photos and for texts."""

@@ -1,0 +1,232 @@
+"""The way in for texts: sources → passages → embed → store. `ingest_texts` reads as its table of contents."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+from lookalike.decode.texts import TextFile
+from lookalike.embed import TextEmbedder
+from lookalike.errors import LookalikeError, QueryError, UsageError
+from lookalike.ingest.photos import look
+from lookalike.ingest.vanished import find_vanished
+from lookalike.records import AddReport, Committed, OnStep, Passage, Skipped, Space, Vectors
+from lookalike.sources.sources import TEXT_SUFFIXES, Walk, is_gone, path_of, uri_of
+from lookalike.store import Store
+from lookalike.store.text_commit import TextBatch, TextFileRead
+from lookalike.store.text_scan import TextFileToRead, TextScan
+
+BATCH = 512
+"""Passages per inference call and transaction: so many that it pays to sort them by length."""
+
+READER = "1"
+"""Changes whenever files are read in another way, so that all are read anew."""
+
+_MOST_DAMAGED = 100  # rows of one file that are named
+_GONE_REMEMBERED = 10_000  # files
+
+
+@dataclass(frozen=True, slots=True)
+class TextIngest:
+    """The parts that reading texts needs, and who is told about it.
+
+    `on_step(name, done, total)` hears how many files "looking" and how many texts "reading" has done (`total`
+    is None where it is not known); `on_commit` hears of each text once its outcome is on disk.
+    """
+
+    store: Store
+    space: Space
+    embedder: TextEmbedder
+    on_step: OnStep
+    on_commit: Callable[[Committed], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one run knows: what was asked for, and what it came across.
+
+    `reader` is kept with skipped files, `manner` with those that were read; `emptied` are files in which no
+    text is left.
+    """
+
+    column: str | None
+    reader: str
+    manner: str
+    named: frozenset[str]
+    is_gone: Callable[[str], bool] = field(default_factory=lambda: lru_cache(_GONE_REMEMBERED)(is_gone))
+    empty: int = 0
+    split: int = 0
+    emptied: list[str] = field(default_factory=list)
+
+
+_Result = Passage | Skipped | TextFileRead | list[str]
+"""What reading yields: texts, files that cannot be read, files as they begin and end, and stale places."""
+
+
+def ingest_texts(
+    parts: TextIngest, paths: list[Path], column: str | None, *, prune: bool = False, afresh: bool = False
+) -> AddReport:
+    """Bring the texts at `paths` into the store; unchanged files are not read again, unless `afresh`.
+
+    `column` is where the texts are in tables; None stands for the column that a file was read by before. No
+    text that is stored already is embedded again, wherever it stands now.
+    """
+    model = parts.space.model_id
+    named = frozenset(uri_of(path) for path in paths if not os.path.isdir(path))  # noqa: PTH112
+    run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named)
+    walk = Walk(paths, own=parts.store.folder)
+    with parts.store.scan_texts(parts.space, run.reader) as scan:
+        look(walk, scan, parts.on_step)
+        if not afresh:
+            scan.settle_files(run.manner, column)
+        tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
+        for batch in _embed(parts, _batches(_read(parts, run, scan))):
+            tally.update(_commit(parts, run, batch))
+            parts.on_step("reading", tally.total(), None)
+        return _reckon(parts, run, walk, scan, tally, prune=prune)
+
+
+def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
+    """Yield what each file holds."""
+    yield from scan.unreadable()
+    for file in scan.files_to_read():
+        if file.uri in run.named or file.uri.lower().endswith(TEXT_SUFFIXES):
+            yield from _read_file(parts, run, scan, file)
+        else:
+            yield Skipped(file.uri, "not a file of texts, by its name", file.stamp)
+
+
+def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRead) -> Iterator[_Result]:
+    """Yield the texts of a file; at its end the rows that cannot be read and the places that are no more."""
+    column = file.column if run.column is None else run.column
+    about = TextFileRead(file.uri, file.stamp, column, run.manner)
+    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach)
+    passages = source.passages()
+    rows = 0
+    try:
+        while page := list(islice(passages, BATCH)):
+            if not rows:
+                yield about
+            scan.see([passage.uri for passage in page])
+            rows += len(page)
+            yield from page
+    except (LookalikeError, OSError) as error:
+        scan.forget_seen()
+        reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        yield Skipped(file.uri, reason, file.stamp, lasting=isinstance(error, UsageError | QueryError))
+        return
+    run.empty += source.empty
+    run.split += source.split
+    if not rows and scan.has_places(file.uri):  # as a file is for a moment while something writes it anew
+        run.emptied.append(file.uri)
+        return
+    if not rows:
+        yield about
+    yield from _damaged_rows(source, file)
+    if source.changed:  # while it was read: next time it is read again
+        scan.forget_seen()
+    else:
+        yield from scan.stale(file.uri)
+        yield replace(about, rows=rows)
+
+
+def _damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:
+    """Yield the rows of a table that cannot be read, the first ones each by itself."""
+    named, more = source.damaged[:_MOST_DAMAGED], len(source.damaged) - _MOST_DAMAGED
+    for each in named:
+        row, _, reason = each.removeprefix("row ").partition(": ")
+        yield Skipped(f"{file.uri}#{row}", reason, file.stamp)
+    if more > 0:
+        yield Skipped(f"{file.uri}#0", f"{more:,} more rows cannot be read", file.stamp)
+
+
+def _batches(results: Iterator[_Result]) -> Iterator[TextBatch]:
+    """Group what was read; texts have no vectors yet."""
+    while some := list(islice(results, BATCH)):
+        yield TextBatch(
+            [(each, None) for each in some if isinstance(each, Passage)],
+            [each for each in some if isinstance(each, Skipped)],
+            [uri for each in some if isinstance(each, list) for uri in each],
+            [each for each in some if isinstance(each, TextFileRead)],
+        )
+
+
+def _embed(parts: TextIngest, batches: Iterator[TextBatch]) -> Iterator[TextBatch]:
+    """Give new texts their vectors: one batch is embedded while the last is written and the next is read."""
+    with ThreadPoolExecutor(1, "embedding") as pool:
+        waiting: tuple[TextBatch, list[bytes], Future[Vectors] | None] | None = None
+        for batch in batches:
+            texts = _unknown(parts, batch, waiting[1] if waiting else [])
+            embedded = pool.submit(parts.embedder.embed_texts, list(texts.values())) if texts else None
+            if waiting is not None:
+                yield _embedded(*waiting)
+            waiting = batch, list(texts), embedded
+        if waiting is not None:
+            yield _embedded(*waiting)
+
+
+def _unknown(parts: TextIngest, batch: TextBatch, on_their_way: list[bytes]) -> dict[bytes, str]:
+    """Return the texts of a batch that must be embedded, by sha256."""
+    texts = {passage.content_hash: passage.text for passage, _ in batch.passages}
+    for known in (on_their_way, parts.store.texts.known(list(texts), parts.space)):
+        for content_hash in known:
+            texts.pop(content_hash, None)
+    return texts
+
+
+def _embedded(batch: TextBatch, hashes: list[bytes], rows: Future[Vectors] | None) -> TextBatch:
+    vectors = dict(zip(hashes, rows.result(), strict=True)) if rows else {}
+    passages = [(passage, vectors.get(passage.content_hash)) for passage, _ in batch.passages]
+    return replace(batch, passages=passages)
+
+
+def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
+    """Put a batch on disk, then say so."""
+    written = parts.store.commit_texts(parts.space, batch, reader=run.reader, is_gone=run.is_gone)
+    for each in written.committed:
+        parts.on_commit(each)
+    tally = Counter[str](each.outcome for each in written.committed)
+    if written.lost:  # another process removed them meanwhile
+        rows = parts.embedder.embed_texts([passage.text for passage in written.lost])
+        again = TextBatch(list(zip(written.lost, rows, strict=True)), files=batch.files)
+        tally += _commit(parts, run, again)
+    return tally
+
+
+def _reckon(
+    parts: TextIngest, run: _Run, walk: Walk, scan: TextScan, tally: Counter[str], *, prune: bool
+) -> AddReport:
+    """Remove the texts that are in their files no more, and find those whose files have vanished.
+
+    A file that is there and was read to its end tells what is gone from it; one that is absent or empty does
+    not, so that its texts are removed only where that was asked for.
+    """
+    texts = parts.store.texts
+    gone = texts.remove_loose()
+    vanished = find_vanished(walk, scan)
+    files = [*vanished.items.values(), *run.emptied]
+    lost = texts.count_only_in(files)
+    removed = 0
+    if prune:
+        removed = texts.remove_files(files, lambda uri: uri in run.emptied or vanished.still(uri))
+    texts.forget_files(files)
+    parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
+    return AddReport(
+        added=tally["added"],
+        unchanged=tally["unchanged"],
+        moved=tally["moved"],
+        updated=tally["updated"],
+        skipped=tally["skipped"],
+        vanished=gone + lost,
+        pruned=gone + removed,
+        absent=vanished.absent,
+        copies=scan.count_copies([uri_of(path) for path in walk.paths]),
+        split=run.split,
+        empty=run.empty,
+    )

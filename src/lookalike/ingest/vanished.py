@@ -1,0 +1,49 @@
+"""Which items' files are gone, told apart from those that are only out of reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lookalike.records import FileStamp
+from lookalike.sources.sources import Walk, emptied_folder, examine, is_gone, path_of, uri_of
+from lookalike.store.scan import Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """What a walk did not find again.
+
+    `items` maps ids to uris of items whose file is gone or holds no photo any more; `absent` are folders that
+    are not there or are empty where items were, more likely an unmounted disk than a deletion, so that
+    nothing of theirs is in `items`; `known_roots` are the uris of folders that were seen whole.
+    """
+
+    items: dict[int, str]
+    absent: tuple[Path, ...]
+    known_roots: list[str]
+    _refused: dict[str, FileStamp]
+
+    def still(self, uri: str) -> bool:
+        """Whether a uri of `items` is vanished at this moment, too."""
+        if uri in self._refused:
+            return is_gone(uri) or examine(path_of(uri)).stamp == self._refused[uri]
+        return is_gone(uri)
+
+
+def find_vanished(walk: Walk, scan: Scan) -> Vanished:
+    """Hold the folders that were walked against the items below them."""
+    folders = {uri_of(path): path for path in walk.paths if path.is_dir()}
+    missing = {root: scan.vanished(root) for root in folders}
+    gone = {root: [item for item in items if is_gone(item[1])] for root, items in missing.items()}
+    absent = {root: folders[root] for root, items in gone.items() if items and not scan.found_below(root)}
+    for _, uri in (item for items in missing.values() for item in items):
+        if (emptied := emptied_folder(uri)) is not None:
+            absent[uri_of(emptied)] = folders.get(uri_of(emptied), Path(emptied))
+    out_of_reach = scan.below([*absent, *walk.closed])
+    items = {item_id: uri for found in gone.values() for item_id, uri in found if item_id not in out_of_reach}
+    refused = {}
+    for item_id, uri, stamp in (each for root in folders for each in scan.refused(root)):
+        items[item_id], refused[uri] = uri, stamp
+    known = [] if walk.closed else [root for root in folders if root not in absent]
+    return Vanished(items, tuple(absent.values()), known, refused)

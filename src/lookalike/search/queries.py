@@ -1,0 +1,237 @@
+"""Queries: weighted examples, turned into one direction of the space and a name by content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from lookalike.decode.pool import DecodePool
+from lookalike.decode.worker import MAX_PIXELS, Request
+from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
+from lookalike.embed.vectors import unit_length
+from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
+from lookalike.records import Box, Item, Photo, Skipped, Vectors, Words
+from lookalike.sources.sources import path_of
+from lookalike.store import Store
+from lookalike.store.vectors import SpaceVectors
+
+PHOTO = "photo:"
+"""What the keys of queries by photos begin with."""
+
+_ITEM = "item:"
+_EMBED_AT_ONCE = 32
+_NO_DIRECTION = 1e-4  # a sum of examples shorter than this is rounding error
+
+Source = Path | bytes | int | Words
+"""A photo's file, the bytes of one, the id of an item, or words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One example of a query: what it is, how much it counts, and which part of the photo is meant.
+
+    A `weight` below 0 means "not like this". An item that is an example is left out of the hits.
+    """
+
+    source: Source
+    weight: float = 1.0
+    box: Box | None = None
+
+
+Query = tuple[Example, ...]
+"""One or more examples; the hits are nearest to the weighted sum of their vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The parts that turn queries into vectors; decoder and embedder are asked for photos and words only."""
+
+    store: Store
+    vectors: SpaceVectors
+    dim: int
+    decoder: DecodePool
+    embedder: Embedder | TextEmbedder | None
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(slots=True)
+class Asked:
+    """One query as it can be answered.
+
+    `row` is its unit-length vector `(dim,)`, `key` names its examples, items by id and photos by content;
+    `own` are the items that are examples and therefore no hits.
+    """
+
+    query: Query
+    row: Vectors
+    names: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def own(self) -> frozenset[int]:
+        """The items among the examples."""
+        return frozenset(each.source for each in self.query if isinstance(each.source, int))
+
+    @property
+    def words(self) -> str:
+        """The words that are wanted."""
+        examples = (each.source for each in self.query if each.weight > 0)
+        return " ".join(each.text for each in examples if isinstance(each, Words))
+
+    @property
+    def key(self) -> str:
+        """One text for the same examples, in whatever order and under whatever file name."""
+        return " ".join(sorted(self.names[at] + _manner(example) for at, example in enumerate(self.query)))
+
+    def __str__(self) -> str:
+        """Name the query for people: a path or an id where it is one plain photo or item."""
+        if (
+            len(self.query) == 1
+            and not _manner(self.query[0])
+            and isinstance(self.query[0].source, Path | int)
+        ):
+            return str(self.query[0].source)
+        return self.key
+
+
+def item_key(item_id: int) -> str:
+    """Return the key of a query by one item."""
+    return f"{_ITEM}{item_id}"
+
+
+def item_of(key: str) -> int | None:
+    """Return the item that a query's key stands for; None where it is no single item."""
+    number = key.removeprefix(_ITEM)
+    return int(number) if number != key and number.isdigit() else None
+
+
+def photo_key(content_hash: bytes) -> str:
+    """Return the key of a query by one photo."""
+    return f"{PHOTO}{content_hash.hex()[:32]}"
+
+
+def ask(parts: Asking, queries: Sequence[Query]) -> list[Asked]:
+    """Return each query with its vector; photos are decoded and embedded together."""
+    asked = [Asked(query, np.zeros(parts.dim, np.float32)) for query in queries]
+    places = [(one, at) for one in asked for at in range(len(one.query))]
+    photos = [place for place in places if _is_photo(_example(place))]
+    for (one, at), row, digest in _photo_rows(parts, photos):
+        _put(one, at, row, photo_key(digest))
+    for one, at in places:
+        source = one.query[at].source
+        if isinstance(source, Words):
+            _put(one, at, _words_row(parts, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
+        elif isinstance(source, int) and one.query[at].box is None:
+            _put(one, at, _stored(parts, source), "")
+        if isinstance(source, int):
+            one.names[at] = item_key(source)
+    for one in asked:
+        one.row = _direction(one)
+    return asked
+
+
+def _is_photo(example: Example) -> bool:
+    return isinstance(example.source, Path | bytes) or (
+        isinstance(example.source, int) and example.box is not None
+    )
+
+
+def _example(place: tuple[Asked, int]) -> Example:
+    one, at = place
+    return one.query[at]
+
+
+def _put(one: Asked, at: int, row: Vectors, name: str) -> None:
+    if len(one.query) == 1 and one.query[at].weight > 0:
+        one.row = row.copy()  # to the last bit what is stored of it
+    else:
+        one.row = one.row + one.query[at].weight * row
+    one.names[at] = name
+
+
+def _direction(one: Asked) -> Vectors:
+    if len(one.query) == 1 and one.query[0].weight > 0:
+        return one.row
+    if np.linalg.norm(one.row) < _NO_DIRECTION:
+        raise UsageError("the examples cancel each other out; change a weight")
+    row: Vectors = unit_length(one.row[None])[0]
+    return row
+
+
+def _photo_rows(
+    parts: Asking, places: list[tuple[Asked, int]]
+) -> Iterator[tuple[tuple[Asked, int], Vectors, bytes]]:
+    """Yield each example that shows a photo, with its unit-length row and the sha256 of its content."""
+    if not places:
+        return
+    embedder = _photo_embedder(parts)
+    answers = parts.decoder.photos(_request(parts, _example(place)) for place in places)
+    waiting = iter(places)
+    while some := list(islice(answers, _EMBED_AT_ONCE)):
+        theirs = list(islice(waiting, len(some)))
+        photos = [_sound(parts, place, answer) for place, answer in zip(theirs, some, strict=True)]
+        pixels = [photo.pixels for photo in photos if photo.pixels is not None]
+        rows = embedder.embed(np.stack(pixels))
+        for place, photo, row in zip(theirs, photos, rows, strict=True):
+            yield place, row, photo.content_hash
+
+
+def _request(parts: Asking, example: Example) -> Request:
+    view, source = _photo_embedder(parts).spec.view, example.source
+    if isinstance(source, bytes):
+        return Request("the photo", "", view, content=source, box=example.box, max_pixels=parts.max_pixels)
+    path = Path(path_of(_item(parts, source).uri)) if isinstance(source, int) else source
+    assert isinstance(path, Path)  # words are no photo
+    return Request(str(path), str(path.absolute()), view, box=example.box)
+
+
+def _photo_embedder(parts: Asking) -> Embedder:
+    """Return what embeds a photo that a query shows: the caller brings an embedder whenever one does."""
+    if parts.embedder is None or isinstance(parts.embedder, TextEmbedder):
+        raise UsageError("this collection holds texts: search it by words or by an item, not by a photo")
+    return parts.embedder
+
+
+def _item(parts: Asking, item_id: int) -> Item:
+    item = parts.store.items.get([item_id]).get(item_id)
+    if item is None:
+        raise NotFoundError(f"item {item_id} is not in this collection")
+    return item
+
+
+def _sound(parts: Asking, place: tuple[Asked, int], answer: Photo | Skipped) -> Photo:
+    source = _example(place).source
+    if isinstance(answer, Skipped):
+        raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
+    if isinstance(source, int) and _item(parts, source).content_hash != answer.content_hash:
+        raise QueryError(f"cannot search by a part of item {source}: its file has changed since it was added")
+    return answer
+
+
+def _words_row(parts: Asking, words: Words) -> Vectors:
+    if not isinstance(parts.embedder, WordsEmbedder):
+        raise UsageError("this collection has no space that words can search")
+    row: Vectors = parts.embedder.embed_words([words.text])[0]
+    return row
+
+
+def _stored(parts: Asking, item_id: int) -> Vectors:
+    block = parts.vectors.fetch([item_id])
+    if block.damaged:
+        raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
+    if not len(block.ids):
+        _item(parts, item_id)  # refuses one that is not there
+        raise NotFoundError(f"item {item_id} has no vector in this space yet; run: lookalike add")
+    row: Vectors = block.rows[0]
+    return row
+
+
+def _manner(example: Example) -> str:
+    """Say weight and box where they are not the plain ones."""
+    weight = "" if example.weight == 1 else f"*{example.weight:g}"
+    box = "" if example.box is None else "@" + ",".join(f"{part:.4g}" for part in astuple(example.box))
+    return weight + box

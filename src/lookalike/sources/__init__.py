@@ -1,0 +1,1 @@
+"""Where items come from: folders, files and lists, walked without trusting what lies there."""

@@ -1,0 +1,1 @@
+"""Vectors made elsewhere come in, a space goes out as files."""

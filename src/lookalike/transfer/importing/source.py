@@ -1,0 +1,161 @@
+"""What is to be imported, opened and checked as a whole before anything is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lookalike.embed import EmbedderSpec
+from lookalike.errors import ModelMismatchError, UsageError
+from lookalike.records import Kind, OnStep
+from lookalike.transfer.importing.arrays import VectorFile, check_file, open_npy, refuse_pickle
+from lookalike.transfer.importing.faiss_file import FaissFile
+from lookalike.transfer.importing.folders import ExportedItems, open_folder
+from lookalike.transfer.importing.names import Entries, counted, guess_kind, open_names
+
+_LONGEST_NAME = 100
+_ENDINGS = re.compile(r"(\.saved_predictions|\.npy|\.index|\.faiss|\.ivf|\.bin)+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What the user asks for.
+
+    `vectors` is an .npy file, a Faiss index or a folder (see `folders`); `names` the list of what its rows
+    stand for, in `column` where it is a table. Relative names of photos are taken from `base`, by default
+    the folder of the list. `name` is that of the space, by default made of the file's. `model` is what the
+    vectors were made by, where that is known: then they are part of its space, and searched by its photos
+    and words. `kind` tells names of photos from texts.
+    """
+
+    vectors: Path
+    names: Path | None = None
+    column: str | None = None
+    base: Path | None = None
+    name: str | None = None
+    model: EmbedderSpec | None = None
+    kind: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSource:
+    """Vectors and what they stand for, found to fit each other; use it as a context manager.
+
+    `is_named` tells that the user chose the name of the space.
+    """
+
+    vectors: VectorFile
+    names: Entries
+    kind: Kind
+    base: Path
+    name: str
+    model_id: str
+    reference: str
+    is_named: bool
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.vectors.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(
+    request: ImportRequest,
+    *,
+    held: Kind | None = None,
+    on_step: OnStep = lambda *_: None,
+) -> ImportSource:
+    """Open what is to be imported; `held` is what the collection holds.
+
+    Raises `NotFoundError`, `UsageError`, `DamagedError`, `MissingExtraError`, and `ModelMismatchError` where
+    the vectors cannot be those of the model.
+    """
+    if request.model is not None and request.name not in (None, request.model.name):
+        raise UsageError(f"vectors of the model {request.model.name} are part of its space: leave out --name")
+    vectors, names = _opened(request)
+    try:
+        base = (request.base or (names.path if names.path.is_dir() else names.path.parent)).absolute()
+        kind = _kind(request, names, base, held)
+        rows = counted(names, kind, lambda done: on_step("checking", done, vectors.rows))
+        if rows != vectors.rows:
+            raise UsageError(
+                f"{request.vectors} has {vectors.rows:,} vectors, but {names.path} has {rows:,} names; "
+                "they must be of the same length and order"
+            )
+        if request.model is not None:
+            return _of_model(request.model, vectors, names, kind, base)
+        name = request.name or _default_name(request.vectors)
+        if not name.isprintable() or len(name) > _LONGEST_NAME or ":" in name:
+            raise UsageError(f"{name[:_LONGEST_NAME]!r} cannot name a space: use letters, digits, - and .")
+        facts = json.dumps([name, vectors.dim, vectors.identity()])
+        model_id = hashlib.sha256(f"imported:{facts}".encode()).hexdigest()
+        return ImportSource(vectors, names, kind, base, name, model_id, "", request.name is not None)
+    except BaseException:
+        vectors.close()
+        raise
+
+
+def _opened(request: ImportRequest) -> tuple[VectorFile, Entries]:
+    path = request.vectors
+    if path.is_dir():
+        if request.names is not None or request.column is not None:
+            raise UsageError(f"{path} is a folder, which names its own rows: leave out --names and --column")
+        return open_folder(path)
+    check_file(path)
+    if request.names is None:
+        raise UsageError(f"say what the vectors of {path} stand for: --names FILE, a list or a table")
+    names = open_names(request.names, request.column, request.kind)
+    if path.suffix.lower() in (".npy", ".npz"):
+        return open_npy(path), names
+    refuse_pickle(path, "save the array with numpy.save")
+    with path.open("rb") as file:
+        is_array = file.read(6) == b"\x93NUMPY"
+    return (open_npy(path) if is_array else FaissFile(path)), names
+
+
+def _kind(request: ImportRequest, names: Entries, base: Path, held: Kind | None) -> Kind:
+    """Return what the rows stand for; refuses to mix photos and texts."""
+    model = request.model.kind if request.model is not None else None
+    if isinstance(names, ExportedItems):
+        found: Kind = names.kind()
+    elif names.path.is_dir():  # clip-retrieval's
+        found = "photo"
+    else:
+        found = request.kind or model or held or guess_kind(names, base)
+    if request.kind is not None and found != request.kind:
+        raise UsageError(f"{names.path} holds {found}s")
+    if model is not None and found != model:
+        raise ModelMismatchError(f"the model {request.model and request.model.name} embeds {model}s")
+    if held is not None and found != held:
+        raise UsageError(
+            f"the collection holds {held}s; put {found}s into one of their own with --collection"
+        )
+    return found
+
+
+def _of_model(
+    model: EmbedderSpec, vectors: VectorFile, names: Entries, kind: Kind, base: Path
+) -> ImportSource:
+    if vectors.dim != model.dim:
+        raise ModelMismatchError(
+            f"a dimension that contradicts: the vectors have {vectors.dim:,} numbers, those of the model "
+            f"{model.name} {model.dim:,}"
+        )
+    return ImportSource(vectors, names, kind, base, model.name, model.model_id, model.reference, True)
+
+
+def _default_name(path: Path) -> str:
+    name = path.absolute().name if path.is_dir() else _ENDINGS.sub("", path.name)
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "imported"

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lookalike import Collection
+from lookalike.embed import Embedder
+from lookalike.embed.fake import FakeEmbedder
+from lookalike.faces.cli import main as cli
+from lookalike.faces.cli import options as shared
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one run of the command line answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def json(self) -> list[Any]:
+        return [json.loads(line) for line in self.lines]
+
+
+Run = Callable[..., Told]
+
+
+@pytest.fixture
+def embedder() -> Callable[[], Embedder]:
+    """Make what stands for a model; files about texts have their own."""
+    return FakeEmbedder
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    embedder: Callable[[], Embedder],
+) -> Run:
+    """Run the command line in this process, with a fake embedder, on `photos.lookalike` in `tmp_path`."""
+
+    def fake(folder, *, model=None, decoder=None, device="auto"):
+        return Collection(folder or shared._default_folder(), embedder=embedder(), decoder=decoder)
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["lookalike", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Told(ended.value.code, *capfd.readouterr())
+
+    monkeypatch.setattr(shared, "open_collection", fake)
+    monkeypatch.setenv("LOOKALIKE_COLLECTION", str(tmp_path / "photos.lookalike"))
+    monkeypatch.delenv("LOOKALIKE_DEBUG", raising=False)
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_photo) -> Path:
+    """A folder of six photos, 0.png to 5.png, and a file that is none."""
+    for seed in range(6):
+        make_photo(tmp_path / "photos" / f"{seed}.png", seed)
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    return tmp_path / "photos"

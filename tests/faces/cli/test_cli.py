@@ -1,0 +1,307 @@
+"""The command line: what each command prints where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike.faces.cli import main as cli
+from lookalike.faces.cli import options as shared
+
+TALLY = r"found (\d+) = (\d+) added \+ (\d+) unchanged \+ (\d+) moved \+ (\d+) updated \+ (\d+) skipped"
+
+
+def numbers(told):
+    """The numbers of the line that an add ends with."""
+    found, *parts = map(int, re.fullmatch(TALLY, told.lines[-1]).groups())
+    assert found == sum(parts)
+    return [found, *parts]
+
+
+def damage_item_3(folder):
+    with closing(sqlite3.connect(folder / "photos.lookalike" / "store.sqlite")) as connection, connection:
+        connection.execute("UPDATE vectors_1 SET vector = zeroblob(128) WHERE item_id = 3")
+
+
+def test_add_counts_every_file(run, photos, make_photo):
+    told = run("add", photos)
+    assert (told.code, told.err) == (0, "see why files were skipped with: lookalike info --skipped\n")
+    assert numbers(told) == [7, 6, 0, 0, 0, 1]
+    (photos / "5.png").rename(photos / "moved.png")
+    make_photo(photos / "4.png", 44)
+    make_photo(photos / "6.png", 6)
+    assert numbers(run("add", photos)) == [8, 1, 4, 1, 1, 1]
+    assert numbers(run("add", photos)) == [8, 0, 7, 0, 0, 1]
+
+
+def test_items_whose_files_are_gone_stay_until_pruned(run, photos):
+    run("add", photos)
+    (photos / "5.png").unlink()
+    told = run("add", photos)
+    assert told.code == 0
+    assert (
+        told.err.splitlines()[-1]
+        == "1 item whose file is gone; to remove what is gone, add again with --prune"
+    )
+    told = run("add", photos, "--prune")
+    assert told.lines[-1] == "removed 1 item whose file is gone"
+    assert run("info").lines[1] == "items       5 (1 file skipped)"
+
+
+def test_absent_paths_are_a_failure_after_the_rest_is_read(run, photos, tmp_path):
+    told = run("add", photos, tmp_path / "nowhere")
+    assert told.code == 1
+    assert numbers(told)[1] == 6
+    absent = f"lookalike: absent or empty, so nothing of theirs was changed: {tmp_path / 'nowhere'}"
+    assert told.err.splitlines()[-1] == absent
+
+
+def test_add_reads_paths_from_a_list(run, photos, tmp_path, monkeypatch):
+    strange = photos / "caf\udce9.png"
+    (photos / "3.png").rename(strange)
+    monkeypatch.chdir(tmp_path)
+    listed = b"photos/1.png\n\n%s\nphotos/caf\xe9.png\n" % bytes(photos / "2.png")
+    (tmp_path / "list").write_bytes(listed)
+    assert numbers(run("add", "--list", tmp_path / "list")) == [3, 3, 0, 0, 0, 0]
+    uris = {line.split()[-1] for line in run("search", photos / "1.png").lines[1:]}
+    assert uris == {str(photos / "1.png"), str(photos / "2.png"), f"file://{photos}/caf%E9.png"}
+
+
+def test_search_prints_a_line_per_hit_best_first(run, photos):
+    run("add", photos)
+    told = run("search", photos / "3.png", "-k", 4)
+    assert (told.code, told.err) == (0, "")
+    assert told.lines[0].split() == ["score", "id", "facts", "photo"]
+    rows = [line.split() for line in told.lines[1:]]
+    assert rows[0] == ["1.000", "4", "96×64", str(photos / "3.png")]
+    scores = [float(row[0]) for row in rows]
+    assert len(rows) == 4 and scores == sorted(scores, reverse=True)
+
+
+def test_search_by_id_leaves_the_item_out(run, photos):
+    run("add", photos)
+    hits = {line.split()[-1] for line in run("search", "4").lines[1:]}
+    assert hits == {str(photos / f"{seed}.png") for seed in (0, 1, 2, 4, 5)}
+
+
+def test_a_file_whose_name_is_a_number_is_never_mixed_up_with_an_item(run, photos, monkeypatch):
+    run("add", photos)
+    shutil.copy(photos / "5.png", photos / "1")
+    monkeypatch.chdir(photos)
+    for command in ("search", "remove"):
+        told = run(command, "1")
+        assert told.code == 2
+        assert "1 is a file here and could be an item: write ./1 or id:1" in told.err
+    assert run("search", "./1", "-k", 1).lines[1].split()[-1] == str(photos / "5.png")
+    assert run("remove", "id:1").out == "removed 1 item\n"
+
+
+def test_an_empty_word_is_no_path(run, photos, monkeypatch):
+    run("add", photos)
+    monkeypatch.chdir(photos)
+    for words in (("remove", ""), ("add", ""), ("search", ""), ("info", "-c", "")):
+        told = run(*words)
+        assert (told.code, told.out) == (2, "")
+        assert "an empty path" in told.err
+    assert json.loads(run("info", "--json").out)["items"] == 6
+
+
+def test_a_bad_query_does_not_cost_the_others_their_answers(run, photos):
+    run("add", photos)
+    told = run("search", "--json", photos / "2.png", "no.png", "id:999", "3")
+    assert told.code == 1
+    assert [json.loads(line)["query"] for line in told.lines] == [str(photos / "2.png"), "3"]
+    first, second = told.err.splitlines()
+    assert (
+        first.endswith("no.png: no such file") and second == "lookalike: item 999 is not in this collection"
+    )
+
+
+def test_a_sheet_never_overwrites_the_query(run, photos):
+    run("add", photos)
+    before = (photos / "2.png").read_bytes()
+    told = run("search", photos / "2.png", "--sheet", photos / "2.png")
+    assert (told.code, told.out) == (2, "")
+    assert "would overwrite the query" in told.err
+    assert (photos / "2.png").read_bytes() == before
+
+
+def test_a_list_from_windows_loses_no_path(run, photos, tmp_path):
+    paths = tmp_path / "list.txt"
+    paths.write_bytes("\r\n".join(str(photos / f"{n}.png") for n in (1, 2)).encode("utf-8-sig"))
+    assert numbers(run("add", "--list", paths)) == [2, 2, 0, 0, 0, 0]
+
+
+def test_several_queries_have_a_title_each(run, photos):
+    run("add", photos)
+    told = run("search", "1", photos / "2.png", "-k", 1)
+    assert [line for line in told.lines if line.endswith(":")] == ["1:", f"{photos / '2.png'}:"]
+
+
+def test_conditions_narrow_the_hits(run, photos, make_photo):
+    make_photo(photos / "wide.jpg", 9, size=(200, 50))
+    run("add", photos)
+    assert [line.split()[-1] for line in run("search", "1", "-w", "width>=150").lines[1:]] == [
+        str(photos / "wide.jpg")
+    ]
+    told = run("search", "1", "-w", "format=GIF")
+    assert (told.code, told.out) == (0, "nothing meets the conditions\n")
+
+
+@pytest.mark.parametrize("name", ["hits.png", "hits.jpg"])
+def test_a_sheet_is_a_picture_of_the_query_and_its_hits(name, run, photos, tmp_path):
+    run("add", photos)
+    told = run("search", photos / "1.png", "2", "-k", 3, "--sheet", tmp_path / name)
+    assert (told.code, told.err) == (0, f"wrote {tmp_path / name}\n")
+    with Image.open(tmp_path / name) as sheet:
+        assert sheet.width > 4 * 200 and sheet.height > 2 * 200  # a query and three hits, two rows
+        cell = np.asarray(sheet.convert("RGB").crop((20, 150, 220, 220)), int)
+    assert cell.std() > 20  # there is a photo where the query belongs
+
+
+def test_a_sheet_shows_a_gap_for_a_photo_that_is_gone(run, photos, tmp_path):
+    run("add", photos)
+    (photos / "0.png").unlink()
+    assert run("search", "2", "--sheet", tmp_path / "hits.png").code == 0
+    with Image.open(tmp_path / "hits.png") as sheet:
+        sheet.load()
+
+
+def test_remove_takes_ids_paths_and_folders(run, photos):
+    run("add", photos)
+    told = run("remove", "1", photos / "1.png")
+    assert (told.code, told.out, told.err) == (0, "removed 2 items\n", "")
+    assert run("remove", photos).out == "removed 4 items\n"
+    assert sorted(path.name for path in photos.iterdir())[:2] == ["0.png", "1.png"]  # the files stay
+
+
+def test_info_and_its_skipped_files(run, photos):
+    run("add", photos)
+    told = run("info")
+    assert told.lines[0].endswith("photos.lookalike")
+    assert told.lines[1] == "items       6 (1 file skipped)"
+    assert told.lines[3] == "space       fake: 6 vectors of 32 numbers"
+    assert told.lines[4] == "index       exact, finds 100.0 % of the true 10 nearest"
+    skipped = f"{photos / 'notes.txt'}\tnot a photo in a format that is read\n"
+    assert run("info", "--skipped").out == skipped
+
+
+def test_verify_says_when_all_is_sound(run, photos):
+    run("add", photos)
+    told = run("verify")
+    assert (told.code, told.out, told.err) == (0, "sound: 6 items, 6 vectors\n", "")
+
+
+def test_verify_names_damage_and_repairs_it(run, photos, tmp_path):
+    run("add", photos)
+    damage_item_3(tmp_path)
+    told = run("verify")
+    assert told.code == 1
+    assert told.out.startswith("damaged: vector of item 3 in fake: ")
+    assert told.err == "lookalike: 1 damaged; run: lookalike verify --repair\n"
+    told = run("verify", "--repair")
+    assert told.code == 0
+    assert told.lines[0].startswith("repaired: vector of item 3 in fake: ")
+    assert told.lines[-1] == "sound: 6 items, 6 vectors"
+
+
+def test_search_says_what_damage_it_leaves_out(run, photos, tmp_path):
+    run("add", photos)
+    damage_item_3(tmp_path)
+    told = run("search", "1")
+    assert (told.code, told.err) == (0, "left out 1 damaged vector; run: lookalike verify --repair\n")
+
+
+def test_names_cannot_move_the_cursor(run, tmp_path, make_photo):
+    folder = tmp_path / "photos"
+    name = "a\n\x1b[2J\x07\u202egnp.b"
+    make_photo(folder / "x.png", 1).rename(folder / f"{name}.png")
+    (folder / f"{name}.txt").write_text("no photo")
+    shown = "a\\n\\x1b[2J\\x07\\u202egnp.b"
+    run("add", folder)
+    for told in (
+        run("search", folder / f"{name}.png"),
+        run("search", folder / f"{name}.png", folder / f"{name}.png"),
+        run("search", folder / f"{name}.txt"),
+        run("info", "--skipped"),
+        run("remove", folder / f"{name}.jpg"),
+        run("add", folder / f"{name}.jpg"),
+        run("add", folder / f"{name}.jpg", folder),
+        run("search", "1", "-w", "id>0", "--sheet", tmp_path / f"{name}.jpg"),
+        run("search", "1", "-w", f"{name}"),
+        run("search", "1", "--json", "-k", f"{name}"),
+    ):
+        printed = told.out + told.err
+        assert shown in printed
+        assert all(line.isprintable() for line in printed.replace("\t", " ").splitlines())
+
+
+def test_output_that_is_no_terminal_gets_no_control_characters(run, photos):
+    for command in (("add", photos), ("add", photos, "--json"), ("search", "1"), ("info",), ("verify",)):
+        told = run(*command)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.out + told.err), command
+
+
+def test_the_collection_option_wins_over_the_environment(run, photos, tmp_path):
+    assert run("add", photos, "-c", tmp_path / "other.lookalike").code == 0
+    assert (tmp_path / "other.lookalike" / "store.sqlite").is_file()
+    assert not (tmp_path / "photos.lookalike").exists()
+    assert run("info", "--collection", tmp_path / "other.lookalike").lines[1].startswith("items       6 ")
+
+
+def test_without_either_the_collection_is_in_the_data_folder(run, photos, tmp_path, monkeypatch):
+    monkeypatch.delenv("LOOKALIKE_COLLECTION")
+    monkeypatch.setattr(shared, "_default_folder", lambda: tmp_path / "data" / "photos.lookalike")
+    assert run("add", photos).code == 0
+    assert (tmp_path / "data" / "photos.lookalike" / "store.sqlite").is_file()
+
+
+def test_an_unexpected_failure_is_one_line_or_the_whole_story(run, photos, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("first\nsecond")
+
+    monkeypatch.setattr(shared, "open_collection", fail)
+    told = run("info")
+    assert told.code == 1
+    assert (
+        told.err
+        == r"lookalike: unexpected RuntimeError: first\nsecond (set LOOKALIKE_DEBUG=1 for the details)" + "\n"
+    )
+    monkeypatch.setenv("LOOKALIKE_DEBUG", "1")
+    monkeypatch.setattr("sys.argv", ["lookalike", "info"])
+    with pytest.raises(RuntimeError):
+        cli.main()
+
+
+def test_an_interruption_says_what_is_kept(run, photos, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shared, "open_collection", interrupt)
+    told = run("add", photos)
+    assert told.code == 130
+    assert told.err == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"
+
+
+def test_a_folder_without_a_photo_is_counted_too(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    told = run("add", tmp_path / "photos")
+    assert (told.code, numbers(told)) == (0, [1, 0, 0, 0, 0, 1])
+
+
+def test_words_for_photos_are_told_where_they_go(run, photos):
+    assert run("add", photos).code == 0
+    told = run("search", "a red bus")
+    assert (told.code, told.err) == (
+        2,
+        "lookalike: there is no file a red bus; by words: --words 'a red bus'\n",
+    )
+    assert run("search", "bus.jpg").err.endswith("bus.jpg: no such file\n")

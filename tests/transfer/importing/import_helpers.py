@@ -1,0 +1,82 @@
+"""What the tests of importing share: one call that imports, and what a collection then answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from helpers import CountingDecoder
+from lookalike import Collection
+from lookalike.records import Committed
+from lookalike.store import Store
+from lookalike.transfer.importing.run import Importing, ImportReport, import_vectors
+from lookalike.transfer.importing.source import ImportRequest, open_source
+
+
+class Imported:
+    """A collection that is imported into; `told` is what the last import said of each row."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.told: list[Committed] = []
+
+    def add(self, vectors: Path, names: Path | None = None, **how: object) -> ImportReport:
+        self.told = []
+        held = None
+        if (self.folder / "store.sqlite").exists():
+            with Collection(self.folder) as collection:
+                held = collection.info().kind
+        with open_source(ImportRequest(vectors, names, **how), held=held) as source:
+            store = Store(self.folder, create=True)
+            try:
+                parts = Importing(store, CountingDecoder(), on_commit=self.told.append)
+                report = import_vectors(parts, source)
+            finally:
+                store.close()
+        outcomes = (report.added, report.filled, report.moved, report.unchanged, report.skipped, report.empty)
+        assert sum(outcomes) == report.rows
+        return report
+
+    def hits(self, item_id: int, k: int = 5, space: str | None = None) -> list[tuple[int, float]]:
+        from lookalike.records import Wish
+
+        with Collection(self.folder) as collection:
+            (result,) = collection.answer([item_id], Wish(k, space=space))
+            return [(hit.id, round(hit.score, 5)) for hit in result]
+
+    def uris(self) -> dict[str, int]:
+        with Collection(self.folder) as collection:
+            return {item.uri: item.id for item in collection.items(limit=100_000)}
+
+    def vectors(self, name: str) -> dict[int, np.ndarray]:
+        store = Store(self.folder)
+        try:
+            space = next(space for space in store.spaces() if space.name == name)
+            blocks = list(store.vectors(space).blocks())
+            return {int(at): row for block in blocks for at, row in zip(block.ids, block.rows, strict=True)}
+        finally:
+            store.close()
+
+    def is_sound(self) -> bool:
+        with Collection(self.folder) as collection:
+            return collection.verify().sound
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    rows = rows.astype(np.float64)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def random_rows(count: int, dim: int = 16, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+
+
+def saved(path: Path, rows: np.ndarray) -> Path:
+    np.save(path, rows)
+    return path
+
+
+def listed(path: Path, names: list[str]) -> Path:
+    path.write_text("\n".join(names) + "\n", encoding="utf-8")
+    return path

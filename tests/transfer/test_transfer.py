@@ -1,0 +1,114 @@
+"""Vectors in and out through `Collection`, with real tweets where they are."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+
+import faiss
+import numpy as np
+import pytest
+
+from lookalike import Collection
+from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.errors import ModelMismatchError, UsageError
+from lookalike.records import Wish
+from lookalike.transfer.transfer import Bringing, ExportWish
+from text_helpers import write_csv
+
+TEXTS = [f"a text about the number {number}" for number in range(12)]
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """A collection of texts, filled."""
+    with Collection(tmp_path / "texts.lookalike", embedder=FakeTextEmbedder()) as collection:
+        collection.add(write_csv(tmp_path / "texts.csv", TEXTS), column="text")
+        yield collection
+
+
+def nearest(collection, item_id, space=None):
+    (result,) = collection.answer([item_id], Wish(5, space=space))
+    return [(hit.text or hit.uri, pytest.approx(hit.score, abs=1e-5)) for hit in result]
+
+
+def test_what_was_exported_comes_back_the_same(texts, tmp_path):
+    report = texts.export(tmp_path / "out")
+    assert (report.rows, report.dim) == (12, texts.info().spaces[0].dim)
+    with Collection(tmp_path / "again.lookalike", embedder=FakeTextEmbedder()) as again:
+        brought, problem = again.import_vectors(Bringing(tmp_path / "out", name="back"))
+        assert (brought.added, problem) == (12, None)
+        same = {item.text: item.id for item in again.items()}
+        for item in texts.items():
+            assert nearest(again, same[item.text]) == nearest(texts, item.id)
+
+
+def test_an_exported_faiss_index_answers_as_the_collection_does(texts, tmp_path):
+    texts.export(tmp_path / "out", wish=ExportWish("Flat"))
+    index, rows = (
+        faiss.read_index(str(tmp_path / "out" / "index.faiss")),
+        np.load(tmp_path / "out/vectors.npy"),
+    )
+    _, found = index.search(rows[:1], 6)
+    ids = [item.id for item in texts.items()]
+    assert [ids[at] for at in found[0][1:]] == [hit.id for hit in texts.search(ids[0], k=5)]
+
+
+def test_new_items_of_an_import_get_what_other_spaces_lack(texts, tmp_path):
+    more = write_csv(tmp_path / "more.csv", [*TEXTS[:3], "a new text", "another new one"])
+    rows = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    np.save(tmp_path / "more.npy", rows)
+    report, problem = texts.import_vectors(Bringing(tmp_path / "more.npy", more, "text", name="other"))
+    assert (report.filled, report.added, problem) == (3, 2, None)
+    facts = {space.name: space for space in texts.info().spaces}
+    assert facts["other"].vectors == 5
+    assert [space.missing for space in facts.values() if space.is_default] == [0]
+    first = texts.items()[0]
+    similarity = rows @ rows[0] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[0])
+    assert nearest(texts, first.id, "other")[0][1] == np.sort(similarity[1:])[-1]
+
+
+@pytest.mark.parametrize("names", [11, 13])
+def test_an_array_of_another_length_than_its_list_is_refused_and_nothing_is_made(names, tmp_path):
+    np.save(tmp_path / "rows.npy", np.ones((12, 4), np.float32))
+    table = write_csv(tmp_path / "names.csv", [f"text {at}" for at in range(names)])
+    with Collection(tmp_path / "none.lookalike") as collection, pytest.raises(UsageError, match="12 vectors"):
+        collection.import_vectors(Bringing(tmp_path / "rows.npy", table, "text", kind="text"))
+    assert not (tmp_path / "none.lookalike").exists()
+
+
+def test_vectors_of_another_model_are_refused_and_nothing_is_made(tmp_path, make_photo):
+    for seed in range(3):
+        make_photo(tmp_path / f"{seed}.png", seed)
+    (tmp_path / "list.txt").write_text("".join(f"{seed}.png\n" for seed in range(3)))
+    rows = np.random.default_rng(0).normal(size=(3, 1280)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    with Collection(tmp_path / "none.lookalike", embedder=FakeEmbedder()) as collection:
+        what = Bringing(tmp_path / "rows.npy", tmp_path / "list.txt", model="efficientnet-lite0")
+        with pytest.raises(ModelMismatchError, match="not those of the model efficientnet-lite0"):
+            collection.import_vectors(what)
+    assert not (tmp_path / "none.lookalike").exists()
+
+
+@pytest.mark.slow
+def test_the_tweets_open_from_their_faiss_index_and_find_their_copies(shared_data, tmp_path):
+    tweets = shared_data / "tweets"
+    with (tweets / "texts_20k.csv").open(encoding="utf-8", newline="") as file:
+        raw = [row["text"] for row in csv.DictReader(file)]
+    repeats = {text: count for text, count in Counter(raw).items() if count > 1}
+    assert sum(repeats.values()) - len(repeats) == 88
+    index = faiss.read_index(str(tweets / "tweets_20000.faiss.index"))
+    with Collection(tmp_path / "tweets.lookalike") as collection:
+        what = Bringing(tweets / "tweets_20000.faiss.index", tweets / "texts_20k.csv", "text")
+        report, problem = collection.import_vectors(what)
+        assert (report.rows, report.space.approximate, problem) == (20_000, True, None)
+        assert report.copies == 20_000 - report.added >= len(raw) - len(set(raw))
+        items = {item.text: item for item in collection.items(limit=30_000)}
+        assert all(items[text.strip()].places >= count for text, count in repeats.items())
+        decoded = index.reconstruct_n(0, 20_000)
+        decoded /= np.linalg.norm(decoded, axis=1, keepdims=True)
+        for at in (0, 4_711, 19_999):  # Faiss' own vectors, searched one and all
+            scores = decoded @ decoded[at]
+            best = {raw[row].strip() for row in np.flatnonzero(scores >= np.sort(scores)[-40])}
+            own = raw[at].strip()
+            assert {hit.text for hit in collection.search(items[own].id, k=8)} <= best - {own}
