@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo-ready
 PHOTOS ?=
 SERVE ?= yes
 PARALLEL := --numprocesses auto --dist loadfile
@@ -11,20 +12,30 @@ PARALLEL := --numprocesses auto --dist loadfile
 .PHONY: help setup browser demo test check lint bench models screenshots clean
 
 help:            ## say what there is
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 13
 
-setup: $(READY)  ## make the environment in .venv
+setup: $(READY)  ## make the environment in .venv, with all that tests and benchmarks need
 
+$(READY): pyproject.toml requirements.lock $(DEMO_READY)
+	@test ! -e $(VENV)/.unfinished || ( rm -rf $(VENV) && $(MAKE) --no-print-directory $(DEMO_READY) )
+	@touch $(VENV)/.unfinished
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	@rm $(VENV)/.unfinished && touch $@
+
+# What a user installs and no more. An environment that was left half-made is made anew.
 # Debian splits venv off python3; where it is missing, virtualenv does the same job.
-$(READY): pyproject.toml requirements.lock
-	$(PYTHON) -m venv $(VENV) || ( rm -rf $(VENV) \
+$(DEMO_READY): pyproject.toml requirements-demo.lock
+	@test ! -e $(VENV)/.unfinished || rm -rf $(VENV)
+	@test -x $(BIN)/python || rm -rf $(VENV)
+	@mkdir -p $(VENV) && touch $(VENV)/.unfinished
+	$(PYTHON) -m venv $(VENV) || ( rm -rf $(VENV)/bin \
 	  && $(PYTHON) -m pip install --quiet --target .cache/virtualenv virtualenv \
 	  && PYTHONPATH=.cache/virtualenv $(PYTHON) -m virtualenv --quiet $(VENV) )
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements-demo.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
-	@touch $@
+	@rm $(VENV)/.unfinished && touch $@
 
-demo: setup      ## get demo photos, index them, search, open the page (PHOTOS=DIR uses your own, SERVE=no ends before)
+demo: $(DEMO_READY) ## get demo photos, index them, search, open the page (PHOTOS=DIR uses your own, SERVE=no ends before)
 	$(BIN)/lookalike demo $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(filter no,$(SERVE)),--no-serve)
 
 # Debian's package where there is apt and the right to use it, else the one that Playwright fetches.

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from common import DATA, fresh, need_data
 from lookalike import Collection
 from lookalike.search.background import Background
-from lookalike.search.search import NEAR_COPY
+from lookalike.search.copies import NEAR_COPY
 from lookalike.store import Store
 
 QUERIES = 1_000

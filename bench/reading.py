@@ -13,7 +13,7 @@ import numpy as np
 from common import CLI, DATA, ROOT, WORK, distinct_copies, fresh, median, need_data, run, timed
 from lookalike.cores import cpu_count
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.models import load_bundled
 from lookalike.records import Photo
@@ -61,16 +61,16 @@ def _add(folder: Path) -> float:
 def _decode(paths: list[Path], cores: int) -> float:
     view = load_bundled().view
     with DecodePool(cores) as pool:
-        warm = [Request(str(path), str(path), view) for path in paths[:64]]
+        warm = [PhotoRequest(str(path), str(path), view) for path in paths[:64]]
         assert all(isinstance(photo, Photo) for photo in pool.photos(warm))
-        requests = [Request(str(path), str(path), view) for path in paths]
+        requests = [PhotoRequest(str(path), str(path), view) for path in paths]
         return len(paths) / timed(lambda: sum(1 for _ in pool.photos(requests)))
 
 
 def _infer(paths: list[Path], cores: int) -> float:
     record = load_bundled()
     with DecodePool() as pool:
-        photos = pool.photos(Request(str(path), str(path), record.photo.view) for path in paths)
+        photos = pool.photos(PhotoRequest(str(path), str(path), record.photo.view) for path in paths)
         pixels = np.stack([photo.pixels for photo in photos if isinstance(photo, Photo)])
     embedder = OnnxEmbedder(record, threads=cores)
     embedder.embed(pixels[:64])

@@ -18,7 +18,7 @@ import numpy as np
 
 from common import DATA, median, percentile, timed
 from lookalike import Collection
-from lookalike.index.exact import BestSoFar
+from lookalike.index.exact import TopK
 from lookalike.store import Store
 from lookalike.store.vectors import SpaceVectors
 
@@ -52,7 +52,7 @@ def _sample(vectors: SpaceVectors) -> list[int]:
 def _truth(vectors: SpaceVectors, ids: list[int]) -> list[set[int]]:
     """The true K nearest of each item, itself left out, by exact float32 inner products."""
     block = vectors.fetch(ids)
-    seen = BestSoFar(block.rows, K + 1)
+    seen = TopK(block.rows, K + 1)
     for each in vectors.blocks():
         seen.see(each.ids, each.rows)
     found = {

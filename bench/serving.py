@@ -171,7 +171,7 @@ def _without_server(photos: list[bytes]) -> tuple[float, float]:
 
     from lookalike.cores import cpu_count
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.worker import Request
+    from lookalike.decode.worker import PhotoRequest
     from lookalike.embed.onnx import OnnxEmbedder
     from lookalike.models import load_bundled
     from lookalike.records import Photo
@@ -182,7 +182,7 @@ def _without_server(photos: list[bytes]) -> tuple[float, float]:
     with DecodePool() as pool:
 
         def both(number: int) -> None:
-            photo = pool.photo(Request("", "", view, content=photos[number % len(photos)]))
+            photo = pool.photo(PhotoRequest("", "", view, content=photos[number % len(photos)]))
             assert isinstance(photo, Photo) and photo.pixels is not None
             embedder.embed(photo.pixels[None])
 

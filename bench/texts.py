@@ -27,7 +27,7 @@ from common import CLI, DATA, ROOT, fresh, median, percentile, run, timed
 from lookalike import Collection, Example
 from lookalike.embed.texts import OnnxTextEmbedder
 from lookalike.models import ModelFile, load_bundled
-from lookalike.records import Vectors, Wish, Words
+from lookalike.records import SearchOptions, Vectors, Words
 
 NAME = "all-minilm-l6-v2"
 FLOAT32 = ROOT / "build" / "models" / f"{NAME}-float32.onnx"
@@ -148,7 +148,7 @@ def search() -> dict[str, float]:
                 1000 * timed(lambda asked=asked, wish=wish: collection.answer([asked], wish))  # type: ignore[misc]
                 for asked in ([Example(Words(question))] for question in questions)
             ][WARM:]
-            for name, wish in (("ms", Wish()), ("hybrid_ms", Wish(hybrid=True)))
+            for name, wish in (("ms", SearchOptions()), ("hybrid_ms", SearchOptions(hybrid=True)))
         }
     return {
         "items": items,

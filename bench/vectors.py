@@ -12,7 +12,7 @@ from common import DATA, WORK
 from lookalike import Collection
 from lookalike.models import load_bundled
 from lookalike.records import FileStamp, Photo
-from lookalike.store import Batch, Store
+from lookalike.store import PhotoBatch, Store
 
 _BLOCK = 2000
 
@@ -59,7 +59,7 @@ def make_collection(folder: Path, count: int) -> None:
     space = store.ensure_space(record.name, record.model_id, record.dim, reference=record.name)
     number = 0
     for rows in jittered(real, count):
-        batch = Batch()
+        batch = PhotoBatch()
         for row in rows:
             made_up = (f"/jittered/{number:08}.jpg", number.to_bytes(32, "big"))
             uri, content_hash = photos[number] if number < len(photos) else made_up

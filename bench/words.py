@@ -27,7 +27,7 @@ import numpy.typing as npt
 from common import DATA, ROOT, distinct_copies, fresh, median, need_data, timed
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.conse import PairedOnnxEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.models.words import load_class_names
@@ -235,7 +235,7 @@ def _paths(rows: list[dict[str, Any]]) -> list[Path]:
 def pixels_of(paths: list[Path], view: View) -> npt.NDArray[np.uint8]:
     """Return the photos as a model wants them."""
     with DecodePool(2) as pool:
-        photos = list(pool.photos(Request(str(path), str(path), view) for path in paths))
+        photos = list(pool.photos(PhotoRequest(str(path), str(path), view) for path in paths))
     return np.stack(
         [photo.pixels for photo in photos if isinstance(photo, Photo) and photo.pixels is not None]
     )

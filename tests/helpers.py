@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import Collection
-from lookalike.decode.worker import Refused, Request, read_photos
+from lookalike.decode.worker import PhotoRequest, Refused, read_photos
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import CollectionError, LookalikeError, StorageError
-from lookalike.records import AddReport, Committed, FileStamp, Photo, Skipped
+from lookalike.records import Committed, FileStamp, Photo, Skipped
+from lookalike.reports import AddReport
 
 
 class CountingDecoder:
@@ -25,7 +26,7 @@ class CountingDecoder:
         self.read: list[str] = []
         self.decoded: list[str] = []
 
-    def photos(self, requests: Iterable[Request]) -> Iterator[Photo | Skipped]:
+    def photos(self, requests: Iterable[PhotoRequest]) -> Iterator[Photo | Skipped]:
         for request in requests:
             self.read.append(Path(request.path).name)
             (answer,) = read_photos((request,))

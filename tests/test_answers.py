@@ -5,7 +5,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled
 from lookalike.records import Photo
@@ -21,7 +21,9 @@ def vectors_of(request):
     with DecodePool() as pool:
 
         def embed(paths):
-            photos = list(pool.photos(Request(str(path), str(path), record.photo.view) for path in paths))
+            photos = list(
+                pool.photos(PhotoRequest(str(path), str(path), record.photo.view) for path in paths)
+            )
             assert all(isinstance(photo, Photo) for photo in photos)
             return embedder.embed(np.stack([photo.pixels for photo in photos]))
 

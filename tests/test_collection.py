@@ -14,7 +14,7 @@ from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import CollectionError, ModelMismatchError, UsageError
 from lookalike.index.file import load_index
-from lookalike.indexing import indexer as indexing
+from lookalike.indexing import live as indexing
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_failed_index_does_not_fail_an_add(tmp_path, photos, monkeypatch):
 
 def test_churn_over_many_openings_wears_an_index(tmp_path, make_photo, monkeypatch):
     monkeypatch.setattr(indexing, "EXACT_UP_TO", 50)
-    monkeypatch.setattr(indexing, "_SAVE_AFTER", 5)
+    monkeypatch.setattr("lookalike.indexing.indexer._SAVE_AFTER", 5)
     folder = tmp_path / "photos"
     for seed in range(100):
         make_photo(folder / f"{seed}.png", seed)
@@ -131,7 +131,7 @@ def test_a_file_that_is_being_written_is_not_taken_for_a_leftover(tmp_path, phot
         for each in (writing, old):
             each.write_bytes(b"")
         os.utime(old, (1, 1))
-        (keeper,) = collection._wiring.keepers()
+        (keeper,) = collection._opened.index_keepers()
         keeper._indexer.save(keeper.live())
         assert writing.exists() and not old.exists()
 

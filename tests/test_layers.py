@@ -16,9 +16,11 @@ ROOT = Path(lookalike.__file__).parent
 
 FLOORS = [
     {"errors", "records", "durable", "cores"},
+    {"reports"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embed"},
     {"indexing"},
+    {"engine"},
     {"search"},
     {"open_collection"},
     {"ingest"},

@@ -7,7 +7,7 @@ from PIL import Image
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakePairedEmbedder, FakeWordsEmbedder
 from lookalike.errors import ModelMismatchError, NotFoundError, UsageError
-from lookalike.records import Wish, Words
+from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example
 
 COLOURS = {"red": (250, 5, 5), "green": (5, 250, 5), "blue": (5, 5, 250), "yellow": (250, 250, 5)}
@@ -56,14 +56,14 @@ def spaces(collection):
 
 def test_an_add_fills_both_spaces_with_one_reading_of_each_photo(collection, colours, monkeypatch):
     asked = []
-    whole = type(collection._wiring.decoder).photos
+    whole = type(collection._opened.decoder).photos
 
     def counted(self, requests):
         requests = list(requests)
         asked.extend(request.uri for request in requests)
         return whole(self, iter(requests))
 
-    monkeypatch.setattr(type(collection._wiring.decoder), "photos", counted)
+    monkeypatch.setattr(type(collection._opened.decoder), "photos", counted)
     assert collection.add(colours).added == 4
     assert sorted(asked) == sorted(str(colours / f"{name}.png") for name in COLOURS)
     found = spaces(collection)
@@ -88,7 +88,7 @@ def test_words_are_answered_in_the_space_that_takes_them(collection, colours, co
 def test_words_a_photo_and_unlike_examples_are_one_query(collection, colours):
     collection.add(colours)
     query = [Example(colours / "red.png"), Example(Words("green")), Example(Words("yellow"), -0.9)]
-    (result,) = collection.answer([query], Wish(4))
+    (result,) = collection.answer([query], SearchOptions(4))
     assert result.space == "fake-words"
     assert [name_of(hit) for hit in result][-1] == "yellow"
 
@@ -126,13 +126,13 @@ def test_a_second_model_is_added_used_and_the_first_dropped(collection, colours,
     space, left = collection.add_model("second")
     assert (space.name, space.dim, left) == ("second", 16, 0)
     assert collection.search(1).space == "fake"  # goes on serving
-    assert collection.answer([1], Wish(space="second"))[0].space == "second"
+    assert collection.answer([1], SearchOptions(space="second"))[0].space == "second"
     collection.use_model("second")
     assert collection.search(1).space == "second"
     collection.drop_model("fake")
     assert list(spaces(collection)) == ["second"]
     tables = "SELECT name FROM sqlite_master WHERE name GLOB 'vectors_?'"
-    assert len(collection._wiring.store().database.fetch(tables)) == 1
+    assert len(collection._opened.store().database.fetch(tables)) == 1
     with pytest.raises(NotFoundError, match="no space named 'fake'"):
         collection.use_model("fake")
 
@@ -199,16 +199,16 @@ def test_dropping_a_model_drops_the_space_filled_beside_it(collection, colours, 
 def test_a_dropped_space_leaves_nothing_to_the_next_of_its_number(collection, colours, second):
     collection.add(colours)
     collection.add_model("paired")
-    before = [name_of(hit) for hit in collection.answer([1], Wish(3, space="paired"))[0]]
+    before = [name_of(hit) for hit in collection.answer([1], SearchOptions(3, space="paired"))[0]]
     collection.drop_model("paired")
     collection.add_model("second")
-    after = collection.answer([1], Wish(3, space="second"))[0]
+    after = collection.answer([1], SearchOptions(3, space="second"))[0]
     assert len(after) == len(before) == 3
 
 
 def test_damage_in_a_further_space_is_repaired(collection, colours):
     collection.add(colours)
-    with collection._wiring.store().database.writing() as connection:
+    with collection._opened.store().database.writing() as connection:
         connection.execute("UPDATE vectors_2 SET checksum = checksum + 1 WHERE item_id = 2")
         connection.execute("DELETE FROM vectors_2 WHERE item_id = 3")
     report = collection.verify()

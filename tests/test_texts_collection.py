@@ -7,7 +7,7 @@ import pytest
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.records import Wish, Words
+from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example
 
 ROWS = [
@@ -55,18 +55,18 @@ def test_texts_are_found_by_words_by_item_and_by_examples(collection, table):
 
 def test_exact_words_count_where_asked_for(collection, table):
     collection.add(table, column="text")
-    (result,) = collection.answer([Words("4711")], Wish(5, hybrid=True))
+    (result,) = collection.answer([Words("4711")], SearchOptions(5, hybrid=True))
     assert (result[0].text, result[0].matched) == (ROWS[5][0], True)
     assert [hit.matched for hit in result[1:]] == [False] * 4
     assert all(-1 <= hit.score <= 1 for hit in result)
-    (plain,) = collection.answer([Words("4711")], Wish(5))
+    (plain,) = collection.answer([Words("4711")], SearchOptions(5))
     assert not any(hit.matched for hit in plain)
 
 
 def test_exact_words_may_be_whatever_someone_types(collection, table):
     collection.add(table, column="text")
     for words in ('"', "a AND", "NEAR(", "*", "text:", "rain' OR 1=1 --", "\x00rain", "🙂", "-", "^"):
-        (result,) = collection.answer([Words(words)], Wish(5, hybrid=True))
+        (result,) = collection.answer([Words(words)], SearchOptions(5, hybrid=True))
         assert len(result) == 5
 
 
@@ -75,7 +75,7 @@ def test_conditions_name_columns_and_files(collection, table):
     hits = collection.search(Words("in the"), where="kind_of=weather")
     assert {hit.text for hit in hits} == {ROWS[2][0], ROWS[3][0]}
     assert len(collection.search(Words("in the"), where=[f"folder={table.parent}"])) == 5
-    (result,) = collection.answer([Words("rain")], Wish(5, hybrid=True), where="kind_of=orders")
+    (result,) = collection.answer([Words("rain")], SearchOptions(5, hybrid=True), where="kind_of=orders")
     assert [hit.text for hit in result] == [ROWS[5][0]]
 
 
@@ -101,7 +101,7 @@ def test_a_column_that_is_not_there_is_refused_and_nothing_is_made(tmp_path, tab
 def test_removing_a_text_removes_it_from_every_search(collection, table):
     collection.add(table, column="text")
     assert collection.remove(1) == 1
-    (result,) = collection.answer([Words("my phone screen is broken")], Wish(9, hybrid=True))
+    (result,) = collection.answer([Words("my phone screen is broken")], SearchOptions(9, hybrid=True))
     assert ROWS[0][0] not in {hit.text for hit in result}
     assert collection.verify().sound
 

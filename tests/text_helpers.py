@@ -11,7 +11,8 @@ import numpy as np
 
 from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.ingest.texts import TextIngest, ingest_texts
-from lookalike.records import AddReport, Committed, FileStamp, Passage
+from lookalike.records import Committed, FileStamp, Passage
+from lookalike.reports import AddReport
 from lookalike.store import Store
 
 
@@ -41,7 +42,7 @@ class WatchedTexts:
         """Add; check that all that is told is counted and that nothing is damaged."""
         self.embedder.embedded = []
         self.told = []
-        parts = TextIngest(self.store, self.space, self.embedder, lambda *_: None, self.told.append)
+        parts = TextIngest(self.store, self.space, lambda *_: None, self.told.append, self.embedder)
         report = ingest_texts(parts, list(paths), column, **options)
         assert len({each.uri for each in self.told}) == len(self.told)
         for outcome in ("added", "moved", "updated"):

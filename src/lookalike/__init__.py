@@ -18,7 +18,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.errors import LookalikeError
-    from lookalike.records import AddReport, Box, Hit, Info, Item, SearchResult, Skipped, Wish, Words
+    from lookalike.records import Box, Hit, Item, SearchOptions, SearchResult, Skipped, Words
+    from lookalike.reports import AddReport, Info
     from lookalike.search.queries import Example
     from lookalike.store.filters import Filter
     from lookalike.upkeep.verify import VerifyReport
@@ -34,10 +35,10 @@ __all__ = [
     "Info",
     "Item",
     "LookalikeError",
+    "SearchOptions",
     "SearchResult",
     "Skipped",
     "VerifyReport",
-    "Wish",
     "Words",
     "__version__",
 ]
@@ -53,7 +54,7 @@ _HOMES = {
     "Info": "lookalike.records",
     "Item": "lookalike.records",
     "SearchResult": "lookalike.records",
-    "Wish": "lookalike.records",
+    "SearchOptions": "lookalike.records",
     "Words": "lookalike.records",
     "Skipped": "lookalike.records",
     "VerifyReport": "lookalike.upkeep.verify",

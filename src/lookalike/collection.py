@@ -1,59 +1,49 @@
-"""A collection: what callers and faces use; `wiring` holds its parts."""
+"""A collection: what callers and faces use; `open_collection` holds its parts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
-from lookalike.embed import COMPANION, Embedder, TextEmbedder
+from lookalike.embed import Embedder, TextEmbedder
+from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, UsageError
-from lookalike.indexing.indexer import Indexer
-from lookalike.ingest.add import Adding, add_items, add_model
-from lookalike.open_collection import OpenSpace, Wiring
+from lookalike.ingest.add import AddOptions, add_items
+from lookalike.ingest.models import add_model, drop_model
+from lookalike.open_collection import OpenCollection, OpenSpace
 from lookalike.records import (
-    AddReport,
     Committed,
     Credit,
-    Info,
     Item,
     Kind,
     OnStep,
+    SearchOptions,
     SearchResult,
     Skipped,
     Space,
-    SpaceInfo,
     Vote,
-    Wish,
     Words,
 )
-from lookalike.search.arguments import (
-    AnyPath,
-    AnyQuery,
-    Where,
-    as_filters,
-    as_path,
-    as_query,
-    as_target,
-    as_wish,
-)
-from lookalike.search.queries import Asking, Query
-from lookalike.search.search import Search, search
-from lookalike.sources.sources import path_of, read_recorded, require_some, split_present, uri_of
-from lookalike.store import Store
+from lookalike.reports import AddReport, Info
+from lookalike.search.arguments import AnyQuery, Where, as_filters, as_query, as_search_options, as_target
+from lookalike.search.queries import Query, QueryContext
+from lookalike.search.search import SearchContext, search
+from lookalike.sources.paths import AnyPath, as_path, require_some, split_present
+from lookalike.sources.recorded import read_recorded
+from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
-from lookalike.store.store import STORE_FILE
-from lookalike.upkeep.repair import repair as repair_damage
-from lookalike.upkeep.verify import Damage, VerifyReport, verify
+from lookalike.upkeep.info import describe
+from lookalike.upkeep.repair import verify_collection
+from lookalike.upkeep.verify import VerifyReport
 
 if TYPE_CHECKING:  # a search from a cold start does without
-    from lookalike.transfer.transfer import Bringing, ExportReport, ExportWish, ImportReport
+    from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
 
 _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
@@ -77,7 +67,12 @@ class Collection:
         device: str = "auto",
     ) -> None:
         self.path = as_path(path).absolute()
-        self._wiring = Wiring(self.path, model, embedder, decoder, device)
+        self._opened = OpenCollection(self.path, model, embedder, decoder, device)
+
+    @property
+    def engine(self) -> Engine:
+        """Where the items and vectors are kept; raises `NotFoundError` where nothing was added yet."""
+        return self._opened.engine()
 
     def add(
         self,
@@ -98,8 +93,8 @@ class Collection:
         """
         present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
-        how = Adding(column, kind, prune, on_step or _ignore, on_commit or _ignore)
-        report = add_items(self._wiring, present, how)
+        how = AddOptions(column, kind, prune, on_step or _ignore, on_commit or _ignore)
+        report = add_items(self._opened, present, how)
         return replace(report, absent=(*absent, *report.absent))
 
     def add_model(self, model: str, *, on_step: OnStep | None = None) -> tuple[Space, int]:
@@ -108,27 +103,19 @@ class Collection:
         Returns its space and how many items it could not get, their files being gone or changed. Run again,
         it goes on where it stopped. Raises `ModelError` and `ModelMismatchError`.
         """
-        return add_model(self._wiring, model, on_step or _ignore)
+        return add_model(self._opened, model, on_step or _ignore)
 
     def use_model(self, name: str) -> None:
         """Make the space of that name the one that is searched unless another is named."""
-        store = self._wiring.store()
-        store.use_space(self._wiring.space(store, name))
+        self._opened.store().use_space(self._opened.space(name))
 
     def drop_model(self, name: str) -> None:
         """Forget a space with its vectors, and the one that was filled beside it; not the default one."""
-        store = self._wiring.store()
-        space = self._wiring.space(store, name)
-        beside = [each for each in store.spaces() if each.reference == COMPANION + space.reference]
-        if any(each.is_default for each in (space, *beside)):
-            raise UsageError(f"{name} is the default; make another one that first: lookalike models use NAME")
-        for each in (space, *beside):
-            self._wiring.forget_space(each)
-            store.drop_space(each)
+        drop_model(self._opened, name)
 
     def import_vectors(
         self,
-        what: Bringing,
+        request: ImportRequest,
         *,
         on_step: OnStep | None = None,
         on_commit: Callable[[Committed], None] | None = None,
@@ -139,17 +126,17 @@ class Collection:
         line. Nothing is touched unless vectors and names fit each other: raises `UsageError`,
         `ModelMismatchError`, `DamagedError`, `NotFoundError`.
         """
-        from lookalike.transfer.transfer import bring  # as above
+        from lookalike.transfer.transfer import import_space  # as above
 
-        return bring(self._wiring, what, on_step or _ignore, on_commit or _ignore)
+        return import_space(self._opened, request, on_step or _ignore, on_commit or _ignore)
 
     def export(
-        self, folder: AnyPath, *, space: str | None = None, wish: ExportWish | None = None
+        self, folder: AnyPath, *, space: str | None = None, options: ExportOptions | None = None
     ) -> ExportReport:
         """Write the vectors and items of a space into a new folder: an array, a table, a Faiss index."""
-        from lookalike.transfer.transfer import take_out  # as above
+        from lookalike.transfer.transfer import export_space  # as above
 
-        return take_out(self._wiring, as_path(folder), space, wish)
+        return export_space(self._opened, as_path(folder), space, options)
 
     def search(self, query: AnyQuery, k: int = 8, *, where: Where = ()) -> SearchResult:
         """Return the k items most similar to a query: a photo's path or bytes, or an item given by its id.
@@ -164,24 +151,29 @@ class Collection:
         self, queries: Iterable[AnyQuery], k: int = 8, *, where: Where = ()
     ) -> list[SearchResult]:
         """Answer several queries at once, in order; see `search`."""
-        return self.answer(queries, Wish(k), where=where)
+        return self.answer(queries, SearchOptions(k), where=where)
 
     def answer(
-        self, queries: Iterable[AnyQuery], wish: Wish, *, where: Where = (), max_pixels: int = MAX_PIXELS
+        self,
+        queries: Iterable[AnyQuery],
+        options: SearchOptions,
+        *,
+        where: Where = (),
+        max_pixels: int = MAX_PIXELS,
     ) -> list[SearchResult]:
-        """Answer several queries at once with all that `wish` says; photos of more pixels are refused."""
-        asked, wish, filters = [as_query(query) for query in queries], as_wish(wish), as_filters(where)
-        store = self._wiring.store()
+        """Answer several queries at once with all that `options` says; photos of more pixels are refused."""
+        asked, options, filters = (
+            [as_query(query) for query in queries],
+            as_search_options(options),
+            as_filters(where),
+        )
         words = any(isinstance(each.source, Words) for query in asked for each in query)
-        space = self._wiring.space(store, wish.space, words=words)
+        space = self._opened.space(options.space, words=words)
         embedder = None
         if any(_needs_model(query) for query in asked):
-            embedder = self._wiring.embedder_of(space)
-        live = self._wiring.index_keeper(store, space).live()
-        asking = Asking(store, store.vectors(space), space.dim, self._wiring.decoder, embedder, max_pixels)
-        return search(
-            Search(asking, space, live, self._wiring.background(store, space)), asked, wish, filters
-        )
+            embedder = self._opened.embedder_of(space)
+        context = QueryContext(self.engine, space, self._opened.decoder, embedder, max_pixels)
+        return search(SearchContext(context, self._opened.background(space)), asked, options, filters)
 
     def remove(self, *targets: AnyPath | SupportsIndex) -> int:
         """Remove items by id or by path (a folder stands for all items below it); returns how many.
@@ -189,18 +181,18 @@ class Collection:
         The files themselves are not touched. Raises `NotFoundError` when a target matches nothing, and then
         removes nothing.
         """
-        store = self._wiring.store()
+        engine = self.engine
         doomed: set[int] = set()
         for target in targets:
-            found = self._targeted(store, target)
+            found = self._targeted(target)
             if not found:
                 raise NotFoundError(f"nothing in the collection matches {target}")
             doomed.update(found)
-        return store.items.remove(sorted(doomed))
+        return engine.items.remove(sorted(doomed))
 
     def item(self, item_id: int) -> Item:
         """Return an item; raises `NotFoundError`."""
-        items = self._wiring.store().items
+        items = self.engine.items
         found = items.get([item_id])
         if item_id in found:
             return found[item_id]
@@ -210,7 +202,7 @@ class Collection:
 
     def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
-        items, filters = self._wiring.store().items, as_filters(where)
+        items, filters = self.engine.items, as_filters(where)
         found: list[Item] = []
         while len(found) < limit:  # a damaged item makes room for the next
             ids = items.matching(filters, after=after, limit=limit - len(found)).tolist()
@@ -223,14 +215,14 @@ class Collection:
 
     def random_items(self, count: int = 1, *, where: Where = ()) -> list[Item]:
         """Return up to `count` different items that meet the conditions, by chance."""
-        items = self._wiring.store().items
+        items = self.engine.items
         ids = items.random(as_filters(where), count)
         found = items.get(ids)
         return [found[item_id] for item_id in ids if item_id in found]
 
     def facets(self) -> Facets:
         """Return what the items can be filtered by: cameras, folders, first and last moment."""
-        return self._wiring.store().items.facets()
+        return self.engine.items.facets()
 
     def thumbnail(
         self, query: AnyPath | SupportsIndex | bytes, longest: int = 256, *, max_pixels: int = MAX_PIXELS
@@ -247,7 +239,7 @@ class Collection:
             request = ThumbnailRequest(path_of(item.uri), longest, content_hash=item.content_hash)
         else:
             request = ThumbnailRequest(str(wanted), longest)
-        made = self._wiring.decoder.thumbnail(request)
+        made = self._opened.decoder.thumbnail(request)
         return None if isinstance(made, Skipped) else made
 
     def vote(self, query: str, item_id: int, value: int, *, space: str | None = None) -> None:
@@ -257,21 +249,20 @@ class Collection:
         """
         if value not in (1, 0, -1) or not query or len(query) > _LONGEST_KEY:
             raise UsageError(f"a vote is 1, -1 or 0 on a hit of a query; got {value!r} for {query[:80]!r}")
-        store = self._wiring.store()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        store.votes.put(query, item_id, value, self._wiring.space(store, space).name, at)
+        self.engine.votes.put(query, item_id, value, self._opened.space(space).name, at)
 
     def votes(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order given, beyond the id `after`; only of `query` if given."""
-        return self._wiring.store().votes.page(query=query, after=after, limit=limit)
+        return self.engine.votes.page(query=query, after=after, limit=limit)
 
     def credit(self, credit: Credit) -> None:
         """Keep what a space earned in a round of interleaved hits; see `interleaving`."""
-        self._wiring.store().credits.put(credit)
+        self.engine.credits.put(credit)
 
     def credits(self) -> list[Credit]:
         """Return all credits in the order given."""
-        return list(self._wiring.store().credits.all())
+        return list(self.engine.credits.all())
 
     def original(self, item: Item) -> bytes:
         """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""
@@ -279,46 +270,42 @@ class Collection:
 
     def skipped(self) -> list[Skipped]:
         """Return the inputs that could not become items, with the reasons."""
-        return list(self._wiring.store().items.skipped())
+        return list(self.engine.items.skipped())
 
     def info(self) -> Info:
         """Return the facts of the collection."""
-        store = self._wiring.store()
-        items = store.items.count()
-        spaces = tuple(self._space_info(store, space, items) for space in store.spaces())
-        size = sum(map(_size_of, self.path.glob("store.sqlite*")))
-        return Info(self.path, items, store.items.count_skipped(), size, spaces, self.kind)
+        return describe(self._opened)
 
     @property
     def kind(self) -> Kind:
         """What the collection holds, without counting it."""
-        return self._wiring.kind() or "photo"
+        return self._opened.kind() or "photo"
 
     @property
     def is_building(self) -> bool:
         """Whether an index is being built in the background; answers are exact but slow meanwhile."""
-        return any(keeper.is_building for keeper in self._wiring.keepers())
+        return any(keeper.is_building for keeper in self._opened.index_keepers())
 
     def wait_for_index(self) -> None:
         """Return when no index is being built in the background; raises what ended the build, if anything."""
-        for problem in [keeper.wait() for keeper in self._wiring.keepers()]:
+        for problem in [keeper.wait() for keeper in self._opened.index_keepers()]:
             if problem is not None:
                 raise problem
 
     def spaces(self) -> list[Space]:
         """Return the spaces, without counting what is in them."""
-        return self._wiring.store().spaces()
+        return self.engine.spaces()
 
     def open_space(self, name: str | None = None) -> OpenSpace:
-        """Return the vectors of a space, the default one unless named, with the store that they are in.
+        """Return the vectors of a space, the default one unless named, and what opens its index.
 
         Raises `NotFoundError` for an unknown space or an empty collection.
         """
-        return self._wiring.open_space(name)
+        return self._opened.open_space(name)
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
-        self._wiring.refresh_index()
+        self._opened.engine().refresh_indexes()
 
     def verify(self, *, repair: bool = False) -> VerifyReport:
         """Check every item, vector and index file, and name what is damaged.
@@ -326,24 +313,15 @@ class Collection:
         With `repair`, what the photos' own files can restore is read again, a broken store file is rescued
         row by row (the broken one is kept beside it), and damaged indexes are built anew.
         """
-        try:
-            report = verify(self._wiring.store(), self.path / "index")
-        except DamagedError as error:
-            if not repair:
-                raise
-            report = VerifyReport(0, 0, (Damage(STORE_FILE, str(error)),))
-        if not repair or report.sound:
-            return report
-        self._wiring.check_writable()
-        return repair_damage(self._wiring, report)
+        return verify_collection(self._opened, repair=repair)
 
     def close(self, *, wait: bool = True) -> None:
         """Stop the workers and close the files; the next use opens them again.
 
         An index that is being built in the background is waited for, or without `wait` given up.
         """
-        self._wiring.release(wait=wait)
-        self._wiring.decoder.close()
+        self._opened.release(wait=wait)
+        self._opened.decoder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -353,32 +331,13 @@ class Collection:
     ) -> None:
         self.close()
 
-    def _space_info(self, store: Store, space: Space, items: int) -> SpaceInfo:
-        vectors = store.vectors(space)
-        count = vectors.count()
-        kind, recall, size = Indexer(self.path, space, vectors).describe()
-        return SpaceInfo(
-            space.name,
-            space.model_id,
-            space.dim,
-            count,
-            kind,
-            recall,
-            size,
-            is_default=space.is_default,
-            takes_words=self._wiring.takes_words(space),
-            kind=space.kind,
-            approximate=space.approximate,
-            missing=max(0, items - count),
-        )
-
-    def _targeted(self, store: Store, target: AnyPath | SupportsIndex) -> list[int]:
-        wanted = as_target(target)
+    def _targeted(self, target: AnyPath | SupportsIndex) -> list[int]:
+        wanted, items = as_target(target), self.engine.items
         if isinstance(wanted, int):
-            return list(store.items.get([wanted])) or list(store.items.damaged([wanted]))
+            return list(items.get([wanted])) or list(items.damaged([wanted]))
         uri = uri_of(wanted)
-        item = store.items.by_uri(uri)
-        return [item.id] if item else store.items.matching([Filter("folder", "=", uri)]).tolist()
+        item = items.by_uri(uri)
+        return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()
 
 
 def _needs_model(query: Query) -> bool:
@@ -388,10 +347,3 @@ def _needs_model(query: Query) -> bool:
 
 def _ignore(*_: Any) -> None:
     """Stand in for a listener that nobody gave."""
-
-
-def _size_of(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # the log goes when its last user does
-        return 0

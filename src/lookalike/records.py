@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 if TYPE_CHECKING:  # decode workers import this module and start faster without numpy
@@ -42,7 +41,7 @@ class FileStamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file that the walk came across: its uri and either its stamp or why it cannot be read."""
 
     uri: str
@@ -166,7 +165,7 @@ class Hit:
     text: str | None = None
     places: int = 1
     matched: bool = False
-    """Whether it was also found by the exact words of the query (`Wish.hybrid`)."""
+    """Whether it was also found by the exact words of the query (`SearchOptions.hybrid`)."""
     closer_than: float | None = None
     """The share of random pairs of the collection that score lower, 0 to 1 (see `background`); None where it
     was not asked for or cannot be told."""
@@ -209,7 +208,7 @@ class SearchResult(Sequence[Hit]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SearchOptions:
     """Which hits of a query are wanted.
 
     `k` hits after the first `offset`, in the space of that name (None: the default one). `mark_copies` fills
@@ -288,70 +287,3 @@ class Committed:
     outcome: Outcome
     item_id: int | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AddReport:
-    """What one `add` did. `found` is the sum of the five outcomes.
-
-    `vanished` counts the items below the folders given whose file is gone, although its folder is there, or
-    lastingly holds no photo any more; `pruned` of them were removed. `absent` names the paths that do not
-    exist and the folders that are empty where items were: nothing of theirs was touched.
-    """
-
-    added: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    updated: int = 0
-    skipped: int = 0
-    vanished: int = 0
-    pruned: int = 0
-    absent: tuple[Path, ...] = ()
-    index_problem: str | None = None
-    """Why the index could not be brought up to date; search goes on without it."""
-    copies: int = 0
-    """Texts that stand at another place, too."""
-    split: int = 0
-    """Texts longer than the model reads at once, that became several passages."""
-    empty: int = 0
-    """Rows without a text."""
-
-    @property
-    def found(self) -> int:
-        """How many files the walk came across."""
-        return self.added + self.unchanged + self.moved + self.updated + self.skipped
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceInfo:
-    """One space: how many vectors, how they are searched, and how much of the truth that finds.
-
-    `index` is "exact", "ivf" or "none yet"; `recall` is the measured share of true 10 nearest neighbours.
-    """
-
-    name: str
-    model_id: str
-    dim: int
-    vectors: int
-    index: str
-    recall: float | None
-    index_bytes: int
-    is_default: bool = True
-    takes_words: bool = False
-    """Whether it can be searched by words."""
-    kind: Kind = "photo"
-    approximate: bool = False
-    missing: int = 0
-    """Items that have no vector in it yet; the next `add` brings them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """The facts of a collection."""
-
-    path: Path
-    items: int
-    skipped: int
-    store_bytes: int
-    spaces: tuple[SpaceInfo, ...]
-    kind: Kind = "photo"

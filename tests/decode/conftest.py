@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.records import Photo, Skipped, View
 
 VIEW = View(64)
@@ -27,7 +27,7 @@ def read(pool: DecodePool) -> Read:
     """Read one file through a worker."""
 
     def read(path: Path, view: View = VIEW) -> Photo | Skipped:
-        return pool.photo(Request(str(path), str(path), view))
+        return pool.photo(PhotoRequest(str(path), str(path), view))
 
     return read
 

@@ -18,10 +18,10 @@ sys.modules["pillow_heif"] = None  # as if it were not installed
 import importlib.util
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name == "pillow_heif" else found(name, *more)
-from lookalike.decode.worker import Request, prepare_worker, read_photos
+from lookalike.decode.worker import PhotoRequest, prepare_worker, read_photos
 from lookalike.records import View
 prepare_worker(1 << 40)
-print(read_photos((Request("", sys.argv[1], View(8)),))[0].reason)
+print(read_photos((PhotoRequest("", sys.argv[1], View(8)),))[0].reason)
 """
 
 

@@ -11,15 +11,15 @@ import psutil
 import pytest
 from pictures import gif_header, jpeg_header, png_chunk, png_header
 
-from lookalike.decode.pool import DecodePool, Limits
-from lookalike.decode.worker import Request, ThumbnailRequest
+from lookalike.decode.pool import DecodeLimits, DecodePool
+from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped, View
 
 VIEW = View(32)
 
 
 def request(path, **more):
-    return Request(str(path), str(path), VIEW, **more)
+    return PhotoRequest(str(path), str(path), VIEW, **more)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def check_only_the_bad_one_is_skipped(results, bad, reason, *, lasting):
 
 def test_a_file_that_needs_too_much_memory_is_skipped_alone(huge_png, chunk):
     files = [*chunk[:3], huge_png, *chunk[3:]]
-    with DecodePool(workers=1, limits=Limits(memory_bytes=256 << 20)) as pool:
+    with DecodePool(workers=1, limits=DecodeLimits(memory_bytes=256 << 20)) as pool:
         results = list(pool.photos(map(request, files)))
     check_only_the_bad_one_is_skipped(results, huge_png, "memory", lasting=True)
 
@@ -68,7 +68,7 @@ def test_more_than_250_megapixels_are_refused_by_the_header(name, content, tmp_p
 
 def test_a_file_that_takes_too_long_is_skipped_alone_and_tried_again_later(huge_png, chunk):
     files = [*chunk, huge_png]
-    with DecodePool(workers=1, limits=Limits(seconds=0.2)) as pool:
+    with DecodePool(workers=1, limits=DecodeLimits(seconds=0.2)) as pool:
         results = list(pool.photos(map(request, files)))
     skipped = next(each for each in results if isinstance(each, Skipped) and each.uri == str(huge_png))
     assert skipped.reason == "decoding it took longer than 0.2 s"
@@ -76,7 +76,7 @@ def test_a_file_that_takes_too_long_is_skipped_alone_and_tried_again_later(huge_
 
 
 def test_a_hanging_worker_costs_no_photo(chunk, worker_processes):
-    with DecodePool(workers=1, limits=Limits(seconds=2)) as pool:
+    with DecodePool(workers=1, limits=DecodeLimits(seconds=2)) as pool:
         assert isinstance(pool.photo(request(chunk[0])), Photo)
         (worker,) = worker_processes()
         worker.suspend()
@@ -188,7 +188,7 @@ def test_results_keep_the_order_and_read_a_bounded_number_ahead(chunk):
         for number in range(10_000):
             asked.append(number)
             path = chunk[number % 7]
-            yield Request(str(number), str(path), VIEW)
+            yield PhotoRequest(str(number), str(path), VIEW)
 
     with DecodePool(workers=2) as pool:
         results = pool.photos(endless())
@@ -201,7 +201,7 @@ def test_workers_that_cannot_start_are_one_clear_error(chunk):
     from lookalike.errors import LookalikeError
 
     with (
-        DecodePool(workers=1, limits=Limits(memory_bytes=1 << 20)) as pool,
+        DecodePool(workers=1, limits=DecodeLimits(memory_bytes=1 << 20)) as pool,
         pytest.raises(LookalikeError, match="decode workers cannot start, given 1 MiB of memory each"),
     ):
         pool.photo(request(chunk[0]))

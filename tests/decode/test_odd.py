@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.decode.pool import DecodePool, Limits
-from lookalike.decode.worker import Request
+from lookalike.decode.pool import DecodeLimits, DecodePool
+from lookalike.decode.worker import PhotoRequest
 from lookalike.records import Photo, Skipped, View
 
 
 def read_all(paths: list[Path], pool: DecodePool) -> list[Photo | Skipped]:
-    return list(pool.photos(Request(path.name, str(path), View(224)) for path in paths))
+    return list(pool.photos(PhotoRequest(path.name, str(path), View(224)) for path in paths))
 
 
 def told(result: Photo | Skipped) -> object:
@@ -27,7 +27,7 @@ def told(result: Photo | Skipped) -> object:
 def test_every_odd_file_is_a_photo_or_skipped_with_a_reason_the_same_each_time(shared_data, worker_processes):
     paths = sorted(path for path in (shared_data / "odd").rglob("*") if path.is_file())
     assert len(paths) == 265
-    limits = Limits(memory_bytes=1 << 30)
+    limits = DecodeLimits(memory_bytes=1 << 30)
     with DecodePool(workers=2, limits=limits) as pool:
         results = read_all(paths, pool)
         workers = worker_processes()

@@ -16,12 +16,12 @@ DECODE_FOR_EVER = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.records import View
 
 def requests():
     while True:
-        yield Request("", sys.argv[1], View(64))
+        yield PhotoRequest("", sys.argv[1], View(64))
 
 try:
     with DecodePool(workers=2) as pool:
@@ -142,7 +142,7 @@ def test_a_program_that_forgets_to_close_ends_all_the_same(tmp_path, make_photo)
 
 def test_files_in_the_current_folder_are_never_run(tmp_path, make_photo, read, monkeypatch):
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.worker import Request
+    from lookalike.decode.worker import PhotoRequest
     from lookalike.records import Photo, View
 
     photo = make_photo(tmp_path / "photo.png", 1)
@@ -151,19 +151,19 @@ def test_files_in_the_current_folder_are_never_run(tmp_path, make_photo, read, m
         (tmp_path / f"{name}.py").write_text(trap)
     monkeypatch.chdir(tmp_path)
     with DecodePool(workers=1) as pool:
-        assert isinstance(pool.photo(Request("", str(photo), View(64))), Photo)
+        assert isinstance(pool.photo(PhotoRequest("", str(photo), View(64))), Photo)
     assert not (tmp_path / "sprung").exists()
 
 
 def test_workers_hold_no_file_of_their_parent(tmp_path, make_photo, worker_processes):
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.worker import Request
+    from lookalike.decode.worker import PhotoRequest
     from lookalike.records import View
 
     photo = make_photo(tmp_path / "photo.png", 1)
     secret = tmp_path / "secret"
     with secret.open("w") as file, DecodePool(workers=2) as pool:
         os.set_inheritable(file.fileno(), True)
-        list(pool.photos(Request("", str(photo), View(64)) for _ in range(50)))
+        list(pool.photos(PhotoRequest("", str(photo), View(64)) for _ in range(50)))
         held = {Path(each.path) for worker in worker_processes() for each in worker.open_files()}
     assert secret not in held

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.records import Box, Photo, View
 
 SIZES = [(300, 200), (200, 301), (257, 256), (641, 103), (40, 30), (64, 64), (1, 1)]
@@ -56,7 +56,7 @@ def test_a_large_jpeg_is_not_read_at_reduced_scale(view, tmp_path, make_photo, r
 @pytest.mark.parametrize("view", [STEPS[1], SQUASH[2]], ids=str)
 def test_a_part_is_read_as_if_it_were_a_photo(view, tmp_path, make_photo, pool):
     path = make_photo(tmp_path / "a.jpg", 7, (400, 300))
-    part = pool.photo(Request("", str(path), view, box=Box(0.25, 0.5, 0.5, 0.25)))
+    part = pool.photo(PhotoRequest("", str(path), view, box=Box(0.25, 0.5, 0.5, 0.25)))
     with Image.open(path) as image:
         expected = by_hand(image.convert("RGB").crop((100, 150, 300, 225)), view)
     assert np.array_equal(part.pixels, expected)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import CompanionEmbedder, PairedEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.models.words import load_class_names
@@ -37,7 +37,7 @@ def pictures(shared_data):
 
 def pixels_of(paths, view):
     with DecodePool() as pool:
-        return np.stack([photo.pixels for photo in pool.photos(Request(p, p, view) for p in paths)])
+        return np.stack([photo.pixels for photo in pool.photos(PhotoRequest(p, p, view) for p in paths)])
 
 
 def test_the_names_of_categories_bring_their_photos(embedder, pictures):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import Collection
-from lookalike.transfer.transfer import Bringing
+from lookalike.transfer.transfer import ImportRequest
 
 
 def collection_of(
@@ -20,7 +20,7 @@ def collection_of(
     (folder / f"{space}.txt").write_text("".join(f"{name}\n" for name in names))
     np.save(folder / f"{space}.npy", rows.astype(np.float32))
     collection = Collection(folder / "c.lookalike")
-    what = Bringing(folder / f"{space}.npy", folder / f"{space}.txt", name=space, kind="photo")
+    what = ImportRequest(folder / f"{space}.npy", folder / f"{space}.txt", name=space, kind="photo")
     report, _ = collection.import_vectors(what)
     assert report.added + report.filled == len(rows)
     return collection

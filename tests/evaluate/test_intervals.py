@@ -109,8 +109,8 @@ def test_the_votes_said_to_be_needed_decide_as_often_as_promised():
     total = wins + losses + more
     seen = (wins + 0.5) / (wins + losses + 1)
     drawn = np.random.default_rng(0).binomial(total, seen, 2_000)
-    decided = np.mean([sign_test_p(int(each), total - int(each)) <= 0.05 for each in drawn])
-    assert 0.75 < decided < 0.85
+    significant = np.mean([sign_test_p(int(each), total - int(each)) <= 0.05 for each in drawn])
+    assert 0.75 < significant < 0.85
 
 
 def test_what_is_decided_needs_no_more_votes_and_what_is_even_is_never_decided():

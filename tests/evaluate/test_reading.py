@@ -31,7 +31,7 @@ def photos(tmp_path, make_photo):
 
 @pytest.fixture
 def items(photos):
-    return photos.open_space().store.items
+    return photos.open_space().items
 
 
 def id_of(items, name):
@@ -56,7 +56,7 @@ def test_a_field_of_texts_is_a_label(tmp_path):
         csv.writer(file).writerows([("text", "category"), *rows])
     with Collection(tmp_path / "t.lookalike", embedder=FakeTextEmbedder()) as texts:
         texts.add(tmp_path / "texts.csv", column="text")
-        items = texts.open_space().store.items
+        items = texts.open_space().items
         truth = labels_by_field(items, "category")
         assert truth.names == ("a", "b")
         with pytest.raises(UsageError, match="no item has the field 'kind'; there are: folder, category"):

@@ -7,7 +7,7 @@ import pytest
 from evaluate_helpers import clusters, collection_of, unit
 
 from lookalike.errors import UsageError
-from lookalike.evaluate.votes import decided, duels, evaluate_votes
+from lookalike.evaluate.votes import evaluate_votes, pairwise_result, pairwise_results
 from lookalike.records import Credit
 
 
@@ -16,7 +16,7 @@ def credit(round_id, space, other, item, kind="click", value=1):
 
 
 def test_a_round_is_won_by_who_earned_more():
-    (duel,) = duels(
+    (duel,) = pairwise_results(
         [
             credit("1", "x", "y", 1),
             credit("1", "x", "y", 2),
@@ -33,12 +33,12 @@ def test_a_round_is_won_by_who_earned_more():
 
 
 def test_each_pair_has_a_duel_of_its_own():
-    found = duels([credit("1", "x", "y", 1), credit("2", "z", "x", 1)])
+    found = pairwise_results([credit("1", "x", "y", 1), credit("2", "z", "x", 1)])
     assert [(one.a, one.b, one.wins_a, one.wins_b) for one in found] == [("x", "y", 1, 0), ("x", "z", 0, 1)]
 
 
 def test_only_even_rounds_decide_nothing():
-    duel = decided("x", "y", [(1, 1), (0, 0)])
+    duel = pairwise_result("x", "y", [(1, 1), (0, 0)])
     assert (duel.ties, duel.share, duel.p, duel.needed) == (2, None, 1.0, None)
 
 
@@ -66,14 +66,14 @@ def test_the_space_that_ranks_what_was_liked_first_is_best(collection):
     means = {one.space: one.measures["map"].mean for one in report.spaces}
     assert means["made"] > 0.95
     assert means["noise"] < 0.6
-    assert (report.judgements, report.queries, report.duels) == (120, 6, ())
+    assert (report.judgements, report.queries, report.pairwise_results) == (120, 6, ())
 
 
 def test_a_model_that_is_gone_is_named_and_its_rounds_count(collection):
     collection.credit(credit("1", "made", "old", 2))
     report = evaluate_votes(collection)
     assert report.problems == ("the collection has no model old any more; its rounds count",)
-    assert report.duels[0].wins_a == 1
+    assert report.pairwise_results[0].wins_a == 1
 
 
 def test_damaged_credits_are_named_and_dropped_by_a_repair(collection):
@@ -86,5 +86,5 @@ def test_damaged_credits_are_named_and_dropped_by_a_repair(collection):
     assert [each.round for each in collection.credits()] == ["1"]
     found = [each.what for each in collection.verify().damage]
     assert "credit 2" in found
-    collection._wiring.store().credits.drop_damaged()
+    collection._opened.store().credits.drop_damaged()
     assert "credit 2" not in [each.what for each in collection.verify().damage]

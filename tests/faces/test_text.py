@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lookalike.faces.text import counted, facts, megabytes, printable, tally
-from lookalike.records import AddReport
+from lookalike.reports import AddReport
 
 
 @pytest.mark.parametrize(

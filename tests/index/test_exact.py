@@ -1,6 +1,6 @@
 import numpy as np
 
-from lookalike.index.exact import BestSoFar, ExactIndex, top_ids
+from lookalike.index.exact import ExactIndex, TopK, top_ids
 
 
 def rows(n, dim=16, seed=0):
@@ -53,7 +53,7 @@ def test_an_empty_index_answers_nothing():
 def test_best_so_far_over_blocks_ranks_as_one_sort_does():
     vectors, queries = rows(1000), rows(7, seed=2)
     ids = np.random.default_rng(3).permutation(5000)[:1000]
-    seen = BestSoFar(queries, 12)
+    seen = TopK(queries, 12)
     for at in range(0, 1000, 77):
         seen.see(ids[at : at + 77], vectors[at : at + 77])
     ranked, scores = seen.ranked()
@@ -63,7 +63,7 @@ def test_best_so_far_over_blocks_ranks_as_one_sort_does():
 
 
 def test_equal_scores_rank_by_id():
-    seen = BestSoFar(rows(1), 3)
+    seen = TopK(rows(1), 3)
     seen.see(np.array([9, 4, 6]), np.repeat(rows(1), 3, axis=0))
     assert seen.ranked()[0].tolist() == [[4, 6, 9]]
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from clusters import clustered, exact_neighbours, recall
 
-from lookalike.index.exact import BestSoFar
+from lookalike.index.exact import TopK
 from lookalike.index.ivf import IvfIndex, Settings, ladder, list_count, train
-from lookalike.index.tune import make_truth, ranks_needed, tune
+from lookalike.index.tune import ranks_needed, true_neighbours, tune
 
 N, DIM, FLOOR = 12_000, 64, 0.98
 IDS = np.arange(N) * 2 + 11
@@ -29,9 +29,9 @@ def index(vectors):
 
 def tuned(index, vectors, ids):
     held_out = np.random.default_rng(1).permutation(len(ids))[:200]
-    seen = BestSoFar(vectors[held_out], ranks_needed())
+    seen = TopK(vectors[held_out], ranks_needed())
     seen.see(ids, vectors)
-    tune(index, make_truth(ids[held_out], vectors[held_out], seen))
+    tune(index, true_neighbours(ids[held_out], vectors[held_out], seen))
     return index
 
 

@@ -10,10 +10,10 @@ import pytest
 from lookalike.errors import StorageError
 from lookalike.index.exact import ExactIndex
 from lookalike.index.ivf import IvfIndex
-from lookalike.indexing import indexer as indexing
+from lookalike.indexing import live as indexing
 from lookalike.indexing.indexer import Indexer
 from lookalike.records import FileStamp, Photo
-from lookalike.store import Batch, Store
+from lookalike.store import PhotoBatch, Store
 
 DIM, FLOOR = 32, 0.98
 
@@ -47,7 +47,7 @@ def fill(store, n, seed):
     """Add n items with random vectors; returns their ids."""
     space = store.ensure_space("fake", "ab" * 32, DIM)
     stamp = FileStamp(1, 1)
-    batch = Batch()
+    batch = PhotoBatch()
     for at, row in enumerate(rows(n, seed)):
         photo = Photo(f"/p/{seed}-{at}.jpg", stamp, f"{seed}-{at}".encode(), None, {"width": 1, "height": 1})
         batch.photos.append((photo, row))

@@ -7,8 +7,8 @@ import pytest
 
 from lookalike.errors import StorageError
 from lookalike.index.exact import ExactIndex
-from lookalike.indexing.indexer import LiveIndex
 from lookalike.indexing.keeper import IndexKeeper
+from lookalike.indexing.live import LiveIndex
 
 
 class FakeVectors:

@@ -18,7 +18,7 @@ from typing import Any
 from helpers import CountingDecoder
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.indexing import indexer as indexing
+from lookalike.indexing import live as indexing
 from lookalike.store.database import Database
 
 

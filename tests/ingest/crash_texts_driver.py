@@ -60,7 +60,7 @@ def main() -> None:
     embedder = TellingEmbedder(dim=16)
     spec = embedder.spec
     space = store.ensure_space(spec.name, spec.model_id, spec.dim, kind="text", reference=spec.reference)
-    parts = ingest.TextIngest(store, space, embedder, lambda *_: None, told)
+    parts = ingest.TextIngest(store, space, lambda *_: None, told, embedder)
     ingest.ingest_texts(parts, [texts], "text")
     store.close()
     print(steps, flush=True)

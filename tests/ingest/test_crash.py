@@ -161,7 +161,7 @@ def test_the_real_command_line_killed_at_random_moments(victim):
 
 def test_killed_while_saving_an_index_leaves_the_old_or_the_new_one(victim, monkeypatch):
     """Both an index file and its folder: made, written, synced, renamed."""
-    monkeypatch.setattr("lookalike.indexing.indexer.EXACT_UP_TO", 50)
+    monkeypatch.setattr("lookalike.indexing.live.EXACT_UP_TO", 50)
     victim.more(330)
     assert victim.drive(exact_up_to="50") == 0
     (file,) = (victim.path / "index").glob("*.ivf")

@@ -315,14 +315,14 @@ def test_the_only_copy_is_removed_between_reading_and_commit(photos, watched, tm
     """A photo known by its content when it is read must not be lost when that content's item goes away."""
     watched.add(photos)
     shutil.copy(photos / "5.png", photos / "copy.png")
-    commit = watched.collection._wiring._store.commit
+    commit = watched.collection._opened.store().commit
 
     def remove_first(*arguments, **named):
         if "5.png" in watched.ids():
             watched.collection.remove(photos / "5.png")
         return commit(*arguments, **named)
 
-    watched.collection._wiring._store.commit = remove_first
+    watched.collection._opened.store().commit = remove_first
     assert numbers(watched.add(photos / "copy.png")) == {"added": 1}
     assert watched.decoder.read == ["copy.png", "copy.png"]
     assert watched.collection.verify().sound

@@ -10,7 +10,7 @@ import pytest
 
 from helpers import Watched, numbers, rows_of
 from lookalike.errors import NotFoundError
-from lookalike.sources.sources import is_gone, path_of
+from lookalike.sources.uris import is_gone, path_of
 from lookalike.store.database import Database
 
 pytest_plugins = ["store_fixtures"]

@@ -381,7 +381,7 @@ class Quick(FakeTextEmbedder):
 store = Store(Path(sys.argv[1]), create=True)
 embedder = Quick(dim=8)
 space = store.ensure_space("quick", embedder.spec.model_id, 8, kind="text")
-parts = TextIngest(store, space, embedder, lambda *_: None, lambda _: None)
+parts = TextIngest(store, space, lambda *_: None, lambda _: None, embedder)
 for path in sys.argv[2:]:
     report = ingest_texts(parts, [Path(path)], "text")
     print(report.found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

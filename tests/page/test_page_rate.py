@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from axe_helpers import axe_faults
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.transfer.transfer import Bringing
+from lookalike.transfer.transfer import ImportRequest
 
 COUNT = 30
 PAIR = ("fake", "other")
@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, make_photo) -> Path:
         for at, name in enumerate(PAIR):
             rows = np.random.default_rng(at).normal(size=(COUNT, 8)).astype(np.float32)
             np.save(folder / f"{name}.npy", rows)
-            collection.import_vectors(Bringing(folder / f"{name}.npy", folder / "list.txt", name=name))
+            collection.import_vectors(ImportRequest(folder / f"{name}.npy", folder / "list.txt", name=name))
     return folder
 
 

@@ -13,10 +13,10 @@ sys.path.append(sys.argv[1])
 
 from lookalike.errors import LookalikeError
 from lookalike.models.keras.network import build_network
-from lookalike.models.keras.wire import Request
+from lookalike.models.keras.wire import ConvertRequest
 
 
-def outcome(request: Request) -> list[str]:
+def outcome(request: ConvertRequest) -> list[str]:
     """Return the error and its message, or the layer and whose preprocessing."""
     try:
         network = build_network(request)
@@ -27,4 +27,4 @@ def outcome(request: Request) -> list[str]:
 
 if __name__ == "__main__":
     requests = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    print(json.dumps([outcome(Request(**each)) for each in requests]))
+    print(json.dumps([outcome(ConvertRequest(**each)) for each in requests]))

@@ -11,7 +11,7 @@ from environment import reference_python, run
 from PIL import Image
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.load import load_embedder
 from lookalike.embed.vectors import unit_length
 from lookalike.models.find import find_model
@@ -58,7 +58,9 @@ def models(tmp_path_factory, inputs):
 @pytest.fixture(scope="module")
 def decode():
     with DecodePool(workers=1) as pool:
-        yield lambda paths, view: np.stack([pool.photo(Request(each, each, view)).pixels for each in paths])
+        yield lambda paths, view: np.stack(
+            [pool.photo(PhotoRequest(each, each, view)).pixels for each in paths]
+        )
 
 
 def check(ours, theirs):

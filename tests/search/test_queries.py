@@ -10,7 +10,7 @@ from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import NotFoundError, QueryError, UsageError
-from lookalike.records import Box, Wish, Words
+from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example
 
 LEFT, RIGHT = Box(0, 0, 0.5, 1), Box(0.5, 0, 0.5, 1)
@@ -31,7 +31,7 @@ def collection(tmp_path, photos):
 
 
 def rows(collection):
-    store = collection._wiring.store()
+    store = collection._opened.store()
     vectors = store.vectors(store.default_space())
     return vectors.fetch(vectors.ids().tolist()).rows
 
@@ -68,9 +68,9 @@ def test_bytes_that_are_no_photo_are_refused(collection):
 def test_bytes_of_too_many_pixels_are_refused(collection, tmp_path):
     Image.new("L", (400, 300)).save(tmp_path / "wide.png")
     query = (tmp_path / "wide.png").read_bytes()
-    assert collection.answer([query], Wish(1), max_pixels=120_000)[0].hits
+    assert collection.answer([query], SearchOptions(1), max_pixels=120_000)[0].hits
     with pytest.raises(QueryError, match="400 × 300 pixels: over the limit of 0 megapixels"):
-        collection.answer([query], Wish(1), max_pixels=119_999)
+        collection.answer([query], SearchOptions(1), max_pixels=119_999)
 
 
 @pytest.mark.parametrize(("box", "first"), [(LEFT, "04.png"), (RIGHT, "07.png")])
@@ -184,21 +184,21 @@ def test_words_are_refused_where_no_space_knows_them(tmp_path, photos):
 
 def test_an_unknown_space_is_said(collection):
     with pytest.raises(NotFoundError, match="no space named 'clip'; there are fake"):
-        collection.answer([1], Wish(space="clip"))
+        collection.answer([1], SearchOptions(space="clip"))
 
 
 def test_pages_make_up_the_whole_answer(collection):
     whole = collection.search(1, 12)
-    pages = [collection.answer([1], Wish(4, offset))[0] for offset in (0, 4, 8)]
+    pages = [collection.answer([1], SearchOptions(4, offset))[0] for offset in (0, 4, 8)]
     assert [hit for page in pages for hit in page] == list(whole) and len(whole) == 11
     assert [page.more for page in pages] == [True, True, False]
-    assert collection.answer([1], Wish(11))[0].more is False
-    assert collection.answer([1], Wish(10))[0].more is True
-    assert list(collection.answer([1], Wish(4, 40))[0]) == []
+    assert collection.answer([1], SearchOptions(11))[0].more is False
+    assert collection.answer([1], SearchOptions(10))[0].more is True
+    assert list(collection.answer([1], SearchOptions(4, 40))[0]) == []
 
 
 def test_pages_meet_the_conditions(collection):
-    pages = [collection.answer([1], Wish(2, offset), where="id<=6")[0] for offset in (0, 2, 4)]
+    pages = [collection.answer([1], SearchOptions(2, offset), where="id<=6")[0] for offset in (0, 2, 4)]
     assert sorted(hit.id for page in pages for hit in page) == [2, 3, 4, 5, 6]
     assert [page.more for page in pages] == [True, True, False]
 
@@ -208,14 +208,16 @@ def test_near_copies_name_the_best_of_them(collection, photos):
         picture.resize((48, 32)).save(photos / "05-small.png")
         picture.save(photos / "05.jpg", quality=80)
     collection.add(photos)
-    hits = collection.answer([1], Wish(20, mark_copies=True))[0].hits
+    hits = collection.answer([1], SearchOptions(20, mark_copies=True))[0].hits
     family = [hit for hit in hits if hit.uri.rsplit("/", 1)[1].startswith("05")]
     assert [hit.copy_of for hit in family] == [None, family[0].id, family[0].id]
     assert all(hit.copy_of is None for hit in hits if hit not in family)
-    paged = [hit for at in range(14) for hit in collection.answer([1], Wish(1, at, mark_copies=True))[0]]
+    paged = [
+        hit for at in range(14) for hit in collection.answer([1], SearchOptions(1, at, mark_copies=True))[0]
+    ]
     assert paged == list(hits)
     assert all(hit.copy_of is None for hit in collection.search(1, 20))
 
 
 def test_too_few_items_have_no_background(collection):
-    assert collection.answer([1], Wish(background=True))[0].background is None
+    assert collection.answer([1], SearchOptions(background=True))[0].background is None

@@ -8,11 +8,11 @@ from PIL import Image
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
+from lookalike.engine import local
 from lookalike.errors import NotFoundError, QueryError, UsageError
-from lookalike.indexing import indexer as indexing
+from lookalike.indexing import live as indexing
 from lookalike.records import FileStamp, Photo
-from lookalike.search import search
-from lookalike.store import Batch
+from lookalike.store import PhotoBatch
 
 
 @pytest.fixture
@@ -131,16 +131,16 @@ def test_an_empty_collection_says_so(tmp_path, make_photo):
 def large(tmp_path, monkeypatch):
     """A collection beyond exact search: 6,000 random vectors, half of them with a camera."""
     monkeypatch.setattr(indexing, "EXACT_UP_TO", 1000)
-    monkeypatch.setattr(search, "_RESCORE_ALL_UP_TO", 50)
+    monkeypatch.setattr(local, "_SCORE_ALL_UP_TO", 50)
     embedder = FakeEmbedder()
     made = Collection(tmp_path / "large.lookalike", embedder=embedder)
-    store = made._wiring.store(create=True)
+    store = made._opened.store(create=True)
     space = store.ensure_space(embedder.spec.name, embedder.spec.model_id, embedder.spec.dim)
     random = np.random.default_rng(0)
     middle = random.standard_normal((80, 32), dtype=np.float32)
     rows = middle[random.integers(0, 80, 6000)] + 0.6 * random.standard_normal((6000, 32), dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    batch = Batch()
+    batch = PhotoBatch()
     for at, row in enumerate(rows):
         facts = {"camera": "Leica M3"} if at % 100 == 0 else {"width": at % 7}
         batch.photos.append((Photo(f"/{at}.jpg", FileStamp(1, 1), b"%d" % at, None, facts), row))

@@ -15,17 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookalike.errors import NotFoundError
-from lookalike.records import FileStamp, Found
-from lookalike.sources.sources import (
-    Walk,
-    examine,
-    is_gone,
-    path_of,
-    read_list,
-    require_some,
-    split_present,
-    uri_of,
-)
+from lookalike.records import FileStamp, FoundFile
+from lookalike.sources.paths import read_list, require_some, split_present
+from lookalike.sources.uris import is_gone, path_of, uri_of
+from lookalike.sources.walk import Walk, examine
 
 NAMES = st.binary(min_size=1, max_size=60).map(lambda name: name.replace(b"\0", b"0"))
 
@@ -56,7 +49,7 @@ def test_a_folder_is_walked_with_all_below_in_order(tmp_path):
 def test_a_file_comes_with_its_stamp(tmp_path):
     path = put(tmp_path / "a.jpg", b"12345")
     os.utime(path, ns=(1, 1_234_567_890_123_456_789))
-    assert list(Walk([path]).files()) == [Found(str(path), FileStamp(5, 1_234_567_890_123_456_789))]
+    assert list(Walk([path]).files()) == [FoundFile(str(path), FileStamp(5, 1_234_567_890_123_456_789))]
 
 
 def test_hidden_ones_are_left_out_unless_named(tmp_path):

@@ -108,7 +108,7 @@ def test_bits_of_the_store_repaired(original, tmp_path):
 
 @pytest.mark.slow
 def test_bits_of_the_index_file(tmp_path, make_photo, monkeypatch):
-    monkeypatch.setattr("lookalike.indexing.indexer.EXACT_UP_TO", 50)
+    monkeypatch.setattr("lookalike.indexing.live.EXACT_UP_TO", 50)
     for seed in range(400):
         make_photo(tmp_path / "photos" / f"{seed}.png", seed, (8, 6))
     folder = tmp_path / "photos.lookalike"
@@ -116,7 +116,7 @@ def test_bits_of_the_index_file(tmp_path, make_photo, monkeypatch):
         collection.add(tmp_path / "photos")
     (file,) = (folder / "index").glob("*.ivf")
     with opened(folder) as collection, monkeypatch.context() as patch:
-        patch.setattr("lookalike.indexing.indexer.EXACT_UP_TO", 1000)
+        patch.setattr("lookalike.indexing.live.EXACT_UP_TO", 1000)
         exact = answers(collection, IDS)
     dice = random.Random(4)
     for _ in range(40):

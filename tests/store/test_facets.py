@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from helpers import execute
-from lookalike.records import Wish
+from lookalike.records import SearchOptions
 from lookalike.store.facets import Facets
 
 pytest_plugins = ["store_fixtures"]
@@ -64,7 +64,7 @@ def test_a_damaged_item_makes_room_for_the_next(watched, photos):
     execute(watched.collection.path, "UPDATE items SET size = size + 1 WHERE id = 2")
     assert [item.id for item in watched.collection.items(limit=3)] == [1, 3, 4]
     assert [item.id for item in watched.collection.items(limit=9)] == [1, 3, 4, 5, 6]
-    assert watched.collection.answer([1], Wish(2))[0].more
+    assert watched.collection.answer([1], SearchOptions(2))[0].more
 
 
 def test_random_items_are_all_equally_likely(watched, photos):

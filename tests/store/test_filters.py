@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lookalike.errors import UsageError
 from lookalike.records import FileStamp, Photo
-from lookalike.store import Batch, Store
+from lookalike.store import PhotoBatch, Store
 from lookalike.store.filters import Filter, parse_filter, to_sql
 
 COMPARE = {
@@ -59,7 +59,7 @@ def store(tmp_path_factory) -> Store:
         (Photo(uri, FileStamp(n, n), bytes([n]) * 32, None, metadata), np.ones(4, np.float32))
         for n, (uri, metadata) in ITEMS.items()
     ]
-    store.commit(space, Batch(photos), reader="r", is_gone=lambda _: False)
+    store.commit(space, PhotoBatch(photos), reader="r", is_gone=lambda _: False)
     yield store
     store.close()
 
@@ -207,7 +207,7 @@ def test_a_damaged_row_ends_no_search(tmp_path, metadata, asked):
         (Photo(f"/{n}", FileStamp(n, n), bytes([n]) * 32, None, facts), np.ones(4, np.float32))
         for n in (1, 2)
     ]
-    store.commit(space, Batch(photos), reader="r", is_gone=lambda _: False)
+    store.commit(space, PhotoBatch(photos), reader="r", is_gone=lambda _: False)
     with store.database.writing() as connection:
         connection.execute(f"UPDATE items SET metadata = {metadata} WHERE id = 1")
     assert store.items.matching([parse_filter(asked)]).tolist() == [2]
@@ -218,7 +218,7 @@ def test_a_damaged_uri_ends_no_search(tmp_path):
     store = Store(tmp_path / "f.lookalike", create=True)
     space = store.ensure_space("fake", "f" * 64, 4)
     photo = Photo("/é.png", FileStamp(1, 1), b"1" * 32, None, {})
-    store.commit(space, Batch([(photo, np.ones(4, np.float32))]), reader="r", is_gone=lambda _: False)
+    store.commit(space, PhotoBatch([(photo, np.ones(4, np.float32))]), reader="r", is_gone=lambda _: False)
     with store.database.writing() as connection:
         connection.execute(
             "INSERT INTO items SELECT 2, CAST(x'ff' AS TEXT), content_hash, 1, 1, metadata, 1 FROM items"

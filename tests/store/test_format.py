@@ -59,7 +59,7 @@ def test_a_golden_collection_opens_and_holds_what_was_written(golden, request):
     spaces = 1 if request.node.callspec.params["golden"] in ("v1", "v2") else 2
     assert (report.items, report.vectors, report.damage) == (11, 11 * spaces, ())
     rows = make.rows()
-    vectors = golden._wiring._store.vectors(golden._wiring._store.default_space())
+    vectors = golden._opened.store().vectors(golden._opened.store().default_space())
     for n in range(12):
         if n + 1 == 5:
             with pytest.raises(NotFoundError):
@@ -89,7 +89,7 @@ def test_a_golden_collection_holds_the_votes_that_were_given(golden, request):
 
 
 def test_a_golden_collection_holds_the_credits_that_were_given(golden, request):
-    credits = list(golden._wiring.store().credits.all())
+    credits = list(golden._opened.store().credits.all())
     if request.node.callspec.params["golden"] in ("v1", "v2", "v3"):  # before there were credits
         assert credits == []
     else:
@@ -121,7 +121,7 @@ def test_a_golden_collection_takes_new_photos_and_gives_no_old_id(golden, make_p
 
 
 def test_a_golden_collection_knows_the_facts_of_its_spaces(golden, request):
-    first, *others = golden._wiring.store().spaces()
+    first, *others = golden._opened.store().spaces()
     assert (first.name, first.kind, first.is_default, first.approximate) == ("fake", "photo", True, False)
     if request.node.callspec.params["golden"] in ("v1", "v2"):
         assert (first.reference, others) == ("fake", [])  # as the migration filled it in
@@ -144,7 +144,7 @@ def test_the_golden_collection_of_texts_holds_what_was_written(name, tmp_path):
             assert (item.uri, item.text, item.stamp) == (passage.uri, passage.text, passage.stamp)
             assert (item.content_hash, item.metadata) == (passage.content_hash, passage.metadata)
             assert item.places == (2 if n == 0 else 1)
-        texts = collection._wiring._store.texts
+        texts = collection._opened.store().texts
         assert texts.places(1) == ["/golden/été.csv#1", "/golden/été.csv#4"]
         assert texts.match("CAFE naive", 5) == [4]
         assert texts.match("late", 5) == [2, 5]
@@ -290,15 +290,15 @@ def test_a_second_space_leaves_the_vectors_of_the_first(photos, watched):
     folder = watched.collection.path
     before = select(folder, "SELECT * FROM vectors_1")
     spec = FakeEmbedder(name="second").spec
-    store = watched.collection._wiring._store
+    store = watched.collection._opened.store()
     space = store.ensure_space(spec.name, spec.model_id, spec.dim)
     assert (space.id, space.is_default) == (2, False)
-    from lookalike.ingest.photos import Ingest, ingest
+    from lookalike.ingest.photos import PhotoIngest, ingest_photos
 
-    parts = Ingest(
-        store, space, CountingDecoder(), FakeEmbedder(name="second"), lambda *_: None, lambda _: None
+    parts = PhotoIngest(
+        store, space, lambda *_: None, lambda _: None, CountingDecoder(), FakeEmbedder(name="second")
     )
-    assert ingest(parts, [photos], prune=False).found == 6
+    assert ingest_photos(parts, [photos], prune=False).found == 6
     assert select(folder, "SELECT count(*) FROM vectors_2") == [(6,)]
     assert select(folder, "SELECT * FROM vectors_1") == before
 

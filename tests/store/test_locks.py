@@ -49,7 +49,7 @@ def test_opening_twice_keeps_the_log_in_place(photos, watched):
 
 def test_the_connections_of_ended_threads_are_closed(photos, watched):
     watched.add(photos)
-    database = watched.collection._wiring._store.database
+    database = watched.collection._opened.store().database
     before = len(database._opened)
     for _ in range(20):
         thread = threading.Thread(target=watched.collection.search, args=(1,))

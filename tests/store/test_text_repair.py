@@ -12,7 +12,7 @@ import pytest
 from helpers import execute, flip, outcome_of_damage, select
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.records import Wish
+from lookalike.records import SearchOptions
 from text_helpers import write_csv
 
 TEXTS = [f"number {n} of the {('red', 'green', 'blue')[n % 3]} {('bus', 'boat')[n % 2]}" for n in range(150)]
@@ -41,10 +41,10 @@ def copy(original, tmp_path) -> Path:
 
 def answers(collection: Collection) -> list[tuple]:
     """What some searches answer, in comparable form."""
-    store = collection._wiring.store()
+    store = collection._opened.store()
     found = [
         (hit.id, hit.uri, hit.score, hit.text, hit.places)
-        for result in collection.answer(range(4, 150, 20), Wish(5))
+        for result in collection.answer(range(4, 150, 20), SearchOptions(5))
         for hit in result
     ]
     return [*found, store.texts.match("red boat", 20), store.texts.match("number 77", 3)]

@@ -14,7 +14,7 @@ from helpers import execute, select
 from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.errors import UsageError
 from lookalike.records import FileStamp, Photo
-from lookalike.store import Batch, Store
+from lookalike.store import PhotoBatch, Store
 from lookalike.store.filters import Filter, parse_filter
 from lookalike.store.salvage import salvage
 from lookalike.store.store import STORE_FILE
@@ -136,7 +136,7 @@ def test_a_collection_of_photos_has_no_texts(tmp_path):
     assert store.texts.match("red", 5) == []  # before anything was added
     space = store.ensure_space("fake", "f" * 64, 4)
     photo = Photo("/a.jpg", FileStamp(1, 1), b"1" * 32, None, {"colour": "red"})
-    store.commit(space, Batch([(photo, np.ones(4, np.float32))]), reader="r", is_gone=lambda _: False)
+    store.commit(space, PhotoBatch([(photo, np.ones(4, np.float32))]), reader="r", is_gone=lambda _: False)
     assert store.texts.match("red", 5) == []
     assert (store.texts.text_of([1]), store.texts.places(1), store.texts.count_places([1])) == ({}, [], {})
     assert store.items.get([1])[1].text is None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lookalike.records import FileStamp, Photo, Skipped
-from lookalike.store import Batch, Store, items, vectors
+from lookalike.store import PhotoBatch, Store, items, vectors
 from lookalike.store.rows import (
     decode_item,
     decode_vectors,
@@ -38,7 +38,7 @@ class Shelf:
             (Photo(name, FileStamp(1, 1), b"%032d" % number, None, {"width": number}), row(number))
             for name, number in content.items()
         ]
-        done = self.store.commit(self.space, Batch(photos), reader="r", is_gone=lambda _: False)
+        done = self.store.commit(self.space, PhotoBatch(photos), reader="r", is_gone=lambda _: False)
         assert done.lost == []
         return {each.uri: each.outcome for each in done.committed}
 
@@ -111,7 +111,7 @@ def test_changes_tell_exactly_what_happened(tmp_path_factory, history):
                 found = [item.id for name in sorted(what) if (item := shelf.store.items.by_uri(name))]
                 assert shelf.store.items.remove(found) == len(found)
             else:
-                batch = Batch(skipped=[Skipped(what, "garbage")])
+                batch = PhotoBatch(skipped=[Skipped(what, "garbage")])
                 shelf.store.commit(shelf.space, batch, reader="r", is_gone=lambda _: False)
             block = shelf.vectors.fetch(shelf.vectors.ids().tolist())
             states.append(

@@ -12,8 +12,8 @@ import pytest
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import ModelMismatchError, UsageError
-from lookalike.records import Wish
-from lookalike.transfer.transfer import Bringing, ExportWish
+from lookalike.records import SearchOptions
+from lookalike.transfer.transfer import ExportOptions, ImportRequest
 from text_helpers import write_csv
 
 TEXTS = [f"a text about the number {number}" for number in range(12)]
@@ -28,7 +28,7 @@ def texts(tmp_path):
 
 
 def nearest(collection, item_id, space=None):
-    (result,) = collection.answer([item_id], Wish(5, space=space))
+    (result,) = collection.answer([item_id], SearchOptions(5, space=space))
     return [(hit.text or hit.uri, pytest.approx(hit.score, abs=1e-5)) for hit in result]
 
 
@@ -36,7 +36,7 @@ def test_what_was_exported_comes_back_the_same(texts, tmp_path):
     report = texts.export(tmp_path / "out")
     assert (report.rows, report.dim) == (12, texts.info().spaces[0].dim)
     with Collection(tmp_path / "again.lookalike", embedder=FakeTextEmbedder()) as again:
-        brought, problem = again.import_vectors(Bringing(tmp_path / "out", name="back"))
+        brought, problem = again.import_vectors(ImportRequest(tmp_path / "out", name="back"))
         assert (brought.added, problem) == (12, None)
         same = {item.text: item.id for item in again.items()}
         for item in texts.items():
@@ -44,7 +44,7 @@ def test_what_was_exported_comes_back_the_same(texts, tmp_path):
 
 
 def test_an_exported_faiss_index_answers_as_the_collection_does(texts, tmp_path):
-    texts.export(tmp_path / "out", wish=ExportWish("Flat"))
+    texts.export(tmp_path / "out", options=ExportOptions("Flat"))
     index, rows = (
         faiss.read_index(str(tmp_path / "out" / "index.faiss")),
         np.load(tmp_path / "out/vectors.npy"),
@@ -58,7 +58,7 @@ def test_new_items_of_an_import_get_what_other_spaces_lack(texts, tmp_path):
     more = write_csv(tmp_path / "more.csv", [*TEXTS[:3], "a new text", "another new one"])
     rows = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     np.save(tmp_path / "more.npy", rows)
-    report, problem = texts.import_vectors(Bringing(tmp_path / "more.npy", more, "text", name="other"))
+    report, problem = texts.import_vectors(ImportRequest(tmp_path / "more.npy", more, "text", name="other"))
     assert (report.filled, report.added, problem) == (3, 2, None)
     facts = {space.name: space for space in texts.info().spaces}
     assert facts["other"].vectors == 5
@@ -73,7 +73,7 @@ def test_an_array_of_another_length_than_its_list_is_refused_and_nothing_is_made
     np.save(tmp_path / "rows.npy", np.ones((12, 4), np.float32))
     table = write_csv(tmp_path / "names.csv", [f"text {at}" for at in range(names)])
     with Collection(tmp_path / "none.lookalike") as collection, pytest.raises(UsageError, match="12 vectors"):
-        collection.import_vectors(Bringing(tmp_path / "rows.npy", table, "text", kind="text"))
+        collection.import_vectors(ImportRequest(tmp_path / "rows.npy", table, "text", kind="text"))
     assert not (tmp_path / "none.lookalike").exists()
 
 
@@ -84,7 +84,7 @@ def test_vectors_of_another_model_are_refused_and_nothing_is_made(tmp_path, make
     rows = np.random.default_rng(0).normal(size=(3, 1280)).astype(np.float32)
     np.save(tmp_path / "rows.npy", rows)
     with Collection(tmp_path / "none.lookalike", embedder=FakeEmbedder()) as collection:
-        what = Bringing(tmp_path / "rows.npy", tmp_path / "list.txt", model="efficientnet-lite0")
+        what = ImportRequest(tmp_path / "rows.npy", tmp_path / "list.txt", model="efficientnet-lite0")
         with pytest.raises(ModelMismatchError, match="not those of the model efficientnet-lite0"):
             collection.import_vectors(what)
     assert not (tmp_path / "none.lookalike").exists()
@@ -99,7 +99,7 @@ def test_the_tweets_open_from_their_faiss_index_and_find_their_copies(shared_dat
     assert sum(repeats.values()) - len(repeats) == 88
     index = faiss.read_index(str(tweets / "tweets_20000.faiss.index"))
     with Collection(tmp_path / "tweets.lookalike") as collection:
-        what = Bringing(tweets / "tweets_20000.faiss.index", tweets / "texts_20k.csv", "text")
+        what = ImportRequest(tweets / "tweets_20000.faiss.index", tweets / "texts_20k.csv", "text")
         report, problem = collection.import_vectors(what)
         assert (report.rows, report.space.approximate, problem) == (20_000, True, None)
         assert report.copies == 20_000 - report.added >= len(raw) - len(set(raw))

@@ -238,7 +238,7 @@ class TestIndexFile:
 
     @pytest.fixture
     def indexed(self, tmp_path, make_photo, monkeypatch) -> Watched:
-        monkeypatch.setattr("lookalike.indexing.indexer.EXACT_UP_TO", 100)
+        monkeypatch.setattr("lookalike.indexing.live.EXACT_UP_TO", 100)
         for seed in range(400):
             make_photo(tmp_path / "photos" / f"{seed}.png", seed, (8, 6))
         watched = Watched(tmp_path / "photos.lookalike")

@@ -12,7 +12,7 @@ from lookalike.datasets.pypi_photos import PHOTO_COUNT, WHEELS, fetch_pypi_photo
 from lookalike.errors import UsageError
 
 
-class Get(Protocol):
+class FetchDataset(Protocol):
     """Puts a data set into a folder and returns how many photos are there; run again, it goes on."""
 
     def __call__(self, folder: Path, *, on_progress: Callable[[int, int], None] | None = None) -> int:
@@ -28,7 +28,7 @@ class Dataset:
     photos: int
     megabytes: int
     licence: str
-    get: Get
+    get: FetchDataset
 
 
 DATASETS = (

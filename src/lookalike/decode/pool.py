@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.cores import cpu_count
-from lookalike.decode.processes import Answer, Crew, WorkerDiedError
-from lookalike.decode.worker import Request, ThumbnailRequest
+from lookalike.decode.processes import Answer, WorkerDiedError, WorkerPool
+from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
 
 _CHUNK = (
@@ -27,7 +27,7 @@ _AHEAD = 6  # chunks in flight per worker: decoding goes on while a batch is emb
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """What one file may cost: seconds of wall time, and bytes of address space of its worker."""
 
     seconds: float = 30.0
@@ -40,23 +40,23 @@ class DecodePool:
     Workers start on first use and stop with `close` or with the `with` block.
     """
 
-    def __init__(self, workers: int | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, workers: int | None = None, limits: DecodeLimits | None = None) -> None:
         self._workers = workers or cpu_count()
-        self._limits = limits or Limits()
-        self._crew: Crew | None = None
+        self._limits = limits or DecodeLimits()
+        self._pool: WorkerPool | None = None
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._left_behind: list[Crew | None] = []
+        self._left_behind: list[WorkerPool | None] = []
 
     def start(self) -> None:
         """Start the workers now, so that the first file need not wait for them."""
         for _ in range(self._workers):
             self._schedule(())
 
-    def photos(self, requests: Iterable[Request]) -> Iterator[Photo | Skipped]:
+    def photos(self, requests: Iterable[PhotoRequest]) -> Iterator[Photo | Skipped]:
         """Yield one result per request, in order, reading a bounded number of files ahead."""
         remaining = iter(requests)
-        running: deque[tuple[tuple[Request, ...], Future[Answer]]] = deque()
+        running: deque[tuple[tuple[PhotoRequest, ...], Future[Answer]]] = deque()
         try:
             while True:
                 while len(running) < _AHEAD * self._workers and (chunk := tuple(islice(remaining, _CHUNK))):
@@ -68,7 +68,7 @@ class DecodePool:
             for _, future in running:
                 future.cancel()
 
-    def photo(self, request: Request) -> Photo | Skipped:
+    def photo(self, request: PhotoRequest) -> Photo | Skipped:
         """Read one file."""
         (result,) = self._results((request,), self._schedule((request,)))
         return result
@@ -92,7 +92,7 @@ class DecodePool:
     def close(self) -> None:
         """Stop the workers, whatever they are doing."""
         with self._lock:
-            crew, self._crew = self._crew, None
+            crew, self._pool = self._pool, None
         if crew is not None:
             crew.close()
 
@@ -104,7 +104,7 @@ class DecodePool:
     ) -> None:
         self.close()
 
-    def _schedule(self, chunk: tuple[Request, ...]) -> Future[Answer]:
+    def _schedule(self, chunk: tuple[PhotoRequest, ...]) -> Future[Answer]:
         """Have a chunk read by the next worker that is free; `serve` understands the task."""
         wanted = [
             {
@@ -122,14 +122,14 @@ class DecodePool:
 
     def _submit(self, task: Any, contents: list[bytes]) -> Future[Answer]:
         if self._process != os.getpid():  # forked: the threads that mind the workers stayed behind
-            self._left_behind.append(self._crew)
-            self._crew, self._lock, self._process = None, threading.Lock(), os.getpid()
+            self._left_behind.append(self._pool)
+            self._pool, self._lock, self._process = None, threading.Lock(), os.getpid()
         with self._lock:
-            if self._crew is None:
-                self._crew = Crew(self._workers, self._limits.memory_bytes, self._limits.seconds)
-            return self._crew.submit(task, contents)
+            if self._pool is None:
+                self._pool = WorkerPool(self._workers, self._limits.memory_bytes, self._limits.seconds)
+            return self._pool.submit(task, contents)
 
-    def _results(self, chunk: tuple[Request, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
+    def _results(self, chunk: tuple[PhotoRequest, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
         try:
             answers, blobs = future.result()
         except (TimeoutError, WorkerDiedError) as error:
@@ -149,7 +149,7 @@ class DecodePool:
         return "decoding it killed its worker process"
 
 
-def _as_record(request: Request, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:
+def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:
     if "refused" in answer:
         return Skipped(request.uri, answer["refused"], request.stamp, answer["lasting"])
     square = None

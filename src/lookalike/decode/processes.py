@@ -88,7 +88,7 @@ class WorkerProcess:
             timer.cancel()
 
 
-class Crew:
+class WorkerPool:
     """A fixed number of workers and the threads that mind them; a worker that dies is replaced."""
 
     def __init__(self, count: int, memory_bytes: int, seconds: float) -> None:

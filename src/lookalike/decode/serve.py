@@ -14,8 +14,8 @@ from typing import IO, Any
 from lookalike.decode.wire import read_message, write_message
 from lookalike.decode.worker import (
     Decoded,
+    PhotoRequest,
     Refused,
-    Request,
     ThumbnailRequest,
     prepare_worker,
     read_photos,
@@ -63,7 +63,7 @@ def _set_alarm(seconds: float) -> None:
 
 def _photos(task: Any, contents: Iterator[bytes]) -> tuple[list[Any], list[bytes]]:
     requests = [
-        Request(
+        PhotoRequest(
             "",
             each["path"],
             View(*each["view"]),

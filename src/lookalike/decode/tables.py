@@ -31,7 +31,7 @@ _MARKS = (
 
 
 @dataclass(slots=True)
-class Table:
+class TableFile:
     """A file with rows; after `rows` was read, `damaged` tells the rows that could not be read.
 
     `encoding` is found out where it is not given.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lookalike.decode.passages import WINDOW, passages
-from lookalike.decode.tables import Table, encoding_of
+from lookalike.decode.tables import TableFile, encoding_of
 from lookalike.errors import QueryError
 from lookalike.records import FileStamp, Metadata, Passage
 
@@ -61,7 +61,7 @@ class TextFile:
         text, `MissingExtraError` for Parquet without its extra, and `OSError`.
         """
         before = _stamp(self.path)
-        table = Table(self.path, self.column)
+        table = TableFile(self.path, self.column)
         for fragment, text, metadata in self._rows(table) if is_table(self.path) else self._document():
             stamp = FileStamp(len(text.encode()), before.mtime_ns)
             digest = hashlib.sha256(text.encode()).digest()
@@ -69,7 +69,7 @@ class TextFile:
         self.damaged, self.encoding = table.damaged, self.encoding or table.encoding
         self.changed = _stamp(self.path) != before
 
-    def _rows(self, table: Table) -> Iterator[tuple[str, str, Metadata]]:
+    def _rows(self, table: TableFile) -> Iterator[tuple[str, str, Metadata]]:
         for number, raw, metadata in table.rows():
             self.rows += 1
             text = clean(raw)

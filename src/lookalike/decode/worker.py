@@ -28,7 +28,7 @@ _File = BufferedReader | BytesIO
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PhotoRequest:
     """One photo to read: the file at `path`, or the bytes in `content`.
 
     Content whose sha256 is in `known` is not decoded, `stamp` returns with a refusal. With `box`, that part
@@ -89,7 +89,7 @@ def prepare_worker(memory_bytes: int) -> None:
         pillow_heif.register_heif_opener()
 
 
-def read_photos(requests: tuple[Request, ...]) -> list[Decoded | Refused]:
+def read_photos(requests: tuple[PhotoRequest, ...]) -> list[Decoded | Refused]:
     """Read a chunk of files; one answer per request, in order."""
     return [_guarded(lambda r=request: _read_photo(r)) for request in requests]  # type: ignore[misc]
 
@@ -136,7 +136,7 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
         return Refused(f"damaged: {one_line(error) or type(error).__name__}")
 
 
-def _read_photo(request: Request) -> Decoded:
+def _read_photo(request: PhotoRequest) -> Decoded:
     with _opened(request.path, request.content) as file:
         before = _stamp(file)
         name = _format(file)
@@ -215,7 +215,7 @@ def _image(file: _File, name: str, max_pixels: int) -> Image.Image:
     return image
 
 
-def _decode(file: _File, name: str, request: Request) -> tuple[bytes, dict[str, str | int | float]]:
+def _decode(file: _File, name: str, request: PhotoRequest) -> tuple[bytes, dict[str, str | int | float]]:
     view, box = request.view, request.box
     with _image(file, name, request.max_pixels) as image:
         width, height = rgb.upright_size(image)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from lookalike.index.exact import BestSoFar
+from lookalike.index.exact import TopK
 from lookalike.records import Ids, Vectors
 from lookalike.store.vectors import SpaceVectors, VectorBlock
 
@@ -39,9 +39,9 @@ def see_all(
     rows: Vectors,
     count: int,
     on_block: OnBlock = lambda *_: None,
-) -> BestSoFar:
+) -> TopK:
     """Return the `count` best candidates for each of the queries `rows` `(n, dim)`."""
-    best = BestSoFar(rows, count)
+    best = TopK(rows, count)
     for block in blocks_of(vectors, candidates, on_block):
         best.see(block.ids, block.rows)
     return best

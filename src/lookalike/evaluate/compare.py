@@ -20,7 +20,7 @@ from lookalike.evaluate.metrics import measure_order, names
 from lookalike.evaluate.quality import MOST_QUERIES, measure_queries
 from lookalike.evaluate.trial import rescored
 from lookalike.evaluate.truth import Judgements, Labels, Truth
-from lookalike.indexing.indexer import LiveIndex
+from lookalike.indexing.live import LiveIndex
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Item, OnStep
 
@@ -75,7 +75,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Differing:
+class DifferingQuery:
     """A query on which the sides differ: their average precision, or their overlap, and first answers."""
 
     query: int
@@ -99,7 +99,7 @@ class CompareReport:
     items: int
     measures: tuple[Difference, ...]
     overlap: Interval
-    differing: tuple[Differing, ...]
+    differing: tuple[DifferingQuery, ...]
     costs: tuple[Cost, Cost]
     problems: tuple[str, ...]
     seconds: float
@@ -160,7 +160,7 @@ def matching(one: Collection, other: Collection) -> dict[int, int]:
 
 
 def _pages(collection: Collection) -> Iterator[list[Item]]:
-    return collection.open_space().store.items.pages()
+    return collection.open_space().items.pages()
 
 
 def common_items(a: Side, b: Side) -> Ids:
@@ -296,7 +296,7 @@ def _differing(
     b: dict[int, dict[str, float]],
     overlaps: dict[int, float],
     found: tuple[dict[int, list[int]], dict[int, list[int]]],
-) -> tuple[Differing, ...]:
+) -> tuple[DifferingQuery, ...]:
     if shared:
         pairs = {query: (a[query]["map"], b[query]["map"]) for query in shared}
         gaps = {query: abs(other - one) for query, (one, other) in pairs.items()}
@@ -305,7 +305,7 @@ def _differing(
         gaps = {query: 1 - share for query, share in overlaps.items()}
     differ = sorted((query for query in gaps if gaps[query] > 0), key=lambda query: (-gaps[query], query))
     return tuple(
-        Differing(query, *pairs[query], tuple(found[0][query]), tuple(found[1][query]))
+        DifferingQuery(query, *pairs[query], tuple(found[0][query]), tuple(found[1][query]))
         for query in differ[:_DIFFER]
     )
 

@@ -10,7 +10,8 @@ from lookalike.evaluate.factories import measure_factory
 from lookalike.evaluate.trial import IndexRow, Trial, make_trial, rescored
 from lookalike.index.ivf import IvfIndex, Settings
 from lookalike.index.tune import RECALL_TARGET
-from lookalike.indexing.indexer import LiveIndex, build_ivf
+from lookalike.indexing.build import build_ivf
+from lookalike.indexing.live import LiveIndex
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, OnStep, Vectors
 

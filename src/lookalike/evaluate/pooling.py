@@ -13,7 +13,7 @@ import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.embed import COMPANION
-from lookalike.records import Item, Wish
+from lookalike.records import Item, SearchOptions
 from lookalike.search.queries import item_key, item_of
 
 QUERIES = 50
@@ -21,7 +21,7 @@ QUERIES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ToRate:
+class RatingTask:
     """What is to be judged next: nothing, where `query` is None.
 
     `key` is what votes on it are kept under. `candidates` were not judged yet, in an order by chance;
@@ -38,7 +38,7 @@ class ToRate:
 
 def next_to_rate(
     collection: Collection, spaces: Sequence[str], depth: int = 10, after: int | None = None
-) -> ToRate:
+) -> RatingTask:
     """Return the next query that has hits without a judgement, beyond the query `after`, then from the start.
 
     Without `spaces`, all are pooled but those for words. Raises `NotFoundError` for an unknown space.
@@ -61,18 +61,20 @@ def next_to_rate(
         if left and found is None:
             found = query, left, len(pool)
     if found is None:
-        return ToRate(None, None, (), 0, len(queries), done)
+        return RatingTask(None, None, (), 0, len(queries), done)
     query, left, pooled = found
     shuffled = np.random.default_rng(query).permutation(left).tolist()
     candidates = tuple(collection.item(item) for item in shuffled)
-    return ToRate(collection.item(query), item_key(query), candidates, pooled - len(left), len(queries), done)
+    return RatingTask(
+        collection.item(query), item_key(query), candidates, pooled - len(left), len(queries), done
+    )
 
 
 def _pool(collection: Collection, query: int, names: Sequence[str], depth: int) -> list[int]:
     """Return what any of the spaces finds among its first hits, ascending."""
     found: set[int] = set()
     for name in names:
-        (result,) = collection.answer([query], Wish(depth, space=name))
+        (result,) = collection.answer([query], SearchOptions(depth, space=name))
         found.update(hit.id for hit in result)
     return sorted(found)
 

@@ -85,7 +85,7 @@ class _Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredQueries:
     """All queries' measures, how well the line divides, and how many candidates were ranked."""
 
     queries: list[QueryQuality]
@@ -132,7 +132,7 @@ def measure_queries(
     k: int = 10,
     most_queries: int = MOST_QUERIES,
     on_step: OnStep = lambda *_: None,
-) -> Measured:
+) -> MeasuredQueries:
     """Rank all candidates exactly for each query, leaving out itself; equal scores by ascending id.
 
     Queries and candidates without a vector in the space are left out. Raises `UsageError` when none is left.
@@ -158,7 +158,7 @@ def measure_queries(
         candidates += len(block.ids)
         _count_before(rankings, rows, block, line, above)
     scored = [_quality(each, truth, k) for each in rankings]
-    return Measured(scored, _line_quality(rankings, line, above, candidates), candidates)
+    return MeasuredQueries(scored, _line_quality(rankings, line, above, candidates), candidates)
 
 
 def _half(on_step: OnStep, at: int) -> OnBlock:
@@ -166,7 +166,7 @@ def _half(on_step: OnStep, at: int) -> OnBlock:
     return lambda done, total: on_step("scoring", at * total + done, 2 * total)
 
 
-def _measure_judged(opened: OpenSpace, truth: Judgements, k: int, most_queries: int) -> Measured:
+def _measure_judged(opened: OpenSpace, truth: Judgements, k: int, most_queries: int) -> MeasuredQueries:
     found, candidates = [], set[int]()
     for query in drawn(truth.queries, most_queries).tolist():
         judged = np.array(sorted({query, *truth.grades[query]}), np.int64)
@@ -183,7 +183,7 @@ def _measure_judged(opened: OpenSpace, truth: Judgements, k: int, most_queries: 
         found.append(QueryQuality(query, None, len(relevant), measures))
     if not found:
         raise UsageError(f"none of the judged queries has a vector in the space {opened.space.name}")
-    return Measured(found, None, len(candidates))
+    return MeasuredQueries(found, None, len(candidates))
 
 
 def _rankings(truth: Truth, queries: Ids) -> list[_Ranking]:

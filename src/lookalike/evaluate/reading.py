@@ -9,23 +9,23 @@ from math import isfinite
 from pathlib import Path, PurePath
 from typing import IO
 
+from lookalike.engine.protocol import EngineItems
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.truth import Judgements, Labels, named
 from lookalike.records import Item, Vote
 from lookalike.search.queries import PHOTO, item_of, photo_key
-from lookalike.sources.sources import path_of, uri_of
-from lookalike.store.items import Items
+from lookalike.sources.uris import path_of, uri_of
 
 _LONGEST_ID = 18  # digits; SQLite's integers have 63 bits
 _ITEM_COLUMNS = ("id", "uri", "path", "file", "item")
 
 
-def labels_by_folder(items: Items) -> Labels:
+def labels_by_folder(items: EngineItems) -> Labels:
     """Label each item by the name of the folder that it lies in; a text, by its file's."""
     return _some(Labels({item.id: _folder(item) for page in items.pages() for item in page}), "folder")
 
 
-def labels_by_field(items: Items, field: str) -> Labels:
+def labels_by_field(items: EngineItems, field: str) -> Labels:
     """Label each item by a field of its metadata; those without it are left out.
 
     Raises `UsageError` where no item has it, naming fields that some have.
@@ -45,7 +45,7 @@ def labels_by_field(items: Items, field: str) -> Labels:
     return _some(Labels(found, problems), f"field {field}")
 
 
-def labels_from_csv(path: Path, items: Items) -> Labels:
+def labels_from_csv(path: Path, items: EngineItems) -> Labels:
     """Read labels of a CSV with a column "label" and one of id, uri, path, file that names the item.
 
     Relative paths are taken from the file's folder. Unknown items and contradictions are left out and named.
@@ -76,7 +76,7 @@ def labels_from_csv(path: Path, items: Items) -> Labels:
     return _some(Labels({each: found[each] for each in found if each not in torn}, problems), str(path))
 
 
-def qrels(path: Path, items: Items) -> Judgements:
+def qrels(path: Path, items: EngineItems) -> Judgements:
     """Read judgements in TREC's form: query, 0, item, grade, divided by blanks.
 
     Queries and items are ids or paths without blanks. Raises `UsageError` for a line of another form.
@@ -109,7 +109,7 @@ def qrels(path: Path, items: Items) -> Judgements:
     return _relevant(found, str(path))
 
 
-def from_votes(votes: Iterable[Vote], items: Items) -> Judgements:
+def from_votes(votes: Iterable[Vote], items: EngineItems) -> Judgements:
     """Take votes on queries by one item, or one photo that is an item too, for judgements.
 
     Votes on what was removed or has changed since are left out and counted, as are those on other queries.
@@ -137,7 +137,7 @@ def from_votes(votes: Iterable[Vote], items: Items) -> Judgements:
     return Judgements(grades, tuple(problems), only_judged=True)
 
 
-def find_item(items: Items, name: str, base: Path) -> int | None:
+def find_item(items: EngineItems, name: str, base: Path) -> int | None:
     """Return the id of an item named by id, uri, or path (relative ones from `base`); None if unknown."""
     is_number = name.isascii() and name.isdigit() and len(name) <= _LONGEST_ID
     if is_number and int(name) in items.get([int(name)]):

@@ -13,7 +13,7 @@ import numpy as np
 
 from lookalike.evaluate.candidates import see_all
 from lookalike.evaluate.intervals import Interval, bootstrap
-from lookalike.index.tune import make_truth, ranks_needed
+from lookalike.index.tune import ranks_needed, true_neighbours
 from lookalike.records import Ids, OnStep, Vectors
 from lookalike.search.search import score_exactly
 from lookalike.store.vectors import SpaceVectors
@@ -78,7 +78,7 @@ def make_trial(vectors: SpaceVectors, k: int, queries: int, on_step: OnStep = la
     chosen = np.sort(np.random.default_rng(0).permutation(ids)[:queries])
     block = vectors.fetch(chosen.tolist())
     seen = see_all(vectors, None, block.rows, ranks_needed(k), partial(on_step, "searching exactly"))
-    truth = make_truth(block.ids, block.rows, seen, k)
+    truth = true_neighbours(block.ids, block.rows, seen, k)
     return Trial(block.ids, block.rows, tuple(frozenset(each.tolist()) for each in truth.neighbours), k)
 
 

@@ -15,7 +15,7 @@ from lookalike.records import Credit
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
+class PairwiseResult:
     """Two spaces over all rounds in which something was clicked or voted on.
 
     `share` is that of A's wins among the decided rounds, `p` that of both being even, by the sign test;
@@ -33,7 +33,7 @@ class Duel:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class SpaceQuality:
     """One space's quality on the queries that were judged: measures by name, over judged items only."""
 
     space: str
@@ -45,10 +45,10 @@ class Judged:
 class VotesReport:
     """What all clicks and votes come to; `judgements` of `queries` queries could be used."""
 
-    duels: tuple[Duel, ...]
+    pairwise_results: tuple[PairwiseResult, ...]
     judgements: int
     queries: int
-    spaces: tuple[Judged, ...]
+    spaces: tuple[SpaceQuality, ...]
     problems: tuple[str, ...]
 
 
@@ -63,7 +63,7 @@ def evaluate_votes(collection: Collection, *, k: int = 10) -> VotesReport:
             "no votes yet: vote in the page, rate at /rate, or compare two models with lookalike serve --ab"
         )
     names = [space.name for space in collection.spaces()]
-    truth = from_votes(votes, collection.open_space().store.items)
+    truth = from_votes(votes, collection.open_space().items)
     problems = list(truth.problems)
     gone = {name for credit in credits for name in (credit.space, credit.other)} - set(names)
     if gone:
@@ -75,9 +75,9 @@ def evaluate_votes(collection: Collection, *, k: int = 10) -> VotesReport:
         except UsageError as error:  # no vector of any judged query
             problems.append(str(error))
             continue
-        spaces.append(Judged(name, len(measured), intervals_of(measured)))
+        spaces.append(SpaceQuality(name, len(measured), intervals_of(measured)))
     return VotesReport(
-        duels(credits),
+        pairwise_results(credits),
         sum(len(judged) for judged in truth.grades.values()),
         len(truth.queries),
         tuple(spaces),
@@ -85,7 +85,7 @@ def evaluate_votes(collection: Collection, *, k: int = 10) -> VotesReport:
     )
 
 
-def duels(credits: Iterable[Credit]) -> tuple[Duel, ...]:
+def pairwise_results(credits: Iterable[Credit]) -> tuple[PairwiseResult, ...]:
     """Decide each round by who earned more in it, and count, for each pair of spaces."""
     rounds: dict[tuple[str, str], dict[str, dict[str, int]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(int))
@@ -94,16 +94,16 @@ def duels(credits: Iterable[Credit]) -> tuple[Duel, ...]:
         one, other = sorted((credit.space, credit.other))
         rounds[one, other][credit.round][credit.space] += credit.value
     return tuple(
-        decided(a, b, [(earned[a], earned[b]) for earned in by_round.values()])
+        pairwise_result(a, b, [(earned[a], earned[b]) for earned in by_round.values()])
         for (a, b), by_round in sorted(rounds.items())
     )
 
 
-def decided(a: str, b: str, earned: Sequence[tuple[int, int]]) -> Duel:
+def pairwise_result(a: str, b: str, earned: Sequence[tuple[int, int]]) -> PairwiseResult:
     """Return the duel of two spaces from what both earned in each round."""
     wins_a = sum(one > other for one, other in earned)
     wins_b = sum(one < other for one, other in earned)
-    return Duel(
+    return PairwiseResult(
         a,
         b,
         wins_a,

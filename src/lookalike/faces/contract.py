@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike.models import ModelRecord
 from lookalike.models.recommended import Recommended
-from lookalike.records import (
-    AddReport,
-    Committed,
-    Hit,
-    Info,
-    Item,
-    SearchResult,
-    Skipped,
-    SpaceInfo,
-    Vote,
-)
+from lookalike.records import Committed, Hit, Item, SearchResult, Skipped, Vote
+from lookalike.reports import AddReport, Info, SpaceInfo
 from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
-    from lookalike.evaluate.pooling import ToRate
+    from lookalike.evaluate.pooling import RatingTask
     from lookalike.transfer.transfer import ImportReport
 
 Json = dict[str, Any]
@@ -72,7 +63,7 @@ def vote_json(vote: Vote) -> Json:
     }
 
 
-def to_rate_json(found: ToRate) -> Json:
+def rating_task_json(found: RatingTask) -> Json:
     """A query and what is to be judged for it."""
     return {
         "query": None if found.query is None else item_json(found.query),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lookalike.records import AddReport, Metadata
+from lookalike.records import Metadata
+from lookalike.reports import AddReport
 
 
 def printable(name: str) -> str:

@@ -55,7 +55,7 @@ def top_ids(ids: Ids, scores: Vectors, k: int) -> Ids:
     return ids[np.argpartition(-scores, k - 1)[:k]]
 
 
-class BestSoFar:
+class TopK:
     """The k best of a stream of blocks, for each of several queries: exact search in steady memory."""
 
     def __init__(self, queries: Vectors, k: int) -> None:

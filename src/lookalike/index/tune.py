@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.index.exact import BestSoFar
+from lookalike.index.exact import TopK
 from lookalike.index.ivf import DEPTHS, IvfIndex, Settings, ladder
 from lookalike.records import Ids, Vectors
 
@@ -20,7 +20,7 @@ _TIE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class TrueNeighbours:
     """Queries, `(n, dim)`, and for each the ids that count as one of its true k nearest.
 
     Copies of a photo have equal scores, so that more than k ids may be right.
@@ -30,7 +30,7 @@ class Truth:
     neighbours: list[Ids]
 
 
-def make_truth(ids: Ids, queries: Vectors, seen: BestSoFar, k: int = RECALL_AT) -> Truth:
+def true_neighbours(ids: Ids, queries: Vectors, seen: TopK, k: int = RECALL_AT) -> TrueNeighbours:
     """Turn the exact ranking of the items `ids` against all others into a truth, leaving out themselves.
 
     `seen` has seen every block with `ranks_needed(k)` ranks.
@@ -41,15 +41,15 @@ def make_truth(ids: Ids, queries: Vectors, seen: BestSoFar, k: int = RECALL_AT) 
         right, close = ranked[others], scores[others]
         worst = close[min(k, len(close)) - 1] if len(close) else 0.0
         neighbours.append(right[close >= worst - _TIE])
-    return Truth(queries, neighbours)
+    return TrueNeighbours(queries, neighbours)
 
 
 def ranks_needed(k: int = RECALL_AT) -> int:
-    """How many exact ranks `make_truth` needs: the neighbours, the query itself, and room for ties."""
+    """How many exact ranks `true_neighbours` needs: the neighbours, the query itself, and room for ties."""
     return k + 1 + _SPARE
 
 
-def tune(index: IvfIndex, truth: Truth, target: float = RECALL_TARGET) -> None:
+def tune(index: IvfIndex, truth: TrueNeighbours, target: float = RECALL_TARGET) -> None:
     """Give `index` the cheapest settings that reach the target, or the best there are, and its recall."""
     found: dict[int, npt.NDArray[np.int64]] = {}
     best = (0.0, index.settings)
@@ -64,7 +64,7 @@ def tune(index: IvfIndex, truth: Truth, target: float = RECALL_TARGET) -> None:
     index.recall, index.settings = round(best[0], 4), best[1]
 
 
-def measured_recall(candidates: npt.NDArray[np.int64], truth: Truth) -> float:
+def measured_recall(candidates: npt.NDArray[np.int64], truth: TrueNeighbours) -> float:
     """Return the share of true neighbours among the candidates `(n, depth)`, 0 to 1."""
     shares = []
     for row, right in zip(candidates, truth.neighbours, strict=True):

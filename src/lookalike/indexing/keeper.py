@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from lookalike.indexing.indexer import Indexer, LiveIndex
+from lookalike.indexing.indexer import Indexer
+from lookalike.indexing.live import LiveIndex
 
 
 class IndexKeeper:
@@ -31,7 +32,7 @@ class IndexKeeper:
             if not self._opened:
                 self._live, self._opened = self._indexer.open(), True
             live = self._live
-            needed = live is None or live.worn
+            needed = live is None or live.needs_rebuild
             if needed and self._builder is None and self._problem is None:
                 self._builder = threading.Thread(target=self._build, name="build index")
                 self._builder.start()

@@ -9,19 +9,19 @@ from itertools import islice
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.ingest.photos import BATCH, embed_photos
 from lookalike.records import Item, OnStep, Photo, Space, Vectors
-from lookalike.sources.sources import path_of
+from lookalike.sources.uris import path_of
 from lookalike.store import Store
-from lookalike.store.commit import Filled
+from lookalike.store.commit import FilledVector
 
 _PAGE = 1_000  # items looked up at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class FillContext:
     """The parts that filling a space needs; `on_step("filling NAME", done, total)` hears of progress.
 
     `companion` is filled at the same time where the embedder is a `PairedEmbedder`.
@@ -35,7 +35,7 @@ class Filling:
     companion: Space | None = None
 
 
-def fill_photos(parts: Filling) -> int:
+def fill_photos(parts: FillContext) -> int:
     """Embed the items that have no vector in the space; returns how many could not be.
 
     Those are items whose file is gone, cannot be read or holds something else by now: they keep what they
@@ -56,15 +56,15 @@ def fill_photos(parts: Filling) -> int:
     return total - filled
 
 
-def _decoded(parts: Filling) -> Iterator[tuple[list[Item], list[object]]]:
+def _decoded(parts: FillContext) -> Iterator[tuple[list[Item], list[object]]]:
     """Yield items and what was read of each, a batch at a time, decoded ahead by the workers."""
     view = parts.embedder.spec.view
     asked: list[Item] = []
 
-    def requests() -> Iterator[Request]:
+    def requests() -> Iterator[PhotoRequest]:
         for item in _missing(parts):
             asked.append(item)
-            yield Request(item.uri, path_of(item.uri), view)
+            yield PhotoRequest(item.uri, path_of(item.uri), view)
 
     answers = parts.decoder.photos(requests())
     while photos := list(islice(answers, BATCH)):
@@ -72,7 +72,7 @@ def _decoded(parts: Filling) -> Iterator[tuple[list[Item], list[object]]]:
         yield items, list(photos)
 
 
-def _missing(parts: Filling) -> Iterator[Item]:
+def _missing(parts: FillContext) -> Iterator[Item]:
     """Yield the sound items that have no vector in the space, by id."""
     after, vectors = 0, parts.store.vectors(parts.space)
     while len(ids := vectors.missing(after, _PAGE)):
@@ -81,7 +81,7 @@ def _missing(parts: Filling) -> Iterator[Item]:
         after = int(ids[-1])
 
 
-def _embed(parts: Filling, sound: list[tuple[Item, Photo]]) -> int:
+def _embed(parts: FillContext, sound: list[tuple[Item, Photo]]) -> int:
     """Embed photos and commit their vectors; returns how many were still wanted."""
     pixels = np.stack([photo.pixels for _, photo in sound if photo.pixels is not None])
     rows, paired = embed_photos(parts.embedder, pixels, parts.companion)
@@ -90,8 +90,8 @@ def _embed(parts: Filling, sound: list[tuple[Item, Photo]]) -> int:
     return parts.store.fill(parts.space, _filled(sound, rows))
 
 
-def _filled(sound: list[tuple[Item, Photo]], rows: Vectors | tuple[()]) -> list[Filled]:
-    return [Filled(item.id, item.content_hash, row) for (item, _), row in zip(sound, rows, strict=True)]
+def _filled(sound: list[tuple[Item, Photo]], rows: Vectors | tuple[()]) -> list[FilledVector]:
+    return [FilledVector(item.id, item.content_hash, row) for (item, _), row in zip(sound, rows, strict=True)]
 
 
 def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnStep) -> int:
@@ -104,7 +104,9 @@ def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnSt
         if items:
             rows = embedder.embed_texts([item.text or "" for item in items])
             sound = zip(items, rows, strict=True)
-            filled += store.fill(space, [Filled(item.id, item.content_hash, row) for item, row in sound])
+            filled += store.fill(
+                space, [FilledVector(item.id, item.content_hash, row) for item, row in sound]
+            )
         after = int(ids[-1])
         done += len(ids)
         on_step(f"filling {space.name}", done, total)

@@ -1,10 +1,10 @@
-"""The way in: sources → decode → embed → store. `ingest` reads as its table of contents."""
+"""The way in: sources → decode → embed → store. `ingest_photos` reads as its table of contents."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,45 +13,43 @@ import numpy.typing as npt
 
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
+from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
-from lookalike.records import AddReport, Committed, OnStep, Photo, Skipped, Space, Vectors
-from lookalike.sources.sources import Walk, is_gone, path_of
-from lookalike.store import Batch, Store
+from lookalike.records import Photo, Skipped, Space, Vectors
+from lookalike.reports import AddReport
+from lookalike.sources.uris import is_gone, path_of
+from lookalike.sources.walk import Walk
+from lookalike.store import PhotoBatch
 from lookalike.store.scan import Scan
 
 BATCH = 32
 """Photos per inference call and transaction."""
 
-_WALK_PAGE = 1000
-
 
 @dataclass(frozen=True, slots=True)
-class Ingest:
-    """The parts that reading needs, and who is told about it.
+class PhotoIngest(IngestContext):
+    """The parts that reading photos needs.
 
-    `on_step(name, done, total)` hears how far "looking" (total None) and "reading" are; `on_commit` hears of
-    each file once its outcome is on disk. `passed` is the memory of one run: see `store.commit.BatchWriter`.
-    `companion` is the space that a `PairedEmbedder` fills beside the first.
+    `passed` is the memory of one run: see `store.photo_commit.PhotoWriter`. `companion` is the space that a
+    `PairedEmbedder` fills beside the first.
     """
 
-    store: Store
-    space: Space
     decoder: DecodePool
     embedder: Embedder
-    on_step: OnStep
-    on_commit: Callable[[Committed], None]
-    passed: dict[bytes, int] = field(default_factory=dict)
     companion: Space | None = None
+    passed: dict[bytes, int] = field(default_factory=dict)
 
 
-def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: bool = False) -> AddReport:
+def ingest_photos(
+    parts: PhotoIngest, paths: list[Path], *, prune: bool = False, afresh: bool = False
+) -> AddReport:
     """Bring the files at `paths` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
     walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan(parts.space, reader) as scan:
-        look(walk, scan, parts.on_step)
+        record_walk(walk, scan, parts.on_step)
         if not afresh:
             scan.settle()
         tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
@@ -63,29 +61,19 @@ def ingest(parts: Ingest, paths: list[Path], *, prune: bool = False, afresh: boo
         return _reckon(parts, walk, scan, tally, prune=prune)
 
 
-def look(walk: Walk, scan: Scan, on_step: OnStep) -> None:
-    """Walk the files into the scan."""
-    files = walk.files()
-    seen = 0
-    while page := list(islice(files, _WALK_PAGE)):
-        scan.record(page)
-        seen += len(page)
-        on_step("looking", seen, None)
-
-
-def _decode(parts: Ingest, scan: Scan) -> Iterator[Photo | Skipped]:
+def _decode(parts: PhotoIngest, scan: Scan) -> Iterator[Photo | Skipped]:
     """Yield what each file holds, decoded ahead by the workers."""
     yield from scan.unreadable()
     view = parts.embedder.spec.view
     yield from parts.decoder.photos(
-        Request(file.uri, path_of(file.uri), view, file.known, file.stamp) for file in scan.to_read()
+        PhotoRequest(file.uri, path_of(file.uri), view, file.known, file.stamp) for file in scan.to_read()
     )
 
 
-def _embed(parts: Ingest, photos: Iterator[Photo | Skipped]) -> Iterator[Batch]:
+def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[PhotoBatch]:
     """Group photos into batches with their vectors, while the workers decode the next ones."""
     while results := list(islice(photos, BATCH)):
-        batch = Batch(skipped=[result for result in results if isinstance(result, Skipped)])
+        batch = PhotoBatch(skipped=[result for result in results if isinstance(result, Skipped)])
         read = [result for result in results if isinstance(result, Photo)]
         fresh = [photo for photo in read if photo.pixels is not None]
         pixels = [photo.pixels for photo in fresh if photo.pixels is not None]
@@ -105,7 +93,7 @@ def embed_photos(
     return embedder.embed(pixels), ()
 
 
-def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
+def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str) -> Counter[str]:
     """Put a batch on disk, then say so."""
     written = parts.store.commit(
         parts.space,
@@ -115,34 +103,23 @@ def _commit(parts: Ingest, batch: Batch, reader: str) -> Counter[str]:
         passed=parts.passed,
         companion=parts.companion,
     )
-    for each in written.committed:
-        parts.on_commit(each)
-    tally = Counter[str](each.outcome for each in written.committed)
+    tally = parts.announce(written.committed)
     for again in _embed(parts, _reread(parts, written.lost)):
         tally += _commit(parts, again, reader)
     return tally
 
 
-def _reread(parts: Ingest, uris: list[str]) -> Iterator[Photo | Skipped]:
+def _reread(parts: PhotoIngest, uris: list[str]) -> Iterator[Photo | Skipped]:
     """Decode files whatever is known of their content, which another file's change has made stale."""
     view = parts.embedder.spec.view
-    return parts.decoder.photos(Request(uri, path_of(uri), view) for uri in uris)
+    return parts.decoder.photos(PhotoRequest(uri, path_of(uri), view) for uri in uris)
 
 
-def _reckon(parts: Ingest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
+def _reckon(parts: PhotoIngest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
     """Find the items that have vanished; remove them where that was asked for."""
     vanished = find_vanished(walk, scan)
     pruned = 0
     if prune and vanished.items:
         pruned = parts.store.remove_vanished(list(vanished.items.items()), vanished.still)
     parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
-    return AddReport(
-        added=tally["added"],
-        unchanged=tally["unchanged"],
-        moved=tally["moved"],
-        updated=tally["updated"],
-        skipped=tally["skipped"],
-        vanished=len(vanished.items),
-        pruned=pruned,
-        absent=vanished.absent,
-    )
+    return replace(report_of(tally), vanished=len(vanished.items), pruned=pruned, absent=vanished.absent)

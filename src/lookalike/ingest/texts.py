@@ -14,11 +14,12 @@ from pathlib import Path
 from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
 from lookalike.errors import LookalikeError, QueryError, UsageError
-from lookalike.ingest.photos import look
+from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
-from lookalike.records import AddReport, Committed, OnStep, Passage, Skipped, Space, Vectors
-from lookalike.sources.sources import TEXT_SUFFIXES, Walk, is_gone, path_of, uri_of
-from lookalike.store import Store
+from lookalike.records import Passage, Skipped, Vectors
+from lookalike.reports import AddReport
+from lookalike.sources.uris import is_gone, path_of, uri_of
+from lookalike.sources.walk import TEXT_SUFFIXES, Walk
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.store.text_scan import TextFileToRead, TextScan
 
@@ -33,18 +34,10 @@ _GONE_REMEMBERED = 10_000  # files
 
 
 @dataclass(frozen=True, slots=True)
-class TextIngest:
-    """The parts that reading texts needs, and who is told about it.
+class TextIngest(IngestContext):
+    """The parts that reading texts needs."""
 
-    `on_step(name, done, total)` hears how many files "looking" and how many texts "reading" has done (`total`
-    is None where it is not known); `on_commit` hears of each text once its outcome is on disk.
-    """
-
-    store: Store
-    space: Space
     embedder: TextEmbedder
-    on_step: OnStep
-    on_commit: Callable[[Committed], None]
 
 
 @dataclass(slots=True)
@@ -82,7 +75,7 @@ def ingest_texts(
     run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named)
     walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan_texts(parts.space, run.reader) as scan:
-        look(walk, scan, parts.on_step)
+        record_walk(walk, scan, parts.on_step)
         if not afresh:
             scan.settle_files(run.manner, column)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
@@ -189,9 +182,7 @@ def _embedded(batch: TextBatch, hashes: list[bytes], rows: Future[Vectors] | Non
 def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
     """Put a batch on disk, then say so."""
     written = parts.store.commit_texts(parts.space, batch, reader=run.reader, is_gone=run.is_gone)
-    for each in written.committed:
-        parts.on_commit(each)
-    tally = Counter[str](each.outcome for each in written.committed)
+    tally = parts.announce(written.committed)
     if written.lost:  # another process removed them meanwhile
         rows = parts.embedder.embed_texts([passage.text for passage in written.lost])
         again = TextBatch(list(zip(written.lost, rows, strict=True)), files=batch.files)
@@ -217,12 +208,8 @@ def _reckon(
         removed = texts.remove_files(files, lambda uri: uri in run.emptied or vanished.still(uri))
     texts.forget_files(files)
     parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
-    return AddReport(
-        added=tally["added"],
-        unchanged=tally["unchanged"],
-        moved=tally["moved"],
-        updated=tally["updated"],
-        skipped=tally["skipped"],
+    return replace(
+        report_of(tally),
         vanished=gone + lost,
         pruned=gone + removed,
         absent=vanished.absent,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.records import FileStamp
-from lookalike.sources.sources import Walk, emptied_folder, examine, is_gone, path_of, uri_of
+from lookalike.sources.uris import emptied_folder, is_gone, path_of, uri_of
+from lookalike.sources.walk import Walk, examine
 from lookalike.store.scan import Scan
 
 

@@ -32,7 +32,7 @@ _BROKEN = (OSError, http.client.HTTPException)  # URLError and TimeoutError are 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Download:
     """A file to fetch: its size, and its sha256 or git's SHA-1 of it."""
 
     name: str
@@ -67,7 +67,7 @@ class Client:
                 raise FetchError(f"{what}: {_host(url)} answered no JSON: {error}") from error
         raise AssertionError("the last pause is None")
 
-    def fetch(self, wanted: Wanted, folder: Path, on_bytes: Callable[[int], None]) -> str:
+    def fetch(self, wanted: Download, folder: Path, on_bytes: Callable[[int], None]) -> str:
         """Put a file into a folder, whole or not at all, and return its sha256.
 
         What is there of it already is kept. `on_bytes` hears how many bytes came, those from before included.
@@ -97,7 +97,7 @@ class Client:
             raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
         return found
 
-    def _fill(self, wanted: Wanted, part: Path, on_bytes: Callable[[int], None]) -> None:
+    def _fill(self, wanted: Download, part: Path, on_bytes: Callable[[int], None]) -> None:
         """Append to a file until it has the announced size."""
         pauses = iter(PAUSES_S)
         with part.open("ab") as file:
@@ -115,7 +115,7 @@ class Client:
             file.flush()
             os.fsync(file.fileno())
 
-    def _append(self, wanted: Wanted, file: IO[bytes], on_bytes: Callable[[int], None]) -> None:
+    def _append(self, wanted: Download, file: IO[bytes], on_bytes: Callable[[int], None]) -> None:
         at = file.tell()
         try:
             response = self._open(wanted.url, {"Range": f"bytes={at}-"} if at else {})
@@ -185,7 +185,7 @@ def _goes_on(response: http.client.HTTPResponse, at: int) -> bool:
     return response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {at}-")
 
 
-def _digest(path: Path, wanted: Wanted) -> str | None:
+def _digest(path: Path, wanted: Download) -> str | None:
     """Return the sha256 of a file, or None when it is not the announced one."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

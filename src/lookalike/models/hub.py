@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lookalike.errors import FetchError, ModelError, StorageError
-from lookalike.models.download import Client, Wanted
+from lookalike.models.download import Client, Download
 from lookalike.models.files import check_size, max_bytes, read_json
 from lookalike.models.folder import choose_onnx, read_folder
 from lookalike.models.record import ModelRecord
@@ -161,7 +161,7 @@ def _fetch(home: Path, repository: str, revision: str, variant: str | None, on_p
     return commit
 
 
-def _wanted(facts: dict[str, Any], address: str, repository: str, variant: str | None) -> list[Wanted]:
+def _wanted(facts: dict[str, Any], address: str, repository: str, variant: str | None) -> list[Download]:
     """Return the files to fetch out of those that a repository lists; raises `ModelError` for unfit ones."""
     listed = {each["rfilename"]: each for each in facts.get("siblings") or () if isinstance(each, dict)}
     chosen = choose_onnx(listed, variant, f"the model {repository}")
@@ -175,14 +175,14 @@ def _wanted(facts: dict[str, Any], address: str, repository: str, variant: str |
     return [_one_wanted(listed[name], address) for name in (*_BESIDE, *chosen) if name in listed]
 
 
-def _one_wanted(facts: dict[str, Any], address: str) -> Wanted:
+def _one_wanted(facts: dict[str, Any], address: str) -> Download:
     name, size, large = facts["rfilename"], facts.get("size"), facts.get("lfs")
     sha256 = large.get("sha256") if isinstance(large, dict) else None
     blob_id = facts.get("blobId")
     if not isinstance(size, int) or size < 0 or not (isinstance(sha256, str) or isinstance(blob_id, str)):
         raise FetchError(f"{address}{name}: its size and checksum are not announced")
     check_size(name, size, max_bytes(name))
-    return Wanted(name, address + quote(name), size, sha256, blob_id)
+    return Download(name, address + quote(name), size, sha256, blob_id)
 
 
 def _licence(facts: dict[str, Any]) -> str:

@@ -6,17 +6,16 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike, fspath
 from pathlib import Path
 from typing import SupportsIndex
 
 from lookalike.errors import UsageError
-from lookalike.records import Box, Wish, Words
+from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example, Query, Source
-from lookalike.sources.sources import path_of, uri_of
+from lookalike.sources.paths import AnyPath, as_path
+from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.filters import Filter, parse_filter
 
-AnyPath = str | PathLike[str]
 Where = str | Filter | Sequence[str | Filter]
 AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | tuple[Example, ...]
 """A photo's path or bytes, an item's id, words, or weighted examples of these."""
@@ -24,22 +23,6 @@ AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | t
 _MOST_EXAMPLES = 32
 _MOST_WORDS = 10_000  # letters
 _DEEPEST = 100_000  # hits; beyond, the answer is a list of the whole collection
-
-
-def as_path(given: AnyPath) -> Path:
-    """Return a path; in text, a leading ~ is the home folder. An empty text is no path but a mistake.
-
-    A shell expands ~ itself, so the faces hand in `Path` objects, which are taken as they are.
-    """
-    try:
-        text = fspath(given)
-    except TypeError:
-        raise UsageError(f"expected a path, got {given!r}") from None
-    if not isinstance(text, str) or not text:
-        raise UsageError(f"expected a path, got {text!r}")
-    if isinstance(given, str) and (text == "~" or text.startswith(("~/", "~\\"))):
-        return Path(text).expanduser()
-    return Path(given)
 
 
 def as_target(given: AnyPath | SupportsIndex) -> Path | int:
@@ -102,12 +85,12 @@ def as_count(k: SupportsIndex) -> int:
     return operator.index(k)
 
 
-def as_wish(wish: Wish) -> Wish:
+def as_search_options(options: SearchOptions) -> SearchOptions:
     """Return what is wanted, its numbers checked."""
-    k = as_count(wish.k)
-    if wish.offset < 0 or (wish.offset and wish.offset + k > _DEEPEST):
-        raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {wish.offset}")
-    return replace(wish, k=k)
+    k = as_count(options.k)
+    if options.offset < 0 or (options.offset and options.offset + k > _DEEPEST):
+        raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {options.offset}")
+    return replace(options, k=k)
 
 
 def as_filters(where: Where) -> list[Filter]:

@@ -34,7 +34,7 @@ _DRAWN_ANEW = 0.25  # share by which a collection may grow or shrink before the 
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class BackgroundScores:
     """Scores of what was drawn by chance, `(n,)` ascending."""
 
     scores: Vectors
@@ -76,7 +76,7 @@ class Background:
         drawn = self.against(row, alike=alike)
         return None if drawn is None else drawn.closer_than(found)
 
-    def against(self, row: Vectors, *, alike: bool = True) -> Drawn | None:
+    def against(self, row: Vectors, *, alike: bool = True) -> BackgroundScores | None:
         """Return what the scores of a query's unit-length `row` `(dim,)` are compared with.
 
         `alike` tells that the query is one item, or might be one. None where there are too few items.
@@ -86,11 +86,11 @@ class Background:
             if len(rows) < _FEWEST:
                 return None
             if not alike:
-                return Drawn(np.sort(rows @ row))
+                return BackgroundScores(np.sort(rows @ row))
             if self._pairs is None:
                 some = rows[:_PAIRED]
                 self._pairs = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])
-            return Drawn(self._pairs)
+            return BackgroundScores(self._pairs)
 
     def _sample(self) -> Vectors:
         """Return the sample's rows in an order by chance."""

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import MAX_PIXELS, Request
+from lookalike.decode.worker import MAX_PIXELS, PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
 from lookalike.embed.vectors import unit_length
+from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
-from lookalike.records import Box, Item, Photo, Skipped, Vectors, Words
-from lookalike.sources.sources import path_of
-from lookalike.store import Store
-from lookalike.store.vectors import SpaceVectors
+from lookalike.records import Box, Item, Photo, Skipped, Space, Vectors, Words
+from lookalike.sources.uris import path_of
 
 PHOTO = "photo:"
 """What the keys of queries by photos begin with."""
@@ -48,19 +47,18 @@ Query = tuple[Example, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class QueryContext:
     """The parts that turn queries into vectors; decoder and embedder are asked for photos and words only."""
 
-    store: Store
-    vectors: SpaceVectors
-    dim: int
+    engine: Engine
+    space: Space
     decoder: DecodePool
     embedder: Embedder | TextEmbedder | None
     max_pixels: int = MAX_PIXELS
 
 
 @dataclass(slots=True)
-class Asked:
+class ResolvedQuery:
     """One query as it can be answered.
 
     `row` is its unit-length vector `(dim,)`, `key` names its examples, items by id and photos by content;
@@ -114,24 +112,24 @@ def photo_key(content_hash: bytes) -> str:
     return f"{PHOTO}{content_hash.hex()[:32]}"
 
 
-def ask(parts: Asking, queries: Sequence[Query]) -> list[Asked]:
+def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQuery]:
     """Return each query with its vector; photos are decoded and embedded together."""
-    asked = [Asked(query, np.zeros(parts.dim, np.float32)) for query in queries]
-    places = [(one, at) for one in asked for at in range(len(one.query))]
+    resolved = [ResolvedQuery(query, np.zeros(context.space.dim, np.float32)) for query in queries]
+    places = [(one, at) for one in resolved for at in range(len(one.query))]
     photos = [place for place in places if _is_photo(_example(place))]
-    for (one, at), row, digest in _photo_rows(parts, photos):
+    for (one, at), row, digest in _photo_rows(context, photos):
         _put(one, at, row, photo_key(digest))
     for one, at in places:
         source = one.query[at].source
         if isinstance(source, Words):
-            _put(one, at, _words_row(parts, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
+            _put(one, at, _words_row(context, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
         elif isinstance(source, int) and one.query[at].box is None:
-            _put(one, at, _stored(parts, source), "")
+            _put(one, at, _stored(context, source), "")
         if isinstance(source, int):
             one.names[at] = item_key(source)
-    for one in asked:
+    for one in resolved:
         one.row = _direction(one)
-    return asked
+    return resolved
 
 
 def _is_photo(example: Example) -> bool:
@@ -140,12 +138,12 @@ def _is_photo(example: Example) -> bool:
     )
 
 
-def _example(place: tuple[Asked, int]) -> Example:
+def _example(place: tuple[ResolvedQuery, int]) -> Example:
     one, at = place
     return one.query[at]
 
 
-def _put(one: Asked, at: int, row: Vectors, name: str) -> None:
+def _put(one: ResolvedQuery, at: int, row: Vectors, name: str) -> None:
     if len(one.query) == 1 and one.query[at].weight > 0:
         one.row = row.copy()  # to the last bit what is stored of it
     else:
@@ -153,7 +151,7 @@ def _put(one: Asked, at: int, row: Vectors, name: str) -> None:
     one.names[at] = name
 
 
-def _direction(one: Asked) -> Vectors:
+def _direction(one: ResolvedQuery) -> Vectors:
     if len(one.query) == 1 and one.query[0].weight > 0:
         return one.row
     if np.linalg.norm(one.row) < _NO_DIRECTION:
@@ -163,68 +161,70 @@ def _direction(one: Asked) -> Vectors:
 
 
 def _photo_rows(
-    parts: Asking, places: list[tuple[Asked, int]]
-) -> Iterator[tuple[tuple[Asked, int], Vectors, bytes]]:
+    context: QueryContext, places: list[tuple[ResolvedQuery, int]]
+) -> Iterator[tuple[tuple[ResolvedQuery, int], Vectors, bytes]]:
     """Yield each example that shows a photo, with its unit-length row and the sha256 of its content."""
     if not places:
         return
-    embedder = _photo_embedder(parts)
-    answers = parts.decoder.photos(_request(parts, _example(place)) for place in places)
+    embedder = _photo_embedder(context)
+    answers = context.decoder.photos(_request(context, _example(place)) for place in places)
     waiting = iter(places)
     while some := list(islice(answers, _EMBED_AT_ONCE)):
         theirs = list(islice(waiting, len(some)))
-        photos = [_sound(parts, place, answer) for place, answer in zip(theirs, some, strict=True)]
+        photos = [_sound(context, place, answer) for place, answer in zip(theirs, some, strict=True)]
         pixels = [photo.pixels for photo in photos if photo.pixels is not None]
         rows = embedder.embed(np.stack(pixels))
         for place, photo, row in zip(theirs, photos, rows, strict=True):
             yield place, row, photo.content_hash
 
 
-def _request(parts: Asking, example: Example) -> Request:
-    view, source = _photo_embedder(parts).spec.view, example.source
+def _request(context: QueryContext, example: Example) -> PhotoRequest:
+    view, source = _photo_embedder(context).spec.view, example.source
     if isinstance(source, bytes):
-        return Request("the photo", "", view, content=source, box=example.box, max_pixels=parts.max_pixels)
-    path = Path(path_of(_item(parts, source).uri)) if isinstance(source, int) else source
+        return PhotoRequest(
+            "the photo", "", view, content=source, box=example.box, max_pixels=context.max_pixels
+        )
+    path = Path(path_of(_item(context, source).uri)) if isinstance(source, int) else source
     assert isinstance(path, Path)  # words are no photo
-    return Request(str(path), str(path.absolute()), view, box=example.box)
+    return PhotoRequest(str(path), str(path.absolute()), view, box=example.box)
 
 
-def _photo_embedder(parts: Asking) -> Embedder:
+def _photo_embedder(context: QueryContext) -> Embedder:
     """Return what embeds a photo that a query shows: the caller brings an embedder whenever one does."""
-    if parts.embedder is None or isinstance(parts.embedder, TextEmbedder):
+    if context.embedder is None or isinstance(context.embedder, TextEmbedder):
         raise UsageError("this collection holds texts: search it by words or by an item, not by a photo")
-    return parts.embedder
+    return context.embedder
 
 
-def _item(parts: Asking, item_id: int) -> Item:
-    item = parts.store.items.get([item_id]).get(item_id)
+def _item(context: QueryContext, item_id: int) -> Item:
+    item = context.engine.items.get([item_id]).get(item_id)
     if item is None:
         raise NotFoundError(f"item {item_id} is not in this collection")
     return item
 
 
-def _sound(parts: Asking, place: tuple[Asked, int], answer: Photo | Skipped) -> Photo:
+def _sound(context: QueryContext, place: tuple[ResolvedQuery, int], answer: Photo | Skipped) -> Photo:
     source = _example(place).source
     if isinstance(answer, Skipped):
         raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
-    if isinstance(source, int) and _item(parts, source).content_hash != answer.content_hash:
+    if isinstance(source, int) and _item(context, source).content_hash != answer.content_hash:
         raise QueryError(f"cannot search by a part of item {source}: its file has changed since it was added")
     return answer
 
 
-def _words_row(parts: Asking, words: Words) -> Vectors:
-    if not isinstance(parts.embedder, WordsEmbedder):
+def _words_row(context: QueryContext, words: Words) -> Vectors:
+    if not isinstance(context.embedder, WordsEmbedder):
         raise UsageError("this collection has no space that words can search")
-    row: Vectors = parts.embedder.embed_words([words.text])[0]
+    row: Vectors = context.embedder.embed_words([words.text])[0]
     return row
 
 
-def _stored(parts: Asking, item_id: int) -> Vectors:
-    block = parts.vectors.fetch([item_id])
+def _stored(context: QueryContext, item_id: int) -> Vectors:
+    block = context.engine.vectors(context.space).fetch([item_id])
     if block.damaged:
         raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
     if not len(block.ids):
-        _item(parts, item_id)  # refuses one that is not there
+        _item(context, item_id)  # refuses one that is not there
         raise NotFoundError(f"item {item_id} has no vector in this space yet; run: lookalike add")
     row: Vectors = block.rows[0]
     return row

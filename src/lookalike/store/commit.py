@@ -1,41 +1,26 @@
-"""One batch of photos to disk: items, vectors and skipped inputs together, or nothing."""
+"""What batches of photos and of texts write alike; for use inside a transaction."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.records import Committed, Photo, Skipped, Space
-from lookalike.store.items import delete_vectors, tick
+from lookalike.records import Committed, FileStamp, Skipped, Space
 from lookalike.store.rows import (
-    ITEM_COLUMNS,
-    encode_metadata,
     encode_vector,
     item_checksum,
-    item_is_sound,
-    vector_is_sound,
 )
 
-
-@dataclass(slots=True)
-class Batch:
-    """What one transaction writes. A photo whose content is known comes with None for its vector.
-
-    `paired` has, by uri, the vectors of the space that is filled beside.
-    """
-
-    photos: list[tuple[Photo, npt.NDArray[np.float32] | None]] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    paired: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+T = TypeVar("T")
+"""What a batch is made of."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledVector:
     """A vector for an item that had none in some space, made of content with that sha256."""
 
     item_id: int
@@ -44,170 +29,37 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Written(Generic[T]):
     """What became of a batch.
 
-    `lost` are the uris of photos that came without a vector, as known content, but the items that had it have
-    changed since: they must be read in full.
+    `lost` came without a vector, as content that is known, but is known no more, since another process has
+    changed or removed it: it must be read and embedded, and written again.
     """
 
     committed: list[Committed]
-    lost: list[str]
+    lost: list[T]
 
 
-_MOST_TWINS = 64  # looked at for one photo: thousands of files may be identical
+def insert_item(
+    connection: sqlite3.Connection, uri: str, content_hash: bytes, stamp: FileStamp, metadata: str
+) -> int:
+    """Make an item and return its id; `metadata` comes encoded."""
+    checksum = item_checksum(uri, content_hash, stamp, metadata)
+    cells = (uri, content_hash, stamp.size, stamp.mtime_ns, metadata, checksum)
+    sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,?)"
+    item_id = connection.execute(sql, cells).lastrowid
+    assert item_id is not None  # an INSERT always sets it
+    return item_id
 
-_Known = tuple[str, tuple[int, bytes]]
-"""The metadata of a sound item, and checksum and bytes of its sound vector."""
 
-
-@dataclass(frozen=True, slots=True)
-class BatchWriter:
-    """Writes batches into one space.
-
-    `is_gone(uri)` tells that a file does not exist any more, so that its item may move to a new uri with the
-    same content; `reader` names what decodes, to be kept with skipped inputs. `passed` remembers from batch
-    to batch, by content, the last id of those items that were found in their place, so that none is looked
-    for twice. `companion` is a second space that is filled beside.
-    """
-
-    connection: sqlite3.Connection
-    space: Space
-    reader: str
-    is_gone: Callable[[str], bool]
-    passed: dict[bytes, int]
-    companion: Space | None = None
-
-    def write(self, batch: Batch) -> Written:
-        """Write a batch inside the caller's transaction; what it returns is true once that commits."""
-        seq = tick(self.connection)
-        written = Written([], [])
-        for photo, vector in batch.photos:
-            outcome = self._photo(photo, vector, seq)
-            if outcome is None:
-                written.lost.append(photo.uri)
-            else:
-                written.committed.append(outcome)
-                self._pair(outcome, photo.content_hash, batch.paired.get(photo.uri), seq)
-        written.committed.extend(self._skip(skipped) for skipped in batch.skipped)
-        return written
-
-    def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed | None:
-        own = self._one("SELECT id, content_hash FROM items WHERE uri = ?", photo.uri)
-        if own and own[1] == photo.content_hash and self._known(own[0]):
-            self._place(own[0], photo)
-            return Committed(photo.uri, "unchanged", own[0])
-        moved = None if own else self._moved(photo.content_hash)
-        if moved is not None:
-            self._place(moved, photo)
-            return Committed(photo.uri, "moved", moved)
-        known = self._known_of(photo.content_hash)
-        if known is not None:  # equal content has equal vectors, to the last bit
-            metadata, row = known
-        elif vector is not None:
-            metadata, row = encode_metadata(photo.metadata), encode_vector(vector)
-        else:
-            return None
-        if own:
-            return self._update(own, photo, metadata, (seq, *row))
-        return self._insert(photo, metadata, (seq, *row))
-
-    def _pair(
-        self, outcome: Committed, content_hash: bytes, row: npt.NDArray[np.float32] | None, seq: int
-    ) -> None:
-        """Put the vector of the second space, too; one that is not at hand is left to be filled in later."""
-        if self.companion is None or outcome.item_id is None or outcome.outcome not in ("added", "updated"):
-            return
-        stored = encode_vector(row) if row is not None else None
-        if stored is None:
-            twins = (self._vector(each, self.companion) for each, _ in self._twins(content_hash))
-            stored = next((each for each in twins if each is not None), None)
-        if stored is not None:
-            put_vector(self.connection, self.companion, outcome.item_id, (seq, *stored))
-
-    def _skip(self, skipped: Skipped) -> Committed:
-        """Note a skipped input; an item of that uri stays, for its file may come back whole."""
-        size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
-        self.connection.execute(
-            "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?, ?)",
-            (skipped.uri, skipped.reason, size, mtime_ns, skipped.lasting, self.reader),
-        )
-        return Committed(skipped.uri, "skipped", reason=skipped.reason)
-
-    def _moved(self, content_hash: bytes) -> int | None:
-        """Return an item with this content and a sound vector whose file is gone."""
-        for item_id, uri in self._twins(content_hash, self.passed.get(content_hash, 0)):
-            if self.is_gone(uri) and self._vector(item_id):
-                return item_id
-            self.passed[content_hash] = item_id
-        return None
-
-    def _known_of(self, content_hash: bytes) -> _Known | None:
-        """Return what is known of this content from some sound item."""
-        return next((known for each, _ in self._twins(content_hash) if (known := self._known(each))), None)
-
-    def _twins(self, content_hash: bytes, beyond: int = 0) -> list[tuple[int, str]]:
-        """Return id and uri of some items with this content, by ascending id beyond one."""
-        sql = f"SELECT id, uri FROM items WHERE content_hash = ? AND id > ? ORDER BY id LIMIT {_MOST_TWINS}"
-        return self.connection.execute(sql, (content_hash, beyond)).fetchall()
-
-    def _known(self, item_id: int) -> _Known | None:
-        """Return what is stored of an item if its row and its vector in this space are sound."""
-        item = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
-        vector = self._vector(item_id)
-        return (item[-2], vector) if vector and item_is_sound(item) else None
-
-    def _vector(self, item_id: int, space: Space | None = None) -> tuple[int, bytes] | None:
-        """Return checksum and bytes of an item's vector, by default in the main space, if it is sound."""
-        space = space or self.space
-        row = self._one(f"SELECT checksum, vector FROM vectors_{space.id} WHERE item_id = ?", item_id)
-        if row is None or not vector_is_sound(row[0], row[1], space.dim):
-            return None
-        return int(row[0]), row[1]
-
-    def _insert(self, photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]) -> Committed:
-        checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
-        stamp = photo.stamp
-        row = (photo.uri, photo.content_hash, stamp.size, stamp.mtime_ns, metadata, checksum)
-        sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,?)"
-        item_id = self.connection.execute(sql, row).lastrowid
-        assert item_id is not None  # an INSERT always sets it
-        put_vector(self.connection, self.space, item_id, vector_row)
-        self._forget_skip(photo.uri)
-        return Committed(photo.uri, "added", item_id)
-
-    def _place(self, item_id: int, photo: Photo) -> None:
-        """Say where an item's unchanged content now lies and how its file is stamped."""
-        row = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
-        metadata, checksum = row[-2:]
-        if item_is_sound(row):  # else the checksum stays, so that what is wrong stays known
-            checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
-        self.connection.execute(
-            "UPDATE items SET uri = ?, size = ?, mtime_ns = ?, checksum = ? WHERE id = ?",
-            (photo.uri, photo.stamp.size, photo.stamp.mtime_ns, checksum, item_id),
-        )
-        self._forget_skip(photo.uri)
-
-    def _update(
-        self, own: tuple[int, bytes], photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]
-    ) -> Committed:
-        item_id, old_content = own
-        if old_content != photo.content_hash:  # in other spaces too, its vectors show what is no more
-            delete_vectors(self.connection, item_id)
-        checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
-        self.connection.execute(
-            "UPDATE items SET content_hash=?, size=?, mtime_ns=?, metadata=?, checksum=? WHERE id=?",
-            (photo.content_hash, photo.stamp.size, photo.stamp.mtime_ns, metadata, checksum, item_id),
-        )
-        put_vector(self.connection, self.space, item_id, vector_row)
-        self._forget_skip(photo.uri)
-        return Committed(photo.uri, "updated", item_id)
-
-    def _forget_skip(self, uri: str) -> None:
-        self.connection.execute("DELETE FROM skipped WHERE uri = ?", (uri,))
-
-    def _one(self, sql: str, value: object) -> Any:
-        return self.connection.execute(sql, (value,)).fetchone()
+def put_skipped(connection: sqlite3.Connection, skipped: Skipped, reader: str) -> Committed:
+    """Note a skipped input; an item of that uri stays, for its file may come back whole."""
+    size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
+    connection.execute(
+        "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?, ?)",
+        (skipped.uri, skipped.reason, size, mtime_ns, skipped.lasting, reader),
+    )
+    return Committed(skipped.uri, "skipped", reason=skipped.reason)
 
 
 def put_vector(
@@ -217,7 +69,7 @@ def put_vector(
     connection.execute(f"INSERT OR REPLACE INTO vectors_{space.id} VALUES (?, ?, ?, ?)", (item_id, *row))
 
 
-def fill_vector(connection: sqlite3.Connection, space: Space, filled: Filled, seq: int) -> bool:
+def fill_vector(connection: sqlite3.Connection, space: Space, filled: FilledVector, seq: int) -> bool:
     """Store a vector unless its item has one by now, has changed or is gone; says whether it was stored."""
     stored = encode_vector(filled.vector)
     sql = (

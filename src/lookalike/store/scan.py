@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lookalike.records import FileStamp, Found, Skipped, Space
+from lookalike.records import FileStamp, FoundFile, Skipped, Space
 from lookalike.store.filters import at_or_below
 
 _PAGE = 500
@@ -40,7 +40,7 @@ class Scan:
             "state TEXT) WITHOUT ROWID"
         )
 
-    def record(self, files: Sequence[Found]) -> None:
+    def record(self, files: Sequence[FoundFile]) -> None:
         """Note files that the walk came across; one that is reached twice counts once."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?, NULL)",

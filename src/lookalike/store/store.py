@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
-from lookalike.records import Kind, Space
-from lookalike.store.commit import Batch, BatchWriter, Filled, Written, fill_vector
+from lookalike.records import Kind, Passage, Space
+from lookalike.store.commit import FilledVector, Written, fill_vector
 from lookalike.store.credits import Credits
 from lookalike.store.database import Database
 from lookalike.store.items import Items, delete_item, tick
+from lookalike.store.photo_commit import PhotoBatch, PhotoWriter
 from lookalike.store.salvage import finish_salvage
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
-from lookalike.store.text_commit import TextBatch, TextsWritten, TextWriter
+from lookalike.store.text_commit import TextBatch, TextWriter
 from lookalike.store.text_scan import TextScan
 from lookalike.store.texts import Texts
 from lookalike.store.vectors import SpaceVectors
@@ -103,26 +104,26 @@ class Store:
     def commit(
         self,
         space: Space,
-        batch: Batch,
+        batch: PhotoBatch,
         *,
         reader: str,
         is_gone: Callable[[str], bool],
         passed: dict[bytes, int] | None = None,
         companion: Space | None = None,
-    ) -> Written:
-        """Put a batch on disk in one transaction; see `commit.BatchWriter`."""
+    ) -> Written[str]:
+        """Put a batch on disk in one transaction; see `photo_commit.PhotoWriter`."""
         with self.database.writing() as connection:
             memory = {} if passed is None else passed
-            return BatchWriter(connection, space, reader, is_gone, memory, companion).write(batch)
+            return PhotoWriter(connection, space, reader, is_gone, memory, companion).write(batch)
 
     def commit_texts(
         self, space: Space, batch: TextBatch, *, reader: str, is_gone: Callable[[str], bool]
-    ) -> TextsWritten:
+    ) -> Written[Passage]:
         """Put a batch of texts on disk in one transaction; see `text_commit.TextWriter`."""
         with self.database.writing() as connection:
             return TextWriter(connection, space, reader, is_gone).write(batch)
 
-    def fill(self, space: Space, rows: Sequence[Filled]) -> int:
+    def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:
         """Give items without one their vector in a space, all or none; returns how many still wanted it."""
         with self.database.writing() as connection:
             seq = tick(connection)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.records import Committed, FileStamp, Outcome, Passage, Skipped, Space
-from lookalike.store.commit import put_vector
+from lookalike.store.commit import Written, insert_item, put_skipped, put_vector
 from lookalike.store.filters import in_file
 from lookalike.store.items import fetch_items, tick
 from lookalike.store.places import drop_places, place_items, write_item
@@ -46,18 +46,6 @@ class TextBatch:
     files: list[TextFileRead] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class TextsWritten:
-    """What became of a batch.
-
-    `lost` are the passages that came without a vector, as known texts, but are known no more: they must be
-    embedded and written, with the batch's files, which were not noted.
-    """
-
-    committed: list[Committed]
-    lost: list[Passage]
-
-
 @dataclass(slots=True)
 class _Row:
     """A passage on its way: which item it is, and the one that stood at its place until now."""
@@ -87,8 +75,11 @@ class TextWriter:
     reader: str
     is_gone: Callable[[str], bool]
 
-    def write(self, batch: TextBatch) -> TextsWritten:
-        """Write a batch inside the caller's transaction; what it returns is true once that commits."""
+    def write(self, batch: TextBatch) -> Written[Passage]:
+        """Write a batch inside the caller's transaction; what it returns is true once that commits.
+
+        Where passages are lost, the batch's files are not noted: they are to be written with them.
+        """
         seq = tick(self.connection)
         drop_places(self.connection, batch.stale)  # first, so that a text found further on has moved
         rows, lost = self._sorted_out(batch.passages)
@@ -100,11 +91,9 @@ class TextWriter:
         self._settle(changed, fresh)
         for file in () if lost else batch.files:
             self._note_file(file)
-        for skipped in batch.skipped:
-            self._skip(skipped)
+        skipped = [put_skipped(self.connection, each, self.reader) for each in batch.skipped]
         committed = [Committed(row.passage.uri, row.outcome, row.item_id) for row in rows]
-        committed += [Committed(each.uri, "skipped", reason=each.reason) for each in batch.skipped]
-        return TextsWritten(committed, lost)
+        return Written([*committed, *skipped], lost)
 
     def _sorted_out(
         self, passages: Sequence[tuple[Passage, npt.NDArray[np.float32] | None]]
@@ -149,7 +138,10 @@ class TextWriter:
                 continue
             passage = row.passage
             if passage.content_hash not in made:
-                item_id = self._insert_item(passage)
+                metadata = encode_metadata(passage.metadata)
+                item_id = insert_item(
+                    self.connection, passage.uri, passage.content_hash, passage.stamp, metadata
+                )
                 made[passage.content_hash] = item_id
                 texts.append((item_id, passage.text))
                 row.outcome = "added"
@@ -160,15 +152,6 @@ class TextWriter:
         for item_id, vector in vectors.items():
             put_vector(self.connection, self.space, item_id, (seq, *encode_vector(vector)))
         return fresh
-
-    def _insert_item(self, passage: Passage) -> int:
-        metadata, stamp = encode_metadata(passage.metadata), passage.stamp
-        checksum = item_checksum(passage.uri, passage.content_hash, stamp, metadata)
-        cells = (passage.uri, passage.content_hash, stamp.size, stamp.mtime_ns, metadata, checksum)
-        sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,?)"
-        item_id = self.connection.execute(sql, cells).lastrowid
-        assert item_id is not None  # an INSERT always sets it
-        return item_id
 
     def _mend(self, rows: list[_Row], fresh: set[int], seq: int) -> None:
         """Bring known items up to date: those that were embedded, being damaged, and facts that changed."""
@@ -239,13 +222,6 @@ class TextWriter:
         sql = "SELECT item_id, count(*) FROM places WHERE item_id IN"
         totals = select(self.connection, sql, list(gained), " GROUP BY item_id")
         return {item_id for item_id, count in totals if count <= gained[item_id]}
-
-    def _skip(self, skipped: Skipped) -> None:
-        size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
-        self.connection.execute(
-            "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?, ?)",
-            (skipped.uri, skipped.reason, size, mtime_ns, skipped.lasting, self.reader),
-        )
 
     def _note_file(self, file: TextFileRead) -> None:
         self.connection.execute(

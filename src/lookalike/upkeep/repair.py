@@ -8,37 +8,52 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.embed import TextEmbedder
+from lookalike.errors import DamagedError
 from lookalike.ingest.add import fill_spaces
-from lookalike.ingest.photos import Ingest, ingest
+from lookalike.ingest.photos import PhotoIngest, ingest_photos
 from lookalike.ingest.texts import TextIngest, ingest_texts
-from lookalike.open_collection import Wiring
-from lookalike.sources.sources import path_of
+from lookalike.open_collection import OpenCollection
+from lookalike.sources.uris import path_of
 from lookalike.store import Store
 from lookalike.store.salvage import salvage
 from lookalike.store.store import STORE_FILE
-from lookalike.upkeep.verify import VerifyReport, verify
+from lookalike.upkeep.verify import Damage, VerifyReport, verify
 
 
-def repair(wiring: Wiring, report: VerifyReport) -> VerifyReport:
+def verify_collection(opened: OpenCollection, *, repair: bool = False) -> VerifyReport:
+    """Check everything, and put right what can be where that was asked for; see `Collection.verify`."""
+    try:
+        report = verify(opened.store(), opened.path / "index")
+    except DamagedError as error:
+        if not repair:
+            raise
+        report = VerifyReport(0, 0, (Damage(STORE_FILE, str(error)),))
+    if not repair or report.sound:
+        return report
+    opened.check_writable()
+    return repair_damage(opened, report)
+
+
+def repair_damage(opened: OpenCollection, report: VerifyReport) -> VerifyReport:
     """Return what is left of the damage in `report`, and what was repaired."""
-    index_folder = wiring.path / "index"
+    index_folder = opened.path / "index"
     if any(each.what == STORE_FILE or each.what.startswith("index/") for each in report.damage):
-        wiring.forget_indexes()
+        opened.engine().forget_indexes()
     if any(each.what == STORE_FILE for each in report.damage):
-        wiring.release()
-        salvage(wiring.path / STORE_FILE)
-        found = verify(wiring.store(), index_folder).damage
+        opened.release()
+        salvage(opened.path / STORE_FILE)
+        found = verify(opened.store(), index_folder).damage
         report = replace(report, damage=(*report.damage, *found))
-    _restore(wiring, report)
-    after = verify(wiring.store(), index_folder)
+    _restore(opened, report)
+    after = verify(opened.store(), index_folder)
     left = {(each.what, each.item_id) for each in after.damage}
     repaired = tuple(each for each in report.damage if (each.what, each.item_id) not in left)
     return replace(after, repaired=repaired)
 
 
-def _restore(wiring: Wiring, report: VerifyReport) -> None:
+def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     """Read again the files behind damaged rows, fill in what is missing, and build the indexes anew."""
-    store = wiring.store()
+    store = opened.store()
     store.items.drop_orphans()
     store.texts.mend()
     store.votes.drop_damaged()
@@ -49,19 +64,22 @@ def _restore(wiring: Wiring, report: VerifyReport) -> None:
     paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
     files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
     if files:
-        _read_again(wiring, store, files)
+        _read_again(opened, store, files)
     if not store.items.is_empty():
-        fill_spaces(wiring, store, _ignore)
-        wiring.refresh_index()
+        fill_spaces(opened, store, _ignore)
+        opened.engine().refresh_indexes()
 
 
-def _read_again(wiring: Wiring, store: Store, files: list[Path]) -> None:
-    space = wiring.space(store)
-    embedder = wiring.main_embedder(space.kind)  # refuses another model than the collection's
+def _read_again(opened: OpenCollection, store: Store, files: list[Path]) -> None:
+    space = opened.space()
+    embedder = opened.main_embedder(space.kind)  # refuses another model than the collection's
     if isinstance(embedder, TextEmbedder):
-        ingest_texts(TextIngest(store, space, embedder, _ignore, _ignore), files, None, afresh=True)
+        texts = TextIngest(store, space, _ignore, _ignore, embedder)
+        ingest_texts(texts, files, None, afresh=True)
     else:
-        ingest(Ingest(store, space, wiring.decoder, embedder, _ignore, _ignore), files, afresh=True)
+        ingest_photos(
+            PhotoIngest(store, space, _ignore, _ignore, opened.decoder, embedder), files, afresh=True
+        )
 
 
 def _ignore(*_: Any) -> None:

@@ -13,11 +13,11 @@ from lookalike import Collection
 from lookalike.embed import Embedder
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.faces.cli import main as cli
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 
 
 @dataclass(frozen=True)
-class Told:
+class CliResult:
     """What one run of the command line answered."""
 
     code: int
@@ -33,7 +33,7 @@ class Told:
         return [json.loads(line) for line in self.lines]
 
 
-Run = Callable[..., Told]
+Run = Callable[..., CliResult]
 
 
 @pytest.fixture
@@ -52,16 +52,16 @@ def run(
     """Run the command line in this process, with a fake embedder, on `photos.lookalike` in `tmp_path`."""
 
     def fake(folder, *, model=None, decoder=None, device="auto"):
-        return Collection(folder or shared._default_folder(), embedder=embedder(), decoder=decoder)
+        return Collection(folder or cli_options._default_folder(), embedder=embedder(), decoder=decoder)
 
-    def run(*arguments: object) -> Told:
+    def run(*arguments: object) -> CliResult:
         monkeypatch.setattr(sys, "argv", ["lookalike", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return Told(ended.value.code, *capfd.readouterr())
+        return CliResult(ended.value.code, *capfd.readouterr())
 
-    monkeypatch.setattr(shared, "open_collection", fake)
+    monkeypatch.setattr(cli_options, "open_collection", fake)
     monkeypatch.setenv("LOOKALIKE_COLLECTION", str(tmp_path / "photos.lookalike"))
     monkeypatch.delenv("LOOKALIKE_DEBUG", raising=False)
     return run

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lookalike.faces.cli import main as cli
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 
 TALLY = r"found (\d+) = (\d+) added \+ (\d+) unchanged \+ (\d+) moved \+ (\d+) updated \+ (\d+) skipped"
 
@@ -258,7 +258,7 @@ def test_the_collection_option_wins_over_the_environment(run, photos, tmp_path):
 
 def test_without_either_the_collection_is_in_the_data_folder(run, photos, tmp_path, monkeypatch):
     monkeypatch.delenv("LOOKALIKE_COLLECTION")
-    monkeypatch.setattr(shared, "_default_folder", lambda: tmp_path / "data" / "photos.lookalike")
+    monkeypatch.setattr(cli_options, "_default_folder", lambda: tmp_path / "data" / "photos.lookalike")
     assert run("add", photos).code == 0
     assert (tmp_path / "data" / "photos.lookalike" / "store.sqlite").is_file()
 
@@ -267,7 +267,7 @@ def test_an_unexpected_failure_is_one_line_or_the_whole_story(run, photos, monke
     def fail(*_, **__):
         raise RuntimeError("first\nsecond")
 
-    monkeypatch.setattr(shared, "open_collection", fail)
+    monkeypatch.setattr(cli_options, "open_collection", fail)
     told = run("info")
     assert told.code == 1
     assert (
@@ -284,7 +284,7 @@ def test_an_interruption_says_what_is_kept(run, photos, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shared, "open_collection", interrupt)
+    monkeypatch.setattr(cli_options, "open_collection", interrupt)
     told = run("add", photos)
     assert told.code == 130
     assert told.err == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"

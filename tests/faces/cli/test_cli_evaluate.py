@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.transfer.transfer import Bringing
+from lookalike.transfer.transfer import ImportRequest
 
 COLOURS = ((250, 10, 10), (10, 250, 10), (10, 10, 250))
 
@@ -32,7 +32,7 @@ def labelled(run, tmp_path):
     from lookalike.embed.fake import FakeEmbedder
 
     with Collection(tmp_path / "photos.lookalike", embedder=FakeEmbedder()) as collection:
-        collection.import_vectors(Bringing(tmp_path / "noise.npy", tmp_path / "list.txt", name="noise"))
+        collection.import_vectors(ImportRequest(tmp_path / "noise.npy", tmp_path / "list.txt", name="noise"))
         (tmp_path / "ids.txt").write_text("\n".join(str(item.id) for item in collection.items(limit=60)))
     return tmp_path
 

@@ -13,7 +13,7 @@ from lab_server import LabServer
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from lookalike import Collection, Wish
+from lookalike import Collection, SearchOptions
 
 pytestmark = pytest.mark.slow
 
@@ -109,7 +109,7 @@ def shown(widget: Locator) -> list[int]:
 
 def expect_hits(widget: Locator, photos: Collection, query: int | bytes) -> None:
     """The widget shows what the collection answers."""
-    (result,) = photos.answer([query], Wish(K, mark_copies=True, background=True))
+    (result,) = photos.answer([query], SearchOptions(K, mark_copies=True, background=True))
     leaders = [hit.id for hit in result if hit.copy_of is None]
     expect(widget.locator(".grid-cell").first).to_have_attribute("data-id", str(leaders[0]))
     settle(widget)

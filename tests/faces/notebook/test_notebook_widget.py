@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lookalike import Collection, Example, Wish
+from lookalike import Collection, Example, SearchOptions
 from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
 from lookalike.errors import FetchError, MissingExtraError, NotFoundError, UsageError
-from lookalike.faces.notebook.browsing import Browsing
+from lookalike.faces.notebook.session import BrowseSession
 from lookalike.faces.notebook.widget import CollectionBrowser, browse, fetch_public
 
 COUNT = 30
@@ -76,7 +76,7 @@ def connect(photos: Collection) -> Iterator[MakeFrontend]:
     made: list[CollectionBrowser] = []
 
     def connect(collection: Collection = photos, **options: object) -> Frontend:
-        made.append(CollectionBrowser(Browsing(collection, K), **options))
+        made.append(CollectionBrowser(BrowseSession(collection, K), **options))
         return Frontend(made[-1])
 
     yield connect
@@ -94,8 +94,8 @@ def ids(message: dict) -> list[int]:
 
 
 def by_item(photos: Collection, item: int, k: int = K, offset: int = 0) -> list[int]:
-    wish = Wish(k, offset, mark_copies=True, background=True)
-    return [hit.id for hit in photos.answer([item], wish)[0]]
+    options = SearchOptions(k, offset, mark_copies=True, background=True)
+    return [hit.id for hit in photos.answer([item], options)[0]]
 
 
 def expect_problem(front: Frontend, *words: str) -> None:

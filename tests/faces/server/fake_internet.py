@@ -15,13 +15,13 @@ from anyio.abc import ByteStream, SocketListener, SocketStream
 from anyio.streams.tls import TLSStream
 
 from lookalike.errors import FetchError
-from lookalike.faces.server.fetch import Fetcher, Limits
+from lookalike.faces.server.fetch import Fetcher, FetchLimits
 
 PUBLIC = "93.184.215.14"
 PUBLIC_V6 = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 SITE = "pictures.example"
 PICTURE = b"\xff\xd8 a picture, for all that fetching knows"
-FAST = Limits(seconds=5, connect_seconds=1)
+FAST = FetchLimits(seconds=5, connect_seconds=1)
 
 Page = bytes | Callable[[ByteStream], Awaitable[None]]
 
@@ -123,7 +123,7 @@ class Outcome:
 
 
 def fetch_each(
-    internet: Internet, *addresses: str, limits: Limits = FAST, trusting: ssl.SSLContext | None = None
+    internet: Internet, *addresses: str, limits: FetchLimits = FAST, trusting: ssl.SSLContext | None = None
 ) -> list[Outcome]:
     """What comes of fetching these addresses one after the other."""
 

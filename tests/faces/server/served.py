@@ -13,7 +13,7 @@ import uvicorn
 
 from lookalike import Collection
 from lookalike.faces.server.access import Access
-from lookalike.faces.server.app import Options, build_app
+from lookalike.faces.server.app import ServerOptions, build_app
 from lookalike.faces.server.protocol import ConnectionLimits, bounded
 
 
@@ -22,7 +22,7 @@ def served(collection: Collection, **options: Any) -> Iterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:41234`."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         port = listener.getsockname()[1]
-        app = build_app(collection, Access.listening("127.0.0.1", port), Options(**options))
+        app = build_app(collection, Access.listening("127.0.0.1", port), ServerOptions(**options))
         config = uvicorn.Config(
             app,
             http=bounded(ConnectionLimits()),

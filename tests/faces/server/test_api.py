@@ -20,7 +20,7 @@ from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
 from lookalike.errors import FetchError
 from lookalike.faces.server import app as app_module
 from lookalike.faces.server.access import Access
-from lookalike.faces.server.app import Options, build_app
+from lookalike.faces.server.app import ServerOptions, build_app
 from lookalike.records import Box, Words
 from lookalike.search.queries import Example
 
@@ -63,7 +63,7 @@ def served(tmp_path, folder, monkeypatch):
 
 
 def client(collection, **options):
-    app = build_app(collection, Access.listening("127.0.0.1", 8000), Options(**options))
+    app = build_app(collection, Access.listening("127.0.0.1", 8000), ServerOptions(**options))
     made = TestClient(app, BASE)
     made.collection = collection
     return made
@@ -74,8 +74,8 @@ def ids(served):
     return {Path(item.uri).name: item.id for item in served.collection.items()}
 
 
-def ask(served, *examples, **wish):
-    return served.post("/api/search", json={"examples": list(examples), **wish})
+def ask(served, *examples, **options):
+    return served.post("/api/search", json={"examples": list(examples), **options})
 
 
 def names(answer):

@@ -14,12 +14,12 @@ import pytest
 from fake_internet import PICTURE, PUBLIC, SITE, Internet, fetch, outcome_of, redirect
 from fake_internet import answer as page
 
-from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, Limits
+from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, FetchLimits
 
 NAMES = {SITE: [[PUBLIC]]}
-SHORT = Limits(seconds=0.15, at_once=2)
+SHORT = FetchLimits(seconds=0.15, at_once=2)
 MANY = 10_000_000
-AMPLE = Limits(seconds=10, body_bytes=100_000)
+AMPLE = FetchLimits(seconds=10, body_bytes=100_000)
 PAGE = page()
 TOO_LARGE = "what is at this address is larger than 0.1 MB"
 
@@ -136,7 +136,9 @@ def test_a_body_of_just_the_size_is_fetched(headers):
 
 
 def test_ten_megabytes_and_ten_seconds_are_what_it_may_cost():
-    assert Limits() == Limits(seconds=10, connect_seconds=3, body_bytes=10_000_000, redirects=3, at_once=8)
+    assert FetchLimits() == FetchLimits(
+        seconds=10, connect_seconds=3, body_bytes=10_000_000, redirects=3, at_once=8
+    )
 
 
 def test_time_runs_through_redirects():
@@ -237,7 +239,7 @@ def test_a_flood_of_crumbs_leaves_others_their_turns_and_ends_in_time(start, aga
     async def run():
         async with Internet(names=NAMES) as net, anyio.create_task_group() as tasks:
             tasks.start_soon(others)
-            fetcher = Fetcher(Limits(seconds=1), resolve=net.resolve, connect=connect)
+            fetcher = Fetcher(FetchLimits(seconds=1), resolve=net.resolve, connect=connect)
             outcome = await outcome_of(fetcher, f"http://{SITE}/")
             tasks.cancel_scope.cancel()
             return outcome

@@ -17,7 +17,7 @@ from fake_internet import (
 )
 from fake_internet import answer as page
 
-from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, Limits
+from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, FetchLimits
 from lookalike.faces.server.urls import parse_url
 
 NAMES = {
@@ -213,7 +213,7 @@ def test_no_more_run_at_once_than_permitted():
 
     async def run():
         async with Internet(names=NAMES, pages={"/": slowly}) as net:
-            limits = Limits(seconds=5, at_once=3)
+            limits = FetchLimits(seconds=5, at_once=3)
             fetcher = Fetcher(limits, resolve=net.resolve, connect=net.connect)
             async with anyio.create_task_group() as tasks:
                 for _ in range(10):

@@ -11,9 +11,9 @@ import pytest
 from fake_internet import PICTURE, PUBLIC, SITE, Internet, outcome_of
 from fake_internet import answer as page
 
-from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, Limits, open_stream, system_resolve
+from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, FetchLimits, open_stream, system_resolve
 
-SHORT = Limits(seconds=0.15, connect_seconds=0.05)
+SHORT = FetchLimits(seconds=0.15, connect_seconds=0.05)
 
 
 def own_fetch(address, resolve=system_resolve, connect=open_stream):
@@ -106,5 +106,5 @@ def test_a_connection_that_hangs_leaves_time_for_the_next_address():
 
             return await outcome_of(Fetcher(limits, resolve=resolve, connect=connect), f"http://{SITE}/")
 
-    limits = Limits(seconds=5, connect_seconds=0.05)
+    limits = FetchLimits(seconds=5, connect_seconds=0.05)
     assert anyio.run(run).body == PICTURE

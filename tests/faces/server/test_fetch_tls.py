@@ -11,7 +11,7 @@ import pytest
 from fake_internet import PICTURE, PUBLIC, PUBLIC_V6, SITE, Internet, fetch, outcome_of, redirect
 from fake_internet import answer as page
 
-from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, Limits
+from lookalike.faces.server.fetch import UNREACHABLE, Fetcher, FetchLimits
 
 NAMES = {
     SITE: [[PUBLIC]],
@@ -19,7 +19,7 @@ NAMES = {
     "xn--bcher-kva.example": [[PUBLIC]],
     "trick.example": [["10.0.0.1"]],
 }
-SHORT = Limits(seconds=0.3)
+SHORT = FetchLimits(seconds=0.3)
 HOLDERS = f"DNS:{SITE},DNS:xn--bcher-kva.example,DNS:trick.example,IP:{PUBLIC},IP:{PUBLIC_V6}"
 
 

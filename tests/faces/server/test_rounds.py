@@ -13,10 +13,10 @@ from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.votes import evaluate_votes
 from lookalike.faces.server.access import Access
-from lookalike.faces.server.app import Options, build_app
+from lookalike.faces.server.app import ServerOptions, build_app
 from lookalike.faces.server.rounds import Pair
-from lookalike.records import Credit, Wish
-from lookalike.transfer.transfer import Bringing
+from lookalike.records import Credit, SearchOptions
+from lookalike.transfer.transfer import ImportRequest
 
 COUNT = 40
 PAIR = Pair("fake", "other")
@@ -33,7 +33,7 @@ def folder(tmp_path_factory, make_photo):
     np.save(folder / "rows.npy", np.random.default_rng(5).normal(size=(COUNT, 6)).astype(np.float32))
     with Collection(folder / "c.lookalike", embedder=FakeEmbedder()) as collection:
         collection.add(folder / "photos")
-        collection.import_vectors(Bringing(folder / "rows.npy", folder / "list.txt", name="other"))
+        collection.import_vectors(ImportRequest(folder / "rows.npy", folder / "list.txt", name="other"))
     return folder
 
 
@@ -41,21 +41,21 @@ def folder(tmp_path_factory, make_photo):
 def served(tmp_path, folder):
     shutil.copytree(folder / "c.lookalike", tmp_path / "c.lookalike")
     collection = Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder())
-    app = build_app(collection, Access.listening("127.0.0.1", 8000), Options(fetch=False, ab=PAIR))
+    app = build_app(collection, Access.listening("127.0.0.1", 8000), ServerOptions(fetch=False, ab=PAIR))
     with TestClient(app, "http://127.0.0.1:8000") as made:
         made.collection = collection
         yield made
 
 
-def ask(served, item, **wish):
-    answer = served.post("/api/search", json={"examples": [{"item": item}], **wish})
+def ask(served, item, **options):
+    answer = served.post("/api/search", json={"examples": [{"item": item}], **options})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def ids_by(collection, space, item, k):
 
-    return [hit.id for hit in collection.answer([item], Wish(k, space=space))[0]]
+    return [hit.id for hit in collection.answer([item], SearchOptions(k, space=space))[0]]
 
 
 def team_of(collection, told, item, k=10):
@@ -173,7 +173,7 @@ def test_the_one_whose_hits_are_opened_wins(served):
         opened = [hit["id"] for hit in told["hits"] if hit["id"] in best]
         if opened and random.random() < 0.9:
             served.post(f"/api/rounds/{told['round']}/clicks", json={"item": opened[0]})
-    (duel,) = evaluate_votes(served.collection).duels
+    (duel,) = evaluate_votes(served.collection).pairwise_results
     assert (duel.a, duel.b, duel.wins_b) == ("fake", "other", 0)
     assert duel.wins_a > 25
     assert duel.p < 0.001 and duel.needed == 0

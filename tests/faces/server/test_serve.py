@@ -21,7 +21,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.faces.server.run import Serving, _listening
+from lookalike.faces.server.run import ServeOptions, _listening
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +173,7 @@ def test_a_port_in_use_is_said(folder):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_answers_leave_at_once(host):
     """asyncio turns Nagle's algorithm off only for sockets that are named as TCP."""
-    with contextlib.closing(_listening(Serving(host, port=0))) as listener:
+    with contextlib.closing(_listening(ServeOptions(host, port=0))) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.records import Credit, FileStamp, Passage, Photo, Skipped
-from lookalike.store import Batch, Store
-from lookalike.store.commit import Filled
+from lookalike.store import PhotoBatch, Store
+from lookalike.store.commit import FilledVector
 from lookalike.store.schema import FORMAT
 from lookalike.store.text_commit import TextBatch, TextFileRead
 
@@ -68,10 +68,10 @@ def photos(store: Store) -> None:
         Skipped("/golden/bad.jpg", "empty file", FileStamp(0, 1)),
         Skipped("/golden/x", "locked", None, False),
     ]
-    batch = Batch([(photo(n), row) for n, row in enumerate(rows())], skipped)
+    batch = PhotoBatch([(photo(n), row) for n, row in enumerate(rows())], skipped)
     store.commit(space, batch, reader="golden", is_gone=lambda _: False)
     halves = rows()[:, :4] / np.linalg.norm(rows()[:, :4], axis=1, keepdims=True)
-    store.fill(second, [Filled(n + 1, photo(n).content_hash, half) for n, half in enumerate(halves)])
+    store.fill(second, [FilledVector(n + 1, photo(n).content_hash, half) for n, half in enumerate(halves)])
     store.votes.put("item:1", 2, 1, spec.name, "2026-11-25T12:00:00+00:00")
     store.votes.put("item:1", 5, -1, spec.name, "2026-11-25T12:00:01+00:00")
     store.credits.put(Credit("r1", "item:1", spec.name, "second", 2, "click", 1, "2026-11-27"))

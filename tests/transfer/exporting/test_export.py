@@ -17,8 +17,8 @@ from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import MissingExtraError, StorageError, UsageError
 from lookalike.store import Store
 from lookalike.transfer.exporting import run as exporting
-from lookalike.transfer.exporting.run import ExportWish, export
-from lookalike.transfer.importing.run import Importing, import_vectors
+from lookalike.transfer.exporting.run import ExportOptions, export_vectors
+from lookalike.transfer.importing.run import ImportContext, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 DIM, COUNT = 32, 700
@@ -36,7 +36,7 @@ def one_thread():
 def imported(folder: Path, vectors: Path, names: Path | None = None, **how: object) -> None:
     with open_source(ImportRequest(vectors, names, **how)) as source:
         store = Store(folder, create=True)
-        import_vectors(Importing(store, CountingDecoder()), source)
+        import_vectors(ImportContext(store, CountingDecoder()), source)
         store.close()
 
 
@@ -61,9 +61,9 @@ def store(made):
 
 
 def exported(
-    store: Store, folder: Path, factory: str | None = None, **wish: object
+    store: Store, folder: Path, factory: str | None = None, **options: object
 ) -> exporting.ExportReport:
-    return export(store, store.spaces()[0], folder, ExportWish(factory, **wish))
+    return export_vectors(store, store.spaces()[0], folder, ExportOptions(factory, **options))
 
 
 def test_numpy_and_pyarrow_read_it(store, tmp_path):

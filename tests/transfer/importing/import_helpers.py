@@ -8,9 +8,10 @@ import numpy as np
 
 from helpers import CountingDecoder
 from lookalike import Collection
+from lookalike.embed import EmbedderSpec
 from lookalike.records import Committed
 from lookalike.store import Store
-from lookalike.transfer.importing.run import Importing, ImportReport, import_vectors
+from lookalike.transfer.importing.run import ImportContext, ImportReport, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 
@@ -21,16 +22,18 @@ class Imported:
         self.folder = folder
         self.told: list[Committed] = []
 
-    def add(self, vectors: Path, names: Path | None = None, **how: object) -> ImportReport:
+    def add(
+        self, vectors: Path, names: Path | None = None, *, model: EmbedderSpec | None = None, **how: object
+    ) -> ImportReport:
         self.told = []
         held = None
         if (self.folder / "store.sqlite").exists():
             with Collection(self.folder) as collection:
                 held = collection.info().kind
-        with open_source(ImportRequest(vectors, names, **how), held=held) as source:
+        with open_source(ImportRequest(vectors, names, **how), model, held=held) as source:
             store = Store(self.folder, create=True)
             try:
-                parts = Importing(store, CountingDecoder(), on_commit=self.told.append)
+                parts = ImportContext(store, CountingDecoder(), on_commit=self.told.append)
                 report = import_vectors(parts, source)
             finally:
                 store.close()
@@ -39,10 +42,10 @@ class Imported:
         return report
 
     def hits(self, item_id: int, k: int = 5, space: str | None = None) -> list[tuple[int, float]]:
-        from lookalike.records import Wish
+        from lookalike.records import SearchOptions
 
         with Collection(self.folder) as collection:
-            (result,) = collection.answer([item_id], Wish(k, space=space))
+            (result,) = collection.answer([item_id], SearchOptions(k, space=space))
             return [(hit.id, round(hit.score, 5)) for hit in result]
 
     def uris(self) -> dict[str, int]:

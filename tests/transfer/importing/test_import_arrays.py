@@ -19,7 +19,7 @@ from lookalike.errors import DamagedError, LookalikeError, ModelMismatchError, N
 from lookalike.store import Store
 from lookalike.transfer.importing.arrays import open_npy, unit_rows
 from lookalike.transfer.importing.checks import check_model
-from lookalike.transfer.importing.run import Importing, import_vectors
+from lookalike.transfer.importing.run import ImportContext, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 
@@ -72,7 +72,7 @@ def test_a_run_that_broke_off_goes_on(tmp_path, imported):
     with open_source(ImportRequest(array, names)) as source:
         store = Store(imported.folder, create=True)
         with pytest.raises(KeyboardInterrupt):
-            import_vectors(Importing(store, CountingDecoder(), on_step=stop), source)
+            import_vectors(ImportContext(store, CountingDecoder(), on_step=stop), source)
         store.close()
     assert len(imported.uris()) == 256
     report = imported.add(array, names)
@@ -118,10 +118,10 @@ def test_with_their_model_photos_search_them_and_add_goes_on(tmp_path, imported,
 def test_vectors_of_another_model_are_told_apart_from_its_own(tmp_path, imported, photos):
     embedder = FakeEmbedder()
     names = listed(tmp_path / "photos" / "names.txt", photos)
-    request = ImportRequest(saved(tmp_path / "v.npy", random_rows(30, 32)), names, model=embedder.spec)
+    request = ImportRequest(saved(tmp_path / "v.npy", random_rows(30, 32)), names)
     with (
         DecodePool(1) as decoder,
-        open_source(request) as source,
+        open_source(request, embedder.spec) as source,
         pytest.raises(ModelMismatchError, match=r"not those of the model fake: .* 5 of the same photos"),
     ):
         check_model(source, embedder, decoder)

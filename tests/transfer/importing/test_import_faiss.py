@@ -218,11 +218,11 @@ def test_the_tweets_open_and_answer(tweets):
 def test_repeated_tweets_are_one_item_with_several_places(tweets):
     imported, report, _, _ = tweets
     with Collection(imported.folder) as collection:
-        items = [item for page in collection._wiring.store().items.pages() for item in page]
+        items = [item for page in collection._opened.store().items.pages() for item in page]
         repeated = [item for item in items if item.places > 1]
         assert len(items) == report.added
         assert sum(item.places - 1 for item in repeated) == report.copies >= 87
-        store = collection._wiring.store()
+        store = collection._opened.store()
         assert all(len(store.texts.places(item.id)) == item.places for item in repeated)
 
 

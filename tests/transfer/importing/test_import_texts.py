@@ -112,8 +112,8 @@ def test_a_model_is_held_against_the_vectors(tmp_path, right):
     embedder = FakeTextEmbedder()
     rows = embedder.embed_texts(TEXTS[:50]) if right else random_rows(50, 32)
     table = write_csv(tmp_path / "t.csv", TEXTS[:50])
-    request = ImportRequest(saved(tmp_path / "v.npy", rows), table, model=embedder.spec)
-    with open_source(request) as source:
+    request = ImportRequest(saved(tmp_path / "v.npy", rows), table)
+    with open_source(request, embedder.spec) as source:
         if right:
             check_model(source, embedder, None)
             return

@@ -9,11 +9,11 @@ import click
 from lookalike.collection import Collection
 from lookalike.datasets.demo import demo_photos
 from lookalike.errors import NotFoundError
+from lookalike.faces.cli.printing import print_hits, write_hits_sheet
 from lookalike.faces.cli.progress import StepProgress
-from lookalike.faces.cli.show import print_hits, write_hits_sheet
 from lookalike.faces.text import printable, tally
-from lookalike.search.search import NEAR_COPY
-from lookalike.sources.sources import path_of, uri_of
+from lookalike.search.copies import NEAR_COPY
+from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.filters import Filter
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
 from lookalike.faces.cli.options import collection_option, device_option, emit, json_option
 
@@ -51,7 +51,7 @@ def add_model(model: str, device: str, folder: Path | None) -> None:
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import counted, printable
 
-    with shared.open_collection(folder, device=device) as collection, StepProgress() as progress:
+    with cli_options.open_collection(folder, device=device) as collection, StepProgress() as progress:
         space, left = collection.add_model(model, on_step=progress.step)
     name = printable(space.name)
     click.echo(
@@ -68,7 +68,7 @@ def add_model(model: str, device: str, folder: Path | None) -> None:
 @collection_option
 def use_model(name: str, folder: Path | None) -> None:
     """Make the model NAME of the collection the one that searches and adds."""
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         collection.use_model(name)
     click.echo(f"{name} is the default now")
 
@@ -102,7 +102,7 @@ def convert_network(network: str, target: Path, **options: Any) -> None:
 @collection_option
 def drop_model(name: str, folder: Path | None) -> None:
     """Forget the vectors of the model NAME in the collection; the items stay."""
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         collection.drop_model(name)
     click.echo(f"{name} is dropped")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from lookalike.collection import Collection
 from lookalike.errors import DamagedError, LookalikeError, NotFoundError, QueryError, UsageError
 from lookalike.faces.cli.arguments import is_file
-from lookalike.records import Kind, SearchResult, Wish, Words
+from lookalike.records import Kind, SearchOptions, SearchResult, Words
 from lookalike.search.queries import Example
 
-Asked = Path | int | Words | list[Example]
-Answered = tuple[Asked, SearchResult]
+QueryInput = Path | int | Words | list[Example]
+Answered = tuple[QueryInput, SearchResult]
 
 
-def meant(queries: tuple[str | int, ...], kind: Kind) -> list[Path | int | Words]:
+def read_inputs(queries: tuple[str | int, ...], kind: Kind) -> list[Path | int | Words]:
     """Return what is written as texts or as paths of photos, as the collection holds them.
 
     Raises `UsageError` where the name of a file is written for a text, or words for a photo.
@@ -37,12 +37,12 @@ def _reads_as_words(written: str) -> bool:
     return " " in written and not (os.path.lexists(written) or Path(written).suffix or os.sep in written)
 
 
-def together(
+def combined(
     queries: list[Path | int | Words],
     words: tuple[str, ...],
     unlike: list[Path | int | Words],
     unlike_words: tuple[str, ...],
-) -> list[Asked]:
+) -> list[QueryInput]:
     """Return what is asked: every photo, text or item for itself, or all as one query where more is said."""
     if not (words or unlike or unlike_words):
         return list(queries)
@@ -52,14 +52,14 @@ def together(
 
 
 def answer(
-    collection: Collection, queries: list[Asked], wish: Wish, where: tuple[str, ...]
+    collection: Collection, queries: list[QueryInput], options: SearchOptions, where: tuple[str, ...]
 ) -> tuple[list[Answered], list[LookalikeError]]:
     """Return each query that could be answered with its result, and why each other one could not.
 
     What fails for a reason that is not the query's own, or for a single query, is raised.
     """
     try:
-        return list(zip(queries, collection.answer(queries, wish, where=where), strict=True)), []
+        return list(zip(queries, collection.answer(queries, options, where=where), strict=True)), []
     except (QueryError, NotFoundError, DamagedError):
         if len(queries) == 1 or not collection.info().items:
             raise
@@ -67,7 +67,7 @@ def answer(
     failures: list[LookalikeError] = []
     for query in queries:
         try:
-            answered.append((query, collection.answer([query], wish, where=where)[0]))
+            answered.append((query, collection.answer([query], options, where=where)[0]))
         except (QueryError, NotFoundError, DamagedError) as error:
             failures.append(error)
     return answered, failures

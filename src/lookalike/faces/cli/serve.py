@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
 from lookalike.faces.cli.options import collection_option, device_option, emit
 
@@ -49,7 +49,7 @@ def votes(query: str | None, folder: Path | None) -> None:
     """Print the votes given in the page, as JSON, one per line."""
     from lookalike.faces.contract import vote_json
 
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         for each in collection.votes(query=query):
             emit(vote_json(each))
 
@@ -80,8 +80,8 @@ def _serve(folder: Path | None, device: str, given: dict[str, Any]) -> None:
     # takes ten times as long then. Read by OpenBLAS when numpy is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from lookalike.faces.server.rounds import Pair
-    from lookalike.faces.server.run import Serving, serve
+    from lookalike.faces.server.run import ServeOptions, serve
 
     if given.get("ab"):
         given["ab"] = Pair(*given["ab"])
-    serve(shared.open_collection(folder, device=device), Serving(**given), click.echo)
+    serve(cli_options.open_collection(folder, device=device), ServeOptions(**given), click.echo)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
 from lookalike.faces.cli.options import collection_option, device_option, emit, json_option
 
@@ -36,14 +36,14 @@ def import_(vectors: Path, as_json: bool, folder: Path | None, device: str, **wh
     """
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, import_json
-    from lookalike.transfer.transfer import Bringing
+    from lookalike.transfer.transfer import ImportRequest
 
     with (
-        shared.open_collection(folder, device=device) as collection,
+        cli_options.open_collection(folder, device=device) as collection,
         StepProgress(quiet=as_json) as progress,
     ):
         report, problem = collection.import_vectors(
-            Bringing(vectors, **what),
+            ImportRequest(vectors, **what),
             on_step=progress.step,
             on_commit=(lambda each: emit(committed_json(each))) if as_json else None,
         )
@@ -63,10 +63,10 @@ def export(target: Path, factory: str | None, space: str | None, jsonl: bool, fo
     item, and README.txt says so.
     """
     from lookalike.faces.cli.progress import StepProgress
-    from lookalike.transfer.transfer import ExportWish
+    from lookalike.transfer.transfer import ExportOptions
 
-    with shared.open_collection(folder) as collection, StepProgress() as progress:
-        report = collection.export(target, space=space, wish=ExportWish(factory, jsonl, progress.step))
+    with cli_options.open_collection(folder) as collection, StepProgress() as progress:
+        report = collection.export(target, space=space, options=ExportOptions(factory, jsonl, progress.step))
     _print_export(report)
 
 

@@ -58,4 +58,4 @@ class Thumbnail(Struct, tag_field="kind", tag="thumbnail", frozen=True):
     size: Literal[320, 640]
 
 
-Asked = Start | ByItem | ByPhoto | ByAddress | ByWords | ByChance | Back | More | Thumbnail
+Message = Start | ByItem | ByPhoto | ByAddress | ByWords | ByChance | Back | More | Thumbnail

@@ -1,6 +1,6 @@
 """The notebook face: a widget to look around in a collection, in JupyterLab and wherever else widgets show.
 
-The browser sends one message for each thing that is asked (`Asked` lists them), and hears `answer`, `more`,
+The browser sends one message for each thing that is asked (`Message` lists them), and hears `answer`, `more`,
 `picture` (of an example), `thumbnail` and `problem` messages. Whatever takes longer than a moment is done in
 threads, so that neither the kernel nor the pictures wait for it.
 """
@@ -21,19 +21,19 @@ import msgspec
 from lookalike.collection import Collection
 from lookalike.errors import FetchError, LookalikeError, MissingExtraError, UsageError
 from lookalike.faces import contract
-from lookalike.faces.notebook.browsing import Answer, Browsing
 from lookalike.faces.notebook.messages import (
-    Asked,
     Back,
     ByAddress,
     ByChance,
     ByItem,
     ByPhoto,
     ByWords,
+    Message,
     More,
     Start,
     Thumbnail,
 )
+from lookalike.faces.notebook.session import Answer, BrowseSession
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.schema import MAX_UPLOAD_BYTES
 from lookalike.records import Hit, Item, Words
@@ -60,7 +60,7 @@ def browse(collection: Collection, k: int = 24) -> CollectionBrowser:
 
     As the last line of a cell it is shown. The collection stays yours: close it when you are done.
     """
-    return CollectionBrowser(Browsing(collection, k))
+    return CollectionBrowser(BrowseSession(collection, k))
 
 
 def fetch_public(address: str) -> bytes:
@@ -80,7 +80,7 @@ class CollectionBrowser(anywidget.AnyWidget):
     _esm = _module()
     _css = "".join((_WEB / name).read_text(encoding="utf-8") for name in ("grid.css", "notebook.css"))
 
-    def __init__(self, browsing: Browsing, *, fetch: Fetch = fetch_public) -> None:
+    def __init__(self, browsing: BrowseSession, *, fetch: Fetch = fetch_public) -> None:
         self._browsing = browsing
         self._fetch = fetch
         self._upload = bytearray()
@@ -118,7 +118,7 @@ class CollectionBrowser(anywidget.AnyWidget):
 
     def _hear(self, _: object, content: object, buffers: list[memoryview]) -> None:
         try:
-            asked: Asked = msgspec.convert(content, Asked)
+            asked: Message = msgspec.convert(content, Message)
         except msgspec.ValidationError as error:
             self._complain(f"the widget's message is not understood: {error}")
             return
@@ -235,7 +235,7 @@ class CollectionBrowser(anywidget.AnyWidget):
             self._complain(f"something went wrong: {error}")
 
 
-def _answer_json(browsing: Browsing, answer: Answer) -> contract.Json:
+def _answer_json(browsing: BrowseSession, answer: Answer) -> contract.Json:
     collection, result = browsing.collection, answer.result
     info = collection.info()
     return {
@@ -254,7 +254,7 @@ def _answer_json(browsing: Browsing, answer: Answer) -> contract.Json:
     }
 
 
-def _example_json(browsing: Browsing, answer: Answer, example: Example) -> contract.Json:
+def _example_json(browsing: BrowseSession, answer: Answer, example: Example) -> contract.Json:
     return {
         "name": browsing.name_of(answer, example),
         "weight": example.weight,

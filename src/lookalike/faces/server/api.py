@@ -20,13 +20,13 @@ from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.errors import NotFoundError
 from lookalike.evaluate.pooling import next_to_rate
 from lookalike.faces import contract
-from lookalike.faces.server import schema
+from lookalike.faces.server import parameters, schema
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.forms import read_photo, read_search
 from lookalike.faces.server.operations import RefusedError, as_json, json_body
 from lookalike.faces.server.rounds import Rounds
 from lookalike.faces.server.thumbnails import ThumbnailCache
-from lookalike.records import Box, Item, SearchResult, Wish, Words
+from lookalike.records import Box, Item, SearchOptions, SearchResult, Words
 from lookalike.search.queries import Example, Source
 
 SHOWN_BY_BROWSERS = {
@@ -59,11 +59,11 @@ class Api:
     _pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count()))
     _reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
 
-    async def health(self, _: schema.NoQuery, __: Request) -> Response:
+    async def health(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say that the server answers."""
         return as_json(schema.Health("ok", __version__))
 
-    async def facts(self, _: schema.NoQuery, __: Request) -> Response:
+    async def facts(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say what the collection holds."""
         info = await self._read(self.collection.info)
         spaces = [contract.space_json(space) for space in info.spaces]
@@ -82,7 +82,7 @@ class Api:
             }
         )
 
-    async def facets(self, _: schema.NoQuery, __: Request) -> Response:
+    async def facets(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say what items can be filtered by."""
         facets = await self._read(self.collection.facets)
         counted = {"cameras": facets.cameras, "folders": facets.folders}
@@ -92,23 +92,23 @@ class Api:
         }
         return as_json({**listed, "taken": facets.taken})
 
-    async def browse(self, query: schema.BrowseQuery, _: Request) -> Response:
+    async def browse(self, query: parameters.BrowseQuery, _: Request) -> Response:
         """List items page by page."""
         after, limit = int(query.cursor or 0), query.limit
         items = await self._read(partial(self.collection.items, where=query.where, limit=limit, after=after))
         last = str(items[-1].id) if len(items) == limit else None
         return as_json({"items": [contract.item_json(item) for item in items], "next": last})
 
-    async def random(self, query: schema.RandomQuery, _: Request) -> Response:
+    async def random(self, query: parameters.RandomQuery, _: Request) -> Response:
         """Pick items by chance."""
         items = await self._read(partial(self.collection.random_items, query.n, where=query.where))
         return as_json({"items": [contract.item_json(item) for item in items]})
 
-    async def item(self, query: schema.ItemQuery, _: Request) -> Response:
+    async def item(self, query: parameters.ItemQuery, _: Request) -> Response:
         """Say what is known of an item."""
         return as_json(contract.item_json(await self._item(query.id)))
 
-    async def photo(self, query: schema.ItemQuery, request: Request) -> Response:
+    async def photo(self, query: parameters.ItemQuery, request: Request) -> Response:
         """Send the file of an item as it is, where a browser shows its format."""
         item = await self._item(query.id)
         tag = _tag(item, "photo")
@@ -122,7 +122,7 @@ class Api:
             )
         return Response(content, media_type=kind, headers={"etag": tag, "cache-control": _ASK_AGAIN})
 
-    async def thumbnail(self, query: schema.ThumbnailQuery, request: Request) -> Response:
+    async def thumbnail(self, query: parameters.ThumbnailQuery, request: Request) -> Response:
         """Send an item's photo made small."""
         if query.size not in schema.THUMBNAIL_SIZES:
             sizes = ", ".join(map(str, schema.THUMBNAIL_SIZES))
@@ -135,16 +135,16 @@ class Api:
             return Response(status_code=304, headers=headers)
         return Response(await self._thumbnail(item, query.size), media_type="image/jpeg", headers=headers)
 
-    async def search(self, _: schema.NoQuery, request: Request) -> Response:
+    async def search(self, _: parameters.NoQuery, request: Request) -> Response:
         """Find the items most like the examples."""
         asked, photos = await read_search(request)
         query = [_example(example, photos) for example in asked.examples]
         if not any(example.weight > 0 for example in query):
             raise RefusedError(400, "bad_request", "at least one example needs a weight above 0")
-        wish = Wish(
+        options = SearchOptions(
             asked.k, asked.offset, asked.space, mark_copies=True, background=True, hybrid=asked.hybrid
         )
-        answer = partial(self._answer, query, wish, asked)
+        answer = partial(self._answer, query, options, asked)
         result, round_id = await to_thread.run_sync(answer, limiter=self._searches)
         told = contract.result_json(result)
         more = result.more and asked.offset + asked.k <= schema.DEEPEST
@@ -152,19 +152,19 @@ class Api:
         return as_json(shown if round_id is None else {**shown, "round": round_id})
 
     def _answer(
-        self, query: list[Example], wish: Wish, asked: schema.SearchRequest
+        self, query: list[Example], options: SearchOptions, asked: schema.SearchRequest
     ) -> tuple[SearchResult, str | None]:
         most = schema.MAX_UPLOAD_PIXELS
         if self.rounds is not None and asked.space is None:
-            return self.rounds.answer(query, wish, asked.where, most, asked.round)
-        (result,) = self.collection.answer([query], wish, where=asked.where, max_pixels=most)
+            return self.rounds.answer(query, options, asked.where, most, asked.round)
+        (result,) = self.collection.answer([query], options, where=asked.where, max_pixels=most)
         return result, None
 
-    async def preview(self, _: schema.NoQuery, request: Request) -> Response:
+    async def preview(self, _: parameters.NoQuery, request: Request) -> Response:
         """Send back a photo as a JPEG, for browsers that cannot show its format."""
         return Response(await self._preview(await read_photo(request)), media_type="image/jpeg")
 
-    async def fetch(self, _: schema.NoQuery, request: Request) -> Response:
+    async def fetch(self, _: parameters.NoQuery, request: Request) -> Response:
         """Fetch a picture from a public address and send it back."""
         if self.fetcher is None:
             raise RefusedError(403, "fetch_is_off", "this server fetches no pictures from addresses")
@@ -175,7 +175,7 @@ class Api:
             return Response(content, media_type=kind)
         return Response(await self._preview(content), media_type="image/jpeg")
 
-    async def vote(self, _: schema.NoQuery, request: Request) -> Response:
+    async def vote(self, _: parameters.NoQuery, request: Request) -> Response:
         """Keep what someone thinks of a hit."""
         given: schema.VoteRequest = await json_body(request, schema.VoteRequest)
         vote = partial(self.collection.vote, given.query, given.item, given.vote, space=given.space)
@@ -187,7 +187,7 @@ class Api:
                 credited = True
         return as_json(schema.VoteAnswer(given.query, given.item, given.vote, credited))
 
-    async def click(self, query: schema.RoundQuery, request: Request) -> Response:
+    async def click(self, query: parameters.RoundQuery, request: Request) -> Response:
         """Keep that a hit of a round was opened."""
         given: schema.ClickRequest = await json_body(request, schema.ClickRequest)
         await self._read(partial(self._credit, query.round, given.item, "click", 1))
@@ -198,14 +198,14 @@ class Api:
             raise NotFoundError("this server compares no spaces")
         self.rounds.credit(round_id, item, kind, value)
 
-    async def rate(self, query: schema.RateQuery, _: Request) -> Response:
+    async def rate(self, query: parameters.RateQuery, _: Request) -> Response:
         """Say what is to be judged next."""
         spaces = query.space or (list(self.rounds.names) if self.rounds is not None else [])
         find = partial(next_to_rate, self.collection, spaces, query.depth, query.after)
         found = await to_thread.run_sync(find, limiter=self._searches)
-        return as_json(contract.to_rate_json(found))
+        return as_json(contract.rating_task_json(found))
 
-    async def votes(self, query: schema.VotesQuery, _: Request) -> Response:
+    async def votes(self, query: parameters.VotesQuery, _: Request) -> Response:
         """List votes page by page."""
         after, limit = int(query.cursor or 0), query.limit
         votes = await self._read(partial(self.collection.votes, query=query.query, after=after, limit=limit))

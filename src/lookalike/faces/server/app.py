@@ -34,7 +34,7 @@ _ALWAYS_ASK = {"cache-control": "no-cache"}  # with an ETag: a new version of lo
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ServerOptions:
     """What a server offers: pictures by address, two spaces compared, and how much may be asked."""
 
     fetch: bool = True
@@ -42,12 +42,12 @@ class Options:
     limits: RequestLimits = field(default_factory=RequestLimits)
 
 
-def build_app(collection: Collection, access: Access, options: Options | None = None) -> ASGIApp:
+def build_app(collection: Collection, access: Access, options: ServerOptions | None = None) -> ASGIApp:
     """Return the application that serves a collection to those whom `access` lets in.
 
     It owns the collection and closes it when it ends.
     """
-    options = options or Options()
+    options = options or ServerOptions()
     fetcher = Fetcher() if options.fetch else None
     rounds = Rounds(collection, options.ab) if options.ab is not None else None
     api = Api(collection, ThumbnailCache(collection.path), fetcher, rounds)

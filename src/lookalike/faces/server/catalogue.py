@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.faces.server import schema
+from lookalike.faces.server import parameters, schema
 from lookalike.faces.server.api import SHOWN_BY_BROWSERS, Api
 from lookalike.faces.server.operations import Operation
 
@@ -38,7 +38,7 @@ def _items(api: Api) -> list[Operation]:
             "List items page by page",
             api.browse,
             schema.ItemsPage,
-            query=schema.BrowseQuery,
+            query=parameters.BrowseQuery,
         ),
         Operation(
             "randomItems",
@@ -46,7 +46,7 @@ def _items(api: Api) -> list[Operation]:
             "Pick items by chance",
             api.random,
             schema.ItemsAnswer,
-            query=schema.RandomQuery,
+            query=parameters.RandomQuery,
         ),
         Operation(
             "getItem",
@@ -54,7 +54,7 @@ def _items(api: Api) -> list[Operation]:
             "Say what is known of an item",
             api.item,
             schema.Item,
-            query=schema.ItemQuery,
+            query=parameters.ItemQuery,
             errors=(404,),
         ),
     ]
@@ -68,7 +68,7 @@ def _pictures(api: Api) -> list[Operation]:
             "Send an item's file as it is, where a browser shows its format",
             api.photo,
             _SHOWN,
-            query=schema.ItemQuery,
+            query=parameters.ItemQuery,
             errors=(304, 404, 415),
         ),
         Operation(
@@ -77,7 +77,7 @@ def _pictures(api: Api) -> list[Operation]:
             "Send an item's photo made small, upright, as JPEG",
             api.thumbnail,
             _JPEG,
-            query=schema.ThumbnailQuery,
+            query=parameters.ThumbnailQuery,
             errors=(304, 404),
         ),
         Operation(
@@ -118,7 +118,7 @@ def _votes(api: Api) -> list[Operation]:
             "Keep that a hit was opened, for the space that found it",
             api.click,
             schema.ClickAnswer,
-            query=schema.RoundQuery,
+            query=parameters.RoundQuery,
             body=schema.ClickRequest,
             errors=(404,),
         ),
@@ -128,7 +128,7 @@ def _votes(api: Api) -> list[Operation]:
             "Say which hits of which query are to be judged next",
             api.rate,
             schema.RateAnswer,
-            query=schema.RateQuery,
+            query=parameters.RateQuery,
             errors=(404,),
         ),
         Operation(
@@ -137,7 +137,7 @@ def _votes(api: Api) -> list[Operation]:
             "List votes in the order given",
             api.votes,
             schema.VotesPage,
-            query=schema.VotesQuery,
+            query=parameters.VotesQuery,
         ),
     ]
 

@@ -49,7 +49,7 @@ _FAILURES = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class FetchLimits:
     """What one fetch may cost, and how many run at once."""
 
     seconds: float = 10.0  # for everything: waiting for its turn, look-ups, connections, redirects, body
@@ -81,13 +81,13 @@ class Fetcher:
 
     def __init__(
         self,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
         *,
         resolve: Resolve = system_resolve,
         connect: Connect = open_stream,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or FetchLimits()
         self._resolve = resolve
         self._connect = connect
         self._tls = tls
@@ -121,7 +121,7 @@ class Fetcher:
         try:
             speaking = await self._with_tls(stream, url.host) if url.scheme == "https" else stream
             origin = httpcore2.Origin(url.scheme.encode(), url.host.encode(), url.port)
-            connection = httpcore2.AsyncHTTP11Connection(origin, _Sipped(speaking))
+            connection = httpcore2.AsyncHTTP11Connection(origin, _SmallReads(speaking))
             asked = httpcore2.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
             headers = [("Host", url.authority), _USER_AGENT, *_HEADERS]
             async with connection.stream("GET", asked, headers=headers) as response:
@@ -179,7 +179,7 @@ class Fetcher:
             raise FetchError(f"what is at this address is larger than {self._limits.body_bytes / 1e6:g} MB")
 
 
-class _Sipped(httpcore2.AsyncNetworkStream):
+class _SmallReads(httpcore2.AsyncNetworkStream):
     """A connection read a little at a time: what a flood of crumbs costs is shared out among all waiting."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:

@@ -21,7 +21,7 @@ from lookalike.errors import (
     UsageError,
 )
 from lookalike.faces.server.errors_json import Refusal
-from lookalike.faces.server.schema import NoQuery
+from lookalike.faces.server.parameters import NoQuery
 
 _JSON = "application/json"
 _STATUSES: tuple[tuple[type[LookalikeError], int, str], ...] = (

@@ -78,13 +78,13 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = _Connection(h11.SERVER, self.limits.max_header_bytes)
-        self._patient: _PatientTransport | None = None
+        self._patient: _TimedTransport | None = None
         self._header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and begin to wait for headers."""
         real = cast(asyncio.Transport, transport)
-        self._patient = _PatientTransport(real, self.loop, self.limits, self._client_may_be_sending)
+        self._patient = _TimedTransport(real, self.loop, self.limits, self._client_may_be_sending)
         super().connection_made(cast(asyncio.Transport, self._patient))
         if len(self.connections) > self.limits.max_connections:
             self.transport.write(FULL.wire())
@@ -166,7 +166,7 @@ class _Connection(h11.Connection):
         return event
 
 
-class _PatientTransport:
+class _TimedTransport:
     """A transport as uvicorn uses it, which closes politely and watches that what is written is taken.
 
     Closing a socket with unread bytes resets the connection, and the client loses the answer. So while the

@@ -11,7 +11,7 @@ from typing import Literal
 
 from lookalike.collection import Collection
 from lookalike.errors import LookalikeError, NotFoundError, UsageError
-from lookalike.records import Credit, Hit, SearchResult, Wish
+from lookalike.records import Credit, Hit, SearchOptions, SearchResult
 from lookalike.search.interleaving import Team, team_draft
 from lookalike.search.queries import Example
 
@@ -60,13 +60,18 @@ class Rounds:
         return self._pair.a, self._pair.b
 
     def answer(
-        self, query: list[Example], wish: Wish, where: list[str], max_pixels: int, round_id: str | None
+        self,
+        query: list[Example],
+        options: SearchOptions,
+        where: list[str],
+        max_pixels: int,
+        round_id: str | None,
     ) -> tuple[SearchResult, str | None]:
         """Answer a query by both spaces and return the round; further pages name the round of the first.
 
         A query that one of them cannot answer is answered by the default one, in no round.
         """
-        deep = replace(wish, k=wish.offset + wish.k, offset=0)
+        deep = replace(options, k=options.offset + options.k, offset=0)
         try:
             both = [
                 self._collection.answer(
@@ -75,13 +80,13 @@ class Rounds:
                 for name in (self._pair.a, self._pair.b)
             ]
         except LookalikeError:
-            return self._collection.answer([query], wish, where=where, max_pixels=max_pixels)[0], None
+            return self._collection.answer([query], options, where=where, max_pixels=max_pixels)[0], None
         with self._lock:
             known = self._rounds.get(round_id or "")
             if known is None or known.query != both[0].key:
                 round_id, known = secrets.token_urlsafe(12), _Round(both[0].key)
             assert round_id is not None  # a known one was named
-            result, teams = _interleaved(both, wish, round_id)
+            result, teams = _interleaved(both, options, round_id)
             known.shown.update(teams)
             self._rounds[round_id] = known
             self._rounds.move_to_end(round_id)
@@ -101,7 +106,9 @@ class Rounds:
         self._collection.credit(Credit(round_id, known.query, own, other, item_id, kind, value, day))
 
 
-def _interleaved(both: list[SearchResult], wish: Wish, round_id: str) -> tuple[SearchResult, dict[int, Team]]:
+def _interleaved(
+    both: list[SearchResult], options: SearchOptions, round_id: str
+) -> tuple[SearchResult, dict[int, Team]]:
     """Return one page of both answers in one, and who chose each of its hits."""
     a, b = both
     drafted = team_draft([hit.id for hit in a], [hit.id for hit in b], round_id)
@@ -114,13 +121,13 @@ def _interleaved(both: list[SearchResult], wish: Wish, round_id: str) -> tuple[S
         if hit.copy_of not in above:
             order[at] = replace(hit, copy_of=None)  # what it is a copy of is not above it here
         above.add(hit.id)
-    page = order[wish.offset : wish.offset + wish.k]
+    page = order[options.offset : options.offset + options.k]
     result = replace(
         a,
         recall=min(a.recall, b.recall),
         hits=tuple(page),
         damaged=tuple(sorted({*a.damaged, *b.damaged})),
-        more=a.more or b.more or len(order) > wish.offset + wish.k,
+        more=a.more or b.more or len(order) > options.offset + options.k,
         background=None,  # the scores are of two kinds
     )
     shown = {hit.id for hit in page}

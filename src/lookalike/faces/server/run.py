@@ -19,7 +19,7 @@ import uvicorn
 from lookalike.collection import Collection
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.server.access import Access, is_open, is_wildcard
-from lookalike.faces.server.app import Options, build_app
+from lookalike.faces.server.app import ServerOptions, build_app
 from lookalike.faces.server.protocol import ConnectionLimits, bounded, within_open_files
 from lookalike.faces.server.rounds import Pair
 
@@ -29,7 +29,7 @@ _GRACE_SECONDS = 3  # for answers under way when it is told to end
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class ServeOptions:
     """Where and to whom to serve.
 
     `names` are further names by which the server is asked for; with `https`, TLS ends at a proxy in front of
@@ -50,7 +50,7 @@ class Serving:
     ab: Pair | None = None
 
 
-def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) -> None:
+def serve(collection: Collection, serving: ServeOptions, say: Callable[[str], None]) -> None:
     """Serve a collection until the process is interrupted; `say` hears the address.
 
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
@@ -63,7 +63,7 @@ def serve(collection: Collection, serving: Serving, say: Callable[[str], None]) 
     with _listening(serving) as listener:
         port = listener.getsockname()[1]
         access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
-        options = Options(fetch=local if serving.fetch is None else serving.fetch, ab=serving.ab)
+        options = ServerOptions(fetch=local if serving.fetch is None else serving.fetch, ab=serving.ab)
         app = build_app(collection, access, options)
         address = _address(serving, port) + (f"?token={quote(token, safe='')}" if token else "")
         config = uvicorn.Config(
@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
             self._tell_started()
 
 
-def _listening(serving: Serving) -> socket.socket:
+def _listening(serving: ServeOptions) -> socket.socket:
     """Return a socket that listens where it was asked for."""
     host = serving.host.strip("[]")
     if not 0 <= serving.port <= 65535:
@@ -120,7 +120,7 @@ def _listening(serving: Serving) -> socket.socket:
     return listener
 
 
-def _tell(address: str, serving: Serving, say: Callable[[str], None]) -> None:
+def _tell(address: str, serving: ServeOptions, say: Callable[[str], None]) -> None:
     say(f"serving on {address}\nstop with Ctrl-C")
     if serving.browser and _has_screen():
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -133,7 +133,7 @@ def _has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _address(serving: Serving, port: int) -> str:
+def _address(serving: ServeOptions, port: int) -> str:
     """Return the address by which a person reaches the server."""
     if serving.names and (serving.https or ":" in serving.names[0]):
         return f"{'https' if serving.https else 'http'}://{serving.names[0]}/"

@@ -44,7 +44,7 @@ SpaceName = Annotated[str, Meta(min_length=1, max_length=200)]
 RoundId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
 
 
-class Request(Struct, forbid_unknown_fields=True, frozen=True):
+class Input(Struct, forbid_unknown_fields=True, frozen=True):
     """What a client sends: unknown fields are refused."""
 
 
@@ -101,7 +101,7 @@ class Hit(Struct, omit_defaults=True):
     matched: bool = False
 
 
-class Example(Request, frozen=True):
+class Example(Input, frozen=True):
     """One example of a query: exactly one of `item`, `upload` and `words`.
 
     `upload` is the number, from 0, of a file sent along. `box` is a part of the photo: left, top, width and
@@ -115,7 +115,7 @@ class Example(Request, frozen=True):
     box: Annotated[list[Fraction], Meta(min_length=4, max_length=4)] | None = None
 
 
-class SearchRequest(Request, frozen=True):
+class SearchRequest(Input, frozen=True):
     """A query and which of its hits are wanted: `k` after the first `offset`."""
 
     examples: Annotated[list[Example], Meta(min_length=1, max_length=MAX_EXAMPLES)]
@@ -210,7 +210,7 @@ class ItemsAnswer(Struct):
     items: list[Item]
 
 
-class VoteRequest(Request, frozen=True):
+class VoteRequest(Input, frozen=True):
     """A vote on a hit: 1, −1, or 0 to withdraw it; `query` is that of the search's answer."""
 
     query: Key
@@ -247,7 +247,7 @@ class VotesPage(Struct):
     next: str | None
 
 
-class ClickRequest(Request, frozen=True):
+class ClickRequest(Input, frozen=True):
     """The hit that was opened."""
 
     item: Id
@@ -257,14 +257,6 @@ class ClickAnswer(Struct):
     """The hit whose click is kept; further ones count no more."""
 
     item: Id
-
-
-class RateQuery(Request, frozen=True):
-    """Between which spaces (none: all that photos or texts search), how deep, and behind which query."""
-
-    space: Annotated[list[SpaceName], Meta(max_length=8)] = []
-    depth: Annotated[int, Meta(ge=1, le=100)] = 10
-    after: Id | None = None
 
 
 class RateAnswer(Struct):
@@ -283,7 +275,7 @@ class RateAnswer(Struct):
     queries_judged: int
 
 
-class FetchRequest(Request, frozen=True):
+class FetchRequest(Input, frozen=True):
     """The address of a picture: http or https, on a public host."""
 
     address: Annotated[str, Meta(min_length=1, max_length=2_000)]
@@ -307,54 +299,3 @@ class ErrorAnswer(Struct):
     """What every failure answers."""
 
     error: ErrorFacts
-
-
-class NoQuery(Request, frozen=True):
-    """No parameters."""
-
-
-class ItemQuery(Request, frozen=True):
-    """Which item."""
-
-    id: Id
-
-
-class ThumbnailQuery(Request, frozen=True):
-    """Which item; the longest side in pixels; `v`: its `content`, so that the answer may be kept for ever."""
-
-    id: Id
-    size: Annotated[int, Meta(extra_json_schema={"enum": list(THUMBNAIL_SIZES)})] = THUMBNAIL_SIZES[0]
-    v: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
-
-
-Limit = Annotated[int, Meta(ge=1, le=200)]
-Cursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
-
-
-class BrowseQuery(Request, frozen=True):
-    """How many items, where to go on, and which."""
-
-    limit: Limit = 40
-    cursor: Cursor | None = None
-    where: Where = []
-
-
-class RandomQuery(Request, frozen=True):
-    """How many items, and which."""
-
-    n: Limit = 1
-    where: Where = []
-
-
-class RoundQuery(Request, frozen=True):
-    """Which round."""
-
-    round: RoundId
-
-
-class VotesQuery(Request, frozen=True):
-    """Only the votes of one query; how many, and where to go on."""
-
-    query: Key | None = None
-    limit: Limit = 200
-    cursor: Cursor | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.models.keras.wire import INPUT_NAME, MODEL_FILE, NO_WEIGHTS, OUTPUT_NAME, Facts, Request
+from lookalike.models.keras.wire import INPUT_NAME, MODEL_FILE, NO_WEIGHTS, OUTPUT_NAME, ConvertRequest, Facts
 
 _WHERE = "https://keras.io/api/applications/"
 # By the pages of the applications at `_WHERE`: the licences of the weights for ImageNet.
@@ -50,7 +50,7 @@ On six generated pictures the file gave what Keras gave (cosine 0.9999 or more);
 class Card:
     """What was asked for and what became of it; `name` is the user's own for the model."""
 
-    request: Request
+    request: ConvertRequest
     facts: Facts
     resample: str
     name: str | None

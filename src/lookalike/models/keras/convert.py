@@ -37,8 +37,8 @@ from lookalike.models.keras.wire import (
     PICTURES_FILE,
     SUFFIXES,
     VECTORS_FILE,
+    ConvertRequest,
     Facts,
-    Request,
     error_of,
     one_line,
 )
@@ -117,7 +117,7 @@ def _silent(step: str) -> None:  # as `on_step` is called
     """Say nothing."""
 
 
-def _request(wanted: str, options: KerasOptions) -> Request:
+def _request(wanted: str, options: KerasOptions) -> ConvertRequest:
     place = wanted.removeprefix(_PREFIX)
     if not wanted.startswith(_PREFIX) or not place:
         raise UsageError(f"cannot convert {wanted!r}; expected keras:VGG16 or keras:/path/model.keras")
@@ -140,7 +140,7 @@ def _request(wanted: str, options: KerasOptions) -> Request:
     weights = options.weights or "imagenet"
     if weights not in ("imagenet", "none"):
         weights = _existing(weights)
-    return Request(
+    return ConvertRequest(
         folder="",
         application=None if is_file else place,
         model_file=_existing(place) if is_file else None,
@@ -154,8 +154,8 @@ def _request(wanted: str, options: KerasOptions) -> Request:
     )
 
 
-def _placed(request: Request, folder: Path) -> Request:
-    return Request(**asdict(request) | {"folder": os.fspath(folder)})
+def _placed(request: ConvertRequest, folder: Path) -> ConvertRequest:
+    return ConvertRequest(**asdict(request) | {"folder": os.fspath(folder)})
 
 
 def _existing(name: str) -> str:
@@ -181,7 +181,7 @@ def _storage(target: Path) -> Iterator[None]:
         raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
-def _exported(request: Request, python: Path | None, on_step: Callable[[str], None]) -> Facts:
+def _exported(request: ConvertRequest, python: Path | None, on_step: Callable[[str], None]) -> Facts:
     """Have the other process do its part; raises what it met."""
     command = [os.fspath(python or sys.executable), "-P", "-c", _START]
     command += [json.dumps(asdict(request)), os.fspath(_ROOT)]

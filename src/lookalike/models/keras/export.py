@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import LookalikeError, ModelError, StorageError
-from lookalike.models.keras.wire import MODEL_FILE, PICTURES_FILE, VECTORS_FILE, Facts, Request, one_line
+from lookalike.models.keras.wire import (
+    MODEL_FILE,
+    PICTURES_FILE,
+    VECTORS_FILE,
+    ConvertRequest,
+    Facts,
+    one_line,
+)
 
 _NEEDED = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "h5py")
 _PICTURES = 6
@@ -37,7 +44,7 @@ def main() -> None:
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        facts = export(Request(**json.loads(sys.argv[1])), lambda step: say(step=step))
+        facts = export(ConvertRequest(**json.loads(sys.argv[1])), lambda step: say(step=step))
     except _MissingError as error:
         say(error="MissingExtraError", message=str(error))
     except LookalikeError as error:
@@ -53,7 +60,7 @@ def main() -> None:
         say(done=asdict(facts))
 
 
-def export(request: Request, on_step: Callable[[str], None]) -> Facts:
+def export(request: ConvertRequest, on_step: Callable[[str], None]) -> Facts:
     """Write the ONNX file, a few pictures and Keras' own vectors of them; say what they are."""
     on_step("starting TensorFlow")
     modules = _load_modules()

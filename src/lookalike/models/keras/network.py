@@ -17,7 +17,7 @@ from lookalike.models.keras.prepare import (
     guessed_preprocess,
     preparation,
 )
-from lookalike.models.keras.wire import NO_WEIGHTS, Request, one_line
+from lookalike.models.keras.wire import NO_WEIGHTS, ConvertRequest, one_line
 
 _USUAL_SIZE = 224
 _NAMES_SHOWN = 12
@@ -36,7 +36,7 @@ class Network:
     size: int
 
 
-def build_network(request: Request) -> Network:
+def build_network(request: ConvertRequest) -> Network:
     """Build or load it; raises `UsageError`, `ModelError` or `FetchError`."""
     if request.application is not None:
         name = find_application(request.application)
@@ -62,7 +62,7 @@ def build_network(request: Request) -> Network:
     )
 
 
-def _built(name: str, request: Request, size: int | None) -> Any:
+def _built(name: str, request: ConvertRequest, size: int | None) -> Any:
     import keras
 
     builder = getattr(keras.applications, name)

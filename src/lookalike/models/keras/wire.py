@@ -24,7 +24,7 @@ MODES = ("caffe", "tf", "torch", "unit", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ConvertRequest:
     """What is to be converted, and the folder that takes the files named above.
 
     `application` is a name in `keras.applications`, or `model_file` the path of a saved model. `weights` is

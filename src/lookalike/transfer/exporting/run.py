@@ -1,4 +1,4 @@
-"""Writes a space as an array, a table and, where asked for, a Faiss index: `export` names the steps."""
+"""Writes a space as an array, a table and maybe a Faiss index: `export_vectors` names the steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LEFTOVER_SECONDS = 86_400  # an index may be trained for hours without a byte w
 
 
 @dataclass(frozen=True, slots=True)
-class ExportWish:
+class ExportOptions:
     """What is wanted: a Faiss index by its `factory` string, items as JSON lines instead of Parquet.
 
     `on_step("exporting" or "indexing", done, total)` hears of progress.
@@ -59,27 +59,29 @@ class ExportReport:
     trained_on: int = 0
 
 
-def export(store: Store, space: Space, folder: Path, wish: ExportWish | None = None) -> ExportReport:
+def export_vectors(
+    store: Store, space: Space, folder: Path, options: ExportOptions | None = None
+) -> ExportReport:
     """Write the vectors and items of a space into `folder`, which must be new or empty; all of it or nothing.
 
     Row i of every file is the same item. Memory stays steady, but for what Faiss needs for its index. Raises
     `UsageError` for a folder that holds something, and for a factory string that Faiss does not know or that
     does not suit the vectors; `MissingExtraError` where Parquet is not installed; `StorageError`.
     """
-    wish = wish or ExportWish()
+    options = options or ExportOptions()
     _check_target(folder)
     count = store.vectors(space).count()
-    factory = None if wish.factory is None else Factory(wish.factory, space.dim, count)
+    factory = None if options.factory is None else Factory(options.factory, space.dim, count)
     with _made_whole(folder, count * space.dim * 4) as new:
-        table = items_table(new, space.kind, jsonl=wish.jsonl)
-        rows, left_out = _write_rows(store, space, new, table, wish)
+        table = items_table(new, space.kind, jsonl=options.jsonl)
+        rows, left_out = _write_rows(store, space, new, table, options)
         trained_on = 0
         if factory is not None:
             trained_on = build(
                 factory,
                 new / VECTORS_FILE,
                 new / INDEX_FILE,
-                lambda done: wish.on_step("indexing", done, rows),
+                lambda done: options.on_step("indexing", done, rows),
             )
         text = readme(space, rows, table.name, factory)
         (new / README_FILE).write_text(text, encoding="utf-8")
@@ -88,7 +90,7 @@ def export(store: Store, space: Space, folder: Path, wish: ExportWish | None = N
 
 
 def _write_rows(
-    store: Store, space: Space, folder: Path, table: ItemsTable, wish: ExportWish
+    store: Store, space: Space, folder: Path, table: ItemsTable, options: ExportOptions
 ) -> tuple[int, list[int]]:
     """Write vectors and items side by side; returns how many, and the ids of damaged ones."""
     vectors = store.vectors(space)
@@ -107,7 +109,7 @@ def _write_rows(
                 places = store.texts.places(item.id) if item.places > 1 else [item.uri]
                 table.add(item, places)
             rows += len(whole)
-            wish.on_step("exporting", rows, total)
+            options.on_step("exporting", rows, total)
         if not rows:
             raise UsageError(f"the space {space.name} has no vectors to export")
         file.seek(0)

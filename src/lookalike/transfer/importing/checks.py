@@ -8,11 +8,11 @@ import numpy as np
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.texts import clean
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.errors import ModelMismatchError
 from lookalike.records import Photo, Vectors
-from lookalike.sources.sources import path_of
+from lookalike.sources.uris import path_of
 from lookalike.transfer.importing.arrays import unit_rows
 from lookalike.transfer.importing.names import is_address, photo_uri
 from lookalike.transfer.importing.source import ImportSource
@@ -58,7 +58,7 @@ def _photos(embedder: Embedder, decoder: DecodePool, uris: dict[int, str]) -> di
     for at, uri in uris.items():
         if is_address(uri) or "\0" in uri:
             continue
-        photo = decoder.photo(Request(uri, path_of(uri), embedder.spec.view))
+        photo = decoder.photo(PhotoRequest(uri, path_of(uri), embedder.spec.view))
         if isinstance(photo, Photo) and photo.pixels is not None:
             made[at] = embedder.embed(photo.pixels[np.newaxis])[0]
         if len(made) == _COMPARED:

@@ -9,11 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from lookalike.decode.tables import MAX_FIELD, Table, encoding_of
+from lookalike.decode.tables import MAX_FIELD, TableFile, encoding_of
 from lookalike.decode.texts import is_table
 from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.records import Kind, Metadata
-from lookalike.sources.sources import TEXT_SUFFIXES, uri_of
+from lookalike.sources.uris import uri_of
+from lookalike.sources.walk import TEXT_SUFFIXES
 from lookalike.transfer.importing.arrays import check_file, refuse_pickle
 
 _PHOTO_COLUMNS = ("image_path", "path", "file", "filename", "file_name", "image", "name", "uri", "url")
@@ -78,8 +79,8 @@ class Rows:
     column: str | None
 
     def entries(self, kind: Kind) -> Iterator[Entry]:  # noqa: ARG002  # texts and names look alike here
-        """See `Entries`; raises what `Table.rows` raises."""
-        table = Table(str(self.path), self.column)
+        """See `Entries`; raises what `TableFile.rows` raises."""
+        table = TableFile(str(self.path), self.column)
         last = 0
         for number, value, metadata in _named(table, self.path):
             yield from (_damaged(table, at) for at in range(last + 1, number))
@@ -90,7 +91,7 @@ class Rows:
 
 
 def open_names(path: Path, column: str | None, kind: Kind | None = None) -> Entries:
-    """Open a list of names or texts; raises `NotFoundError`, `UsageError` and what `Table.rows` raises."""
+    """Open a list of names or texts; raises `NotFoundError`, `UsageError`, and what tables raise."""
     check_file(path)
     refuse_pickle(path, "write the list as a text file, one name a line")
     if not is_table(str(path)):
@@ -132,7 +133,7 @@ def counted(names: Entries, kind: Kind, on_row: Callable[[int], None] = lambda _
     return count
 
 
-def _named(table: Table, path: Path) -> Iterator[tuple[int, str, Metadata]]:
+def _named(table: TableFile, path: Path) -> Iterator[tuple[int, str, Metadata]]:
     """Yield a table's rows; what is wrong with it is said together with its name."""
     try:
         yield from table.rows()
@@ -144,18 +145,18 @@ def _named(table: Table, path: Path) -> Iterator[tuple[int, str, Metadata]]:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _damaged(table: Table, number: int) -> Entry:
+def _damaged(table: TableFile, number: int) -> Entry:
     reasons = (each for each in table.damaged if each.startswith(f"row {number}: "))
     return Entry(None, problem=next(reasons, "it cannot be read").partition(": ")[2] or "it cannot be read")
 
 
 def _usual_column(path: Path, kind: Kind | None) -> str | None:
-    """Return the column that holds names of photos or texts, by its name; None for the one `Table` takes."""
+    """Return the column that holds names of photos or texts, by its name; None for the usual one."""
     tried = (*_PHOTO_COLUMNS, None) if kind == "photo" else (None, *_PHOTO_COLUMNS)
     problem: LookalikeError | None = None
     for wanted in tried:
         try:
-            next(_named(Table(str(path), wanted), path), None)
+            next(_named(TableFile(str(path), wanted), path), None)
         except UsageError as error:
             problem = error if wanted is None else problem
         else:

@@ -11,12 +11,13 @@ from itertools import islice
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.texts import clean
-from lookalike.decode.worker import Request
+from lookalike.decode.worker import PhotoRequest
 from lookalike.errors import ModelMismatchError
 from lookalike.records import Committed, FileStamp, OnStep, Passage, Photo, Skipped, Space, Vectors, View
-from lookalike.sources.sources import examine, is_gone, path_of, uri_of
-from lookalike.store import Batch, Store
-from lookalike.store.commit import Filled
+from lookalike.sources.uris import is_gone, path_of, uri_of
+from lookalike.sources.walk import examine
+from lookalike.store import PhotoBatch, Store
+from lookalike.store.commit import FilledVector
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.transfer.importing.arrays import unit_rows
 from lookalike.transfer.importing.names import Entry, Lines, Rows, is_address, photo_uri
@@ -32,7 +33,7 @@ _FACTS_ONLY = View(16, resample="BOX")  # photos are read for their sha256 and t
 
 
 @dataclass(frozen=True, slots=True)
-class Importing:
+class ImportContext:
     """The parts that importing needs, and who is told about it.
 
     `on_step("importing", done, total)` hears of progress in rows, `on_commit` of each row once its outcome
@@ -70,7 +71,7 @@ class ImportReport:
 class _Run:
     """What one run knows: where the vectors go, and whether items may be made that only have this vector."""
 
-    parts: Importing
+    parts: ImportContext
     source: ImportSource
     space: Space
     default: Space
@@ -91,7 +92,7 @@ class _Page:
     problems: dict[int, str]
 
 
-def import_vectors(parts: Importing, source: ImportSource) -> ImportReport:
+def import_vectors(parts: ImportContext, source: ImportSource) -> ImportReport:
     """Bring vectors into a collection, in steady memory; run again, it goes on where it stopped.
 
     The first space of a collection takes all rows. Where there is another, items that are known get their
@@ -174,7 +175,7 @@ def _commit_photos(run: _Run, page: _Page) -> None:
     known = {uri: item for uri in wanted if (item := store.items.by_uri(uri)) is not None}
     _fill(run, [(item.id, item.content_hash, uri, wanted[uri]) for uri, item in known.items()], page.rows)
     fresh = [(uri, page.entries[at], at) for uri, at in wanted.items() if uri not in known]
-    batch = Batch(skipped=skipped)
+    batch = PhotoBatch(skipped=skipped)
     for made, at in _photos(run, fresh):
         if isinstance(made, Skipped):
             batch.skipped.append(made)
@@ -192,7 +193,7 @@ def _fill(run: _Run, known: list[tuple[int, bytes, str, int]], rows: Vectors) ->
     run.tally["unchanged"] += len(known) - len(lacking)
     if lacking:
         run.parts.store.fill(
-            run.space, [Filled(item_id, content, rows[at]) for item_id, content, _, at in lacking]
+            run.space, [FilledVector(item_id, content, rows[at]) for item_id, content, _, at in lacking]
         )
         _tell(run, [Committed(uri, "updated", item_id) for item_id, _, uri, _ in lacking])
 
@@ -208,7 +209,7 @@ def _photos(run: _Run, fresh: list[tuple[str, Entry, int]]) -> Iterator[tuple[Ph
         is_there = not is_address(each[0]) and os.path.lexists(path_of(each[0]))
         (there if is_there else gone).append(each)
     requests = (
-        Request(uri, path_of(uri), _FACTS_ONLY, stamp=examine(path_of(uri)).stamp) for uri, _, _ in there
+        PhotoRequest(uri, path_of(uri), _FACTS_ONLY, stamp=examine(path_of(uri)).stamp) for uri, _, _ in there
     )
     for read, (_, entry, at) in zip(run.parts.decoder.photos(requests), there, strict=True):
         if isinstance(read, Photo):

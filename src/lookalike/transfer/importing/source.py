@@ -29,8 +29,8 @@ class ImportRequest:
     `vectors` is an .npy file, a Faiss index or a folder (see `folders`); `names` the list of what its rows
     stand for, in `column` where it is a table. Relative names of photos are taken from `base`, by default
     the folder of the list. `name` is that of the space, by default made of the file's. `model` is what the
-    vectors were made by, where that is known: then they are part of its space, and searched by its photos
-    and words. `kind` tells names of photos from texts.
+    vectors were made by, named as for `Collection`, where that is known: then they are part of its space, and
+    searched by its photos and words. `kind` tells names of photos from texts.
     """
 
     vectors: Path
@@ -38,7 +38,7 @@ class ImportRequest:
     column: str | None = None
     base: Path | None = None
     name: str | None = None
-    model: EmbedderSpec | None = None
+    model: str | None = None
     kind: Kind | None = None
 
 
@@ -73,29 +73,30 @@ class ImportSource:
 
 def open_source(
     request: ImportRequest,
+    model: EmbedderSpec | None = None,
     *,
     held: Kind | None = None,
     on_step: OnStep = lambda *_: None,
 ) -> ImportSource:
-    """Open what is to be imported; `held` is what the collection holds.
+    """Open what is to be imported; `model` is the one requested, `held` what the collection holds.
 
     Raises `NotFoundError`, `UsageError`, `DamagedError`, `MissingExtraError`, and `ModelMismatchError` where
     the vectors cannot be those of the model.
     """
-    if request.model is not None and request.name not in (None, request.model.name):
-        raise UsageError(f"vectors of the model {request.model.name} are part of its space: leave out --name")
+    if model is not None and request.name not in (None, model.name):
+        raise UsageError(f"vectors of the model {model.name} are part of its space: leave out --name")
     vectors, names = _opened(request)
     try:
         base = (request.base or (names.path if names.path.is_dir() else names.path.parent)).absolute()
-        kind = _kind(request, names, base, held)
+        kind = _kind(request, model, names, base, held)
         rows = counted(names, kind, lambda done: on_step("checking", done, vectors.rows))
         if rows != vectors.rows:
             raise UsageError(
                 f"{request.vectors} has {vectors.rows:,} vectors, but {names.path} has {rows:,} names; "
                 "they must be of the same length and order"
             )
-        if request.model is not None:
-            return _of_model(request.model, vectors, names, kind, base)
+        if model is not None:
+            return _of_model(model, vectors, names, kind, base)
         name = request.name or _default_name(request.vectors)
         if not name.isprintable() or len(name) > _LONGEST_NAME or ":" in name:
             raise UsageError(f"{name[:_LONGEST_NAME]!r} cannot name a space: use letters, digits, - and .")
@@ -125,19 +126,20 @@ def _opened(request: ImportRequest) -> tuple[VectorFile, Entries]:
     return (open_npy(path) if is_array else FaissFile(path)), names
 
 
-def _kind(request: ImportRequest, names: Entries, base: Path, held: Kind | None) -> Kind:
+def _kind(
+    request: ImportRequest, model: EmbedderSpec | None, names: Entries, base: Path, held: Kind | None
+) -> Kind:
     """Return what the rows stand for; refuses to mix photos and texts."""
-    model = request.model.kind if request.model is not None else None
     if isinstance(names, ExportedItems):
         found: Kind = names.kind()
     elif names.path.is_dir():  # clip-retrieval's
         found = "photo"
     else:
-        found = request.kind or model or held or guess_kind(names, base)
+        found = request.kind or (model.kind if model else None) or held or guess_kind(names, base)
     if request.kind is not None and found != request.kind:
         raise UsageError(f"{names.path} holds {found}s")
-    if model is not None and found != model:
-        raise ModelMismatchError(f"the model {request.model and request.model.name} embeds {model}s")
+    if model is not None and found != model.kind:
+        raise ModelMismatchError(f"the model {model.name} embeds {model.kind}s")
     if held is not None and found != held:
         raise UsageError(
             f"the collection holds {held}s; put {found}s into one of their own with --collection"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lookalike.errors import UsageError
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.evaluate.options import number_option, queries_option, report_option, sheet_option
 from lookalike.faces.cli.evaluate.truths import read_truth, truth_options
 from lookalike.faces.cli.options import collection_option, emit, json_option
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
-    from lookalike.evaluate.compare import CompareReport, Differing, Side
+    from lookalike.evaluate.compare import CompareReport, DifferingQuery, Side
     from lookalike.evaluate.truth import Truth
     from lookalike.faces.report.blocks import PictureRow, Section, Table
 
@@ -54,11 +54,11 @@ def compare_command(
     names, k, most = (asked.pop("a"), asked.pop("b")), asked.pop("k"), asked.pop("queries")
     if names[0] == names[1]:
         raise UsageError(f"{names[0]} is compared with itself; name two")
-    with shared.open_collection(folder) as collection, ExitStack() as opened:
+    with cli_options.open_collection(folder) as collection, ExitStack() as opened:
         main, other = (_collection(name, collection, opened) for name in names)
         first = _side(main, names[0], None)
         second = _side(other, names[1], None if other is main else matching(main, other))
-        shared.check_sheet(main, sheet, ": use --report")
+        cli_options.check_sheet(main, sheet, ": use --report")
         truth = read_truth(main, **asked)
         with StepProgress(quiet=as_json) as progress:
             found = compare(first, second, truth, k=k, most_queries=most, on_step=progress.step)
@@ -78,7 +78,7 @@ def _collection(name: str, collection: Collection, opened: ExitStack) -> Collect
         return collection
     if path.absolute() == collection.path:
         raise UsageError(f"{path} is the collection itself: name its models, or give --collection another")
-    return opened.enter_context(shared.open_collection(path))
+    return opened.enter_context(cli_options.open_collection(path))
 
 
 def _side(collection: Collection, name: str, ids: dict[int, int] | None) -> Side:
@@ -206,20 +206,20 @@ def sections(found: CompareReport, rows: list[PictureRow]) -> list[Section]:
 
 def differing_rows(collection: Collection, truth: Truth | None, found: CompareReport) -> list[PictureRow]:
     """Show the queries that differ most, first A's answers and then B's."""
-    from lookalike.faces.cli.evaluate.reporting import Shower
+    from lookalike.faces.cli.evaluate.reporting import PictureMaker
     from lookalike.faces.report.blocks import PictureRow
 
-    shower = Shower(collection, truth)
+    pictures = PictureMaker(collection, truth)
     rows = []
     for each in found.differing:
         for name, value, answers in ((found.a, each.a, each.answers_a), (found.b, each.b, each.answers_b)):
-            hits = (shower.hit(each.query, item) for item in answers[:_ANSWERS_SHOWN])
+            hits = (pictures.hit(each.query, item) for item in answers[:_ANSWERS_SHOWN])
             title = _titled(each, name, value, measured=truth is not None)
-            rows.append(PictureRow(title, (shower.query(each.query), *hits)))
+            rows.append(PictureRow(title, (pictures.query(each.query), *hits)))
     return rows
 
 
-def _titled(each: Differing, name: str, value: float, *, measured: bool) -> str:
+def _titled(each: DifferingQuery, name: str, value: float, *, measured: bool) -> str:
     said = f"average precision {value:.3f}" if measured else f"{100 * value:.0f} % in common"
     return f"item {each.query}, {name}: {said}"
 

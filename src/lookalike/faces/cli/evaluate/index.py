@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.evaluate.options import number_option, report_option
 from lookalike.faces.cli.options import collection_option, emit, json_option
 
@@ -55,7 +55,7 @@ def index_command(
         check_plots(plot)
     if report is not None:
         check_report()
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         opened = collection.open_space(asked["space"])
         tried: list[str] | None = list(asked["factories"])
         if asked["sweep"]:

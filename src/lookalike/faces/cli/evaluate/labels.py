@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lookalike.errors import UsageError
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.evaluate.options import number_option, queries_option, report_option, sheet_option
 from lookalike.faces.cli.evaluate.truths import read_truth, truth_options
 from lookalike.faces.cli.options import collection_option, emit, json_option
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.evaluate.quality import LabelsReport, QueryQuality
     from lookalike.evaluate.truth import Truth
-    from lookalike.faces.cli.evaluate.reporting import Shower
+    from lookalike.faces.cli.evaluate.reporting import PictureMaker
     from lookalike.faces.report.blocks import PictureRow, Section, Table
 
 _HITS_SHOWN = 9
@@ -60,9 +60,9 @@ def labels_command(
 
     if report is not None:
         check_report()
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         opened = collection.open_space(asked.pop("space"))
-        shared.check_sheet(collection, sheet, ": use --report")
+        cli_options.check_sheet(collection, sheet, ": use --report")
         k, most = asked.pop("k"), asked.pop("queries")
         truth = read_truth(collection, **asked)
         if truth is None:
@@ -198,21 +198,21 @@ def worst_rows(collection: Collection, truth: Truth, found: LabelsReport) -> lis
     import numpy as np
 
     from lookalike.evaluate.candidates import nearest
-    from lookalike.faces.cli.evaluate.reporting import Shower
+    from lookalike.faces.cli.evaluate.reporting import PictureMaker
 
-    shower = Shower(collection, truth)
+    pictures = PictureMaker(collection, truth)
     queries = np.array([each.query for each in found.worst])
     hits = nearest(collection.open_space(found.space).vectors, queries, truth.candidates, _HITS_SHOWN)
-    return [_row(shower, each, hits[each.query]) for each in found.worst]
+    return [_row(pictures, each, hits[each.query]) for each in found.worst]
 
 
-def _row(shower: Shower, each: QueryQuality, hits: list[tuple[int, float]]) -> PictureRow:
+def _row(pictures: PictureMaker, each: QueryQuality, hits: list[tuple[int, float]]) -> PictureRow:
     from lookalike.faces.report.blocks import PictureRow
 
-    pictures = [shower.query(each.query), *(shower.hit(each.query, item, score) for item, score in hits)]
+    shown = [pictures.query(each.query), *(pictures.hit(each.query, item, score) for item, score in hits)]
     name = printable(each.label or f"item {each.query}")
     title = f"{name}: average precision {each.measures['map']:.3f}, {each.relevant:,} to be found"
-    return PictureRow(title, tuple(pictures))
+    return PictureRow(title, tuple(shown))
 
 
 def _print(found: LabelsReport) -> None:

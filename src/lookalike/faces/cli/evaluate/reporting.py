@@ -15,7 +15,7 @@ from lookalike.cores import cpu_count
 from lookalike.evaluate.intervals import Interval
 from lookalike.faces.report.blocks import Picture, PictureRow, Section, Table, shown
 from lookalike.faces.text import printable
-from lookalike.sources.sources import path_of
+from lookalike.sources.uris import path_of
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -57,7 +57,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-class Shower:
+class PictureMaker:
     """Shows items of a collection in reports and contact sheets: photos as pictures, texts as they are.
 
     Below stands what an item's label is, or its name where nothing else is known of it.

@@ -40,7 +40,7 @@ def read_truth(
         raise UsageError("say one of --by, --labels, --qrels and --votes")
     from lookalike.evaluate import reading  # numpy is slow to import
 
-    items = collection.open_space().store.items
+    items = collection.open_space().items
     if by is not None:
         return reading.labels_by_folder(items) if by == "folder" else reading.labels_by_field(items, by)
     if labels is not None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lookalike.faces.cli import options as shared
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.evaluate.options import number_option, report_option
 from lookalike.faces.cli.options import collection_option, emit, json_option
 
 if TYPE_CHECKING:
-    from lookalike.evaluate.votes import Duel, VotesReport
+    from lookalike.evaluate.votes import PairwiseResult, VotesReport
     from lookalike.faces.report.blocks import Section, Table
 
 _CERTAIN = 0.05
@@ -39,7 +39,7 @@ def votes_command(k: int, report: Path | None, as_json: bool, folder: Path | Non
 
     if report is not None:
         check_report()
-    with shared.open_collection(folder) as collection:
+    with cli_options.open_collection(folder) as collection:
         found = evaluate_votes(collection, k=k)
         if as_json:
             emit(votes_json(found))
@@ -55,7 +55,7 @@ def votes_command(k: int, report: Path | None, as_json: bool, folder: Path | Non
             reporting.write_report(report, title, collection, summary(found), sections(found))
 
 
-def verdict(duel: Duel) -> str:
+def verdict(duel: PairwiseResult) -> str:
     """A duel in a sentence or two."""
     decided = duel.wins_a + duel.wins_b
     score = f"{duel.a} won {duel.wins_a:,} rounds, {duel.b} {duel.wins_b:,}, {duel.ties:,} were even"
@@ -70,7 +70,7 @@ def verdict(duel: Duel) -> str:
 
 def summary(found: VotesReport) -> list[str]:
     """All of it in a few sentences."""
-    lines = [verdict(duel) for duel in found.duels]
+    lines = [verdict(duel) for duel in found.pairwise_results]
     if found.spaces:
         best = max(found.spaces, key=lambda one: one.measures["map"].mean)
         lines.append(
@@ -85,11 +85,11 @@ def tables(found: VotesReport) -> list[Table]:
     from lookalike.faces.report.blocks import Table, Value
 
     shown = []
-    if found.duels:
+    if found.pairwise_results:
         columns = ("A", "B", "A won", "B won", "even", "A's share (95 % interval)", "p", "more needed")
         rows: tuple[tuple[Value, ...], ...] = tuple(
             (one.a, one.b, one.wins_a, one.wins_b, one.ties, one.share, f"{one.p:.4f}", one.needed)
-            for one in found.duels
+            for one in found.pairwise_results
         )
         shown.append(Table(columns, rows))
     if found.spaces:
@@ -117,7 +117,7 @@ def votes_json(found: VotesReport) -> dict[str, Any]:
                 "p": round(one.p, 6),
                 "more_needed": one.needed,
             }
-            for one in found.duels
+            for one in found.pairwise_results
         ],
         "judgements": found.judgements,
         "queries": found.queries,
@@ -137,5 +137,7 @@ def sections(found: VotesReport) -> list[Section]:
     """The parts of the report."""
     from lookalike.faces.report.blocks import Section
 
-    titles = (["Rounds won"] if found.duels else []) + (["Quality on judgements"] if found.spaces else [])
+    titles = (["Rounds won"] if found.pairwise_results else []) + (
+        ["Quality on judgements"] if found.spaces else []
+    )
     return [Section(title, (table,)) for title, table in zip(titles, tables(found), strict=True)]

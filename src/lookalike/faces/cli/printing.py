@@ -10,7 +10,8 @@ from lookalike.collection import Collection
 from lookalike.faces.cli.queries import Answered
 from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
-from lookalike.records import AddReport, Hit, Info, SearchResult
+from lookalike.records import Hit, SearchResult
+from lookalike.reports import AddReport, Info
 
 _CLOSER = "closer than"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.collection import Collection
 from lookalike.errors import NotFoundError
-from lookalike.records import Hit, Item, SearchResult, Wish, Words
+from lookalike.records import Hit, Item, SearchOptions, SearchResult, Words
 from lookalike.search.arguments import AnyQuery, as_count, as_query
 from lookalike.search.queries import Example, Query
 
@@ -38,7 +38,7 @@ class Answer:
         return tuple(one for one in self.shown if isinstance(one, Hit))
 
 
-class Browsing:
+class BrowseSession:
     """One way through a collection, `k` photos at a time; may be used by several threads."""
 
     def __init__(self, collection: Collection, k: int) -> None:
@@ -112,8 +112,8 @@ class Browsing:
         return found
 
     def _hits(self, answer: Answer) -> list[Hit | Item]:
-        wish = Wish(self._k, answer.offset, mark_copies=True, background=True)
-        (result,) = self.collection.answer([answer.query], wish)
+        options = SearchOptions(self._k, answer.offset, mark_copies=True, background=True)
+        (result,) = self.collection.answer([answer.query], options)
         answer.result = answer.result or result
         answer.more = result.more
         return list(result.hits)

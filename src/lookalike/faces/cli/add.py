@@ -1,0 +1,73 @@
+"""`lookalike add`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lookalike.errors import LookalikeError, UsageError
+from lookalike.faces.cli import options as cli_options
+from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.options import (
+    collection_option,
+    device_option,
+    emit,
+    json_option,
+)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=PathArgument())
+@click.option(
+    "--list",
+    "list_file",
+    type=click.File(encoding="utf-8-sig", errors="surrogateescape"),
+    help="Read further paths from a file, one per line.",
+)
+@click.option("--column", help="Texts: the column of CSV, TSV, JSONL and Parquet files that holds them.")
+@click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
+@click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
+@click.option("--model", help="The model for a new collection: see lookalike models.")
+@device_option
+@json_option
+@collection_option
+def add(
+    paths: tuple[Path, ...],
+    list_file: Any,
+    texts: bool,
+    as_json: bool,
+    folder: Path | None,
+    **how: Any,
+) -> None:
+    """Bring photos in: files, and folders with all that lies below. Or texts: tables, .txt and .md files.
+
+    Run it again at any time: only what is new or changed is read. With --json, one line per file or text
+    tells its outcome once that is on disk; the last line is the total.
+    """
+    from lookalike.faces.cli.printing import print_report
+    from lookalike.faces.cli.progress import StepProgress
+    from lookalike.faces.contract import committed_json, report_json
+    from lookalike.faces.text import printable
+    from lookalike.sources.paths import read_list
+
+    wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
+    if not wanted:
+        raise UsageError("name at least one file or folder to add")
+    collection = cli_options.open_collection(folder, model=how.pop("model"), device=how.pop("device"))
+    with collection, StepProgress(quiet=as_json) as progress:
+        report = collection.add(
+            *wanted,
+            kind="text" if texts else None,
+            **how,
+            on_step=progress.step,
+            on_commit=(lambda each: emit(committed_json(each))) if as_json else None,
+        )
+    if as_json:
+        emit(report_json(report))
+    else:
+        print_report(report)
+    if report.absent:
+        missing = ", ".join(printable(str(path)) for path in report.absent)
+        raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")

@@ -1,0 +1,70 @@
+"""Uris of files: how a path is written down, and whether something still lies there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_FILE_SCHEME = "file://"
+
+
+def uri_of(path: str | Path) -> str:
+    """Return the uri of a file: its absolute path, or a percent-encoded file: URI where it is not UTF-8."""
+    absolute = os.path.abspath(path)  # noqa: PTH100  # Path.absolute keeps ".." parts
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:  # a name in some older encoding, held as lone surrogates (PEP 383)
+        return _FILE_SCHEME + quote_from_bytes(os.fsencode(absolute))
+    return absolute
+
+
+def path_of(uri: str) -> str:
+    """Return the path that `uri_of` was given, made absolute."""
+    if uri.startswith(_FILE_SCHEME):
+        return os.fsdecode(unquote_to_bytes(uri.removeprefix(_FILE_SCHEME)))
+    return uri
+
+
+def is_gone(uri: str) -> bool:
+    """Tell whether nothing lies at a uri any more (a broken link still lies there).
+
+    An empty folder in its place is most likely a disk that is not mounted: what was on it is not gone.
+    """
+    folder = _folder_left(path_of(uri))
+    return folder is not None and _is_empty(folder) is False
+
+
+def emptied_folder(uri: str) -> str | None:
+    """Return the empty folder that is left where the file was, or None where another reason holds."""
+    folder = _folder_left(path_of(uri))
+    return folder if folder is not None and _is_empty(folder) else None
+
+
+def _folder_left(path: str) -> str | None:
+    """Return the nearest folder that is left of the way to a path; None if something is, or may be, there."""
+    if not os.path.isabs(path):  # noqa: PTH117  # an address, of which nothing lies on this machine
+        return None
+    way = path
+    while True:
+        try:
+            facts = os.lstat(way)
+        except (FileNotFoundError, NotADirectoryError):
+            way = os.path.dirname(way)  # noqa: PTH120  # names may not be UTF-8
+        except (OSError, ValueError):  # it may well be there, behind a door that is closed to us
+            return None
+        else:
+            break
+    if way == path:
+        return None
+    return way if not stat.S_ISREG(facts.st_mode) else os.path.dirname(way)  # noqa: PTH120
+
+
+def _is_empty(folder: str) -> bool | None:
+    """Tell whether a folder holds nothing that a walk would see; None if it cannot be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            return all(entry.name.startswith(".") for entry in entries)
+    except OSError:
+        return None
