@@ -2,14 +2,14 @@
 
 ::
 
-    keras_convert   checks, starts the process below, compares the vectors, writes the folder
-    keras_export    a process of its own, with TensorFlow: reads the network, writes ONNX
-    keras_wire      what these two say to each other
-    keras_files     looks into .h5 and .keras files before Keras does
-    keras_network   which network, which layer
-    keras_prepare   whose preprocessing
-    keras_graph     its ONNX graph
-    keras_card      record.json and README.md of the folder
+    convert         checks, starts the process below, compares the vectors, writes the folder
+    export          a process of its own, with TensorFlow: reads the network, writes ONNX
+    wire            what these two say to each other
+    files           looks into .h5 and .keras files before Keras does
+    network         which network, which layer
+    prepare         whose preprocessing
+    graph           its ONNX graph
+    card            record.json and README.md of the folder
 """
 
 from __future__ import annotations

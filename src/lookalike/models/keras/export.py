@@ -1,6 +1,6 @@
 """The process that reads Keras models: the only place where `.h5` and `.keras` files are opened.
 
-`keras_convert` starts it, with the request as its argument (see `keras_wire`).
+`convert` starts it, with the request as its argument (see `wire`).
 """
 
 from __future__ import annotations
