@@ -13,8 +13,6 @@ from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, UsageError
-from lookalike.ingest.add import AddOptions, add_items
-from lookalike.ingest.models import add_model, drop_model
 from lookalike.open_collection import OpenCollection, OpenSpace
 from lookalike.records import (
     Committed,
@@ -29,21 +27,26 @@ from lookalike.records import (
     Vote,
     Words,
 )
-from lookalike.reports import AddReport, Info
-from lookalike.search.arguments import AnyQuery, Where, as_filters, as_query, as_search_options, as_target
-from lookalike.search.queries import Query, QueryContext
+from lookalike.search.arguments import (
+    AnyQuery,
+    Where,
+    as_filters,
+    as_query,
+    as_search_options,
+    as_target,
+    ids_of,
+)
+from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath, as_path, require_some, split_present
 from lookalike.sources.recorded import read_recorded
-from lookalike.sources.uris import path_of, uri_of
+from lookalike.sources.uris import path_of
 from lookalike.store.facets import Facets
-from lookalike.store.filters import Filter
-from lookalike.upkeep.info import describe
-from lookalike.upkeep.repair import verify_collection
-from lookalike.upkeep.verify import VerifyReport
 
-if TYPE_CHECKING:  # a search from a cold start does without
+if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
+    from lookalike.reports import AddReport, Info
     from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
+    from lookalike.upkeep.verify import VerifyReport
 
 _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
@@ -91,6 +94,8 @@ class Collection:
         hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
         named in the report's `absent`; `NotFoundError` is raised when none does.
         """
+        from lookalike.ingest.add import AddOptions, add_items
+
         present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
         how = AddOptions(column, kind, prune, on_step or _ignore, on_commit or _ignore)
@@ -103,6 +108,8 @@ class Collection:
         Returns its space and how many items it could not get, their files being gone or changed. Run again,
         it goes on where it stopped. Raises `ModelError` and `ModelMismatchError`.
         """
+        from lookalike.ingest.models import add_model
+
         return add_model(self._opened, model, on_step or _ignore)
 
     def use_model(self, name: str) -> None:
@@ -111,6 +118,8 @@ class Collection:
 
     def drop_model(self, name: str) -> None:
         """Forget a space with its vectors, and the one that was filled beside it; not the default one."""
+        from lookalike.ingest.models import drop_model
+
         drop_model(self._opened, name)
 
     def import_vectors(
@@ -126,7 +135,7 @@ class Collection:
         line. Nothing is touched unless vectors and names fit each other: raises `UsageError`,
         `ModelMismatchError`, `DamagedError`, `NotFoundError`.
         """
-        from lookalike.transfer.transfer import import_space  # as above
+        from lookalike.transfer.transfer import import_space
 
         return import_space(self._opened, request, on_step or _ignore, on_commit or _ignore)
 
@@ -134,7 +143,7 @@ class Collection:
         self, folder: AnyPath, *, space: str | None = None, options: ExportOptions | None = None
     ) -> ExportReport:
         """Write the vectors and items of a space into a new folder: an array, a table, a Faiss index."""
-        from lookalike.transfer.transfer import export_space  # as above
+        from lookalike.transfer.transfer import export_space
 
         return export_space(self._opened, as_path(folder), space, options)
 
@@ -170,7 +179,7 @@ class Collection:
         words = any(isinstance(each.source, Words) for query in asked for each in query)
         space = self._opened.space(options.space, words=words)
         embedder = None
-        if any(_needs_model(query) for query in asked):
+        if any(needs_model(query) for query in asked):
             embedder = self._opened.embedder_of(space)
         context = QueryContext(self.engine, space, self._opened.decoder, embedder, max_pixels)
         return search(SearchContext(context, self._opened.background(space)), asked, options, filters)
@@ -184,7 +193,7 @@ class Collection:
         engine = self.engine
         doomed: set[int] = set()
         for target in targets:
-            found = self._targeted(target)
+            found = ids_of(engine.items, target)
             if not found:
                 raise NotFoundError(f"nothing in the collection matches {target}")
             doomed.update(found)
@@ -274,6 +283,8 @@ class Collection:
 
     def info(self) -> Info:
         """Return the facts of the collection."""
+        from lookalike.upkeep.info import describe
+
         return describe(self._opened)
 
     @property
@@ -313,6 +324,8 @@ class Collection:
         With `repair`, what the photos' own files can restore is read again, a broken store file is rescued
         row by row (the broken one is kept beside it), and damaged indexes are built anew.
         """
+        from lookalike.upkeep.repair import verify_collection
+
         return verify_collection(self._opened, repair=repair)
 
     def close(self, *, wait: bool = True) -> None:
@@ -330,19 +343,6 @@ class Collection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _targeted(self, target: AnyPath | SupportsIndex) -> list[int]:
-        wanted, items = as_target(target), self.engine.items
-        if isinstance(wanted, int):
-            return list(items.get([wanted])) or list(items.damaged([wanted]))
-        uri = uri_of(wanted)
-        item = items.by_uri(uri)
-        return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()
-
-
-def _needs_model(query: Query) -> bool:
-    """Whether a photo or words must be embedded to answer."""
-    return any(not isinstance(each.source, int) or each.box is not None for each in query)
 
 
 def _ignore(*_: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import SupportsIndex
 
+from lookalike.engine.protocol import EngineItems
 from lookalike.errors import UsageError
 from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example, Query, Source
@@ -101,3 +102,13 @@ def as_filters(where: Where) -> list[Filter]:
         replace(each, value=uri_of(as_path(path_of(each.value)))) if each.field == "folder" else each
         for each in filters
     ]
+
+
+def ids_of(items: EngineItems, target: AnyPath | SupportsIndex) -> list[int]:
+    """Return the items that an id or a path stands for; a folder stands for all below it."""
+    wanted = as_target(target)
+    if isinstance(wanted, int):
+        return list(items.get([wanted])) or list(items.damaged([wanted]))
+    uri = uri_of(wanted)
+    item = items.by_uri(uri)
+    return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()

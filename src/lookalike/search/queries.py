@@ -96,6 +96,11 @@ class ResolvedQuery:
         return self.key
 
 
+def needs_model(query: Query) -> bool:
+    """Whether a photo or words must be embedded to answer."""
+    return any(not isinstance(each.source, int) or each.box is not None for each in query)
+
+
 def item_key(item_id: int) -> str:
     """Return the key of a query by one item."""
     return f"{_ITEM}{item_id}"
