@@ -15,8 +15,8 @@ import lookalike
 ROOT = Path(lookalike.__file__).parent
 
 FLOORS = [
-    {"errors", "records", "durable", "cores"},
-    {"reports"},
+    {"errors", "records", "cores"},
+    {"reports", "durable"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embed"},
     {"indexing"},

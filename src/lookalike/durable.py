@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lookalike.errors import StorageError
+
 
 def sync_folder(folder: Path) -> None:
     """Put on disk which names a folder holds."""
@@ -35,3 +37,11 @@ def written_whole(path: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
         raise
     sync_folder(path.absolute().parent)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that may not be there; raises `StorageError` where the disk does not let it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {path}: {error.strerror}") from error

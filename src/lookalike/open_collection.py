@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.decode.pool import DecodePool
+from lookalike.durable import remove_file
 from lookalike.embed import CompanionEmbedder, PairedEmbedder
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
@@ -83,6 +84,13 @@ class OpenCollection:
     def index_keepers(self) -> list[IndexKeeper]:
         """Return the indexes in use."""
         return [] if self._engine is None else self._engine.index_keepers()
+
+    def forget_indexes(self) -> None:
+        """Drop every index, in memory and on disk, also where the store cannot be opened."""
+        if self._engine is not None:
+            self._engine.forget_indexes()
+        for file in (self.path / "index").glob("*.ivf"):
+            remove_file(file)
 
     def check_writable(self) -> None:
         """Raise `StorageError` where the store is open and nothing can be written to it."""

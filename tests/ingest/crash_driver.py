@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the helpers of all tests
+
 from helpers import CountingDecoder
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder

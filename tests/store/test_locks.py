@@ -171,7 +171,7 @@ def test_ctrl_c_ends_the_wait_for_the_write_lock(photos, watched):
 
 def test_the_wait_for_the_write_lock_ends_with_a_clear_error(photos, watched, monkeypatch):
     watched.add(photos)
-    monkeypatch.setattr("lookalike.store.database._BUSY_SECONDS", 0.6)
+    monkeypatch.setattr("lookalike.store.database.BUSY_SECONDS", 0.6)
     stores = [Store(watched.collection.path) for _ in range(2)]
     with stores[0].database.writing():
         began = time.monotonic()

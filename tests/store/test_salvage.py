@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import DamagedError
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound
-from lookalike.store.salvage import salvage
+from lookalike.store.salvage import rescue
 
 pytest_plugins = ["store_fixtures"]
 
@@ -98,39 +98,50 @@ def broken_photos(watched: Watched, photos: Path) -> tuple[Path, bytes]:
     return folder, (folder / "store.sqlite").read_bytes()
 
 
-@pytest.mark.parametrize("step", range(1, 5))
+@pytest.mark.parametrize("step", range(1, 9))
 def test_killed_between_the_renames_of_a_rescue(photos, watched, monkeypatch, step):
     """Whoever opens the collection next finds it whole, or as broken as it was."""
     folder, broken = broken_photos(watched, photos)
     (folder / "store.sqlite-shm").write_bytes(b"left by a killed process")
-    replace, taken = os.replace, 0
+    taken = 0
 
-    def stopping(*paths):
-        nonlocal taken
-        taken += 1
-        if taken == step:
-            raise KeyboardInterrupt
-        replace(*paths)
+    def stopping(do):
+        def counted(*paths, **how):
+            nonlocal taken
+            taken += 1
+            if taken == step:
+                raise KeyboardInterrupt
+            return do(*paths, **how)
+
+        return counted
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", stopping)
-        with pytest.raises(KeyboardInterrupt):
-            salvage(folder / "store.sqlite")
-    assert (folder / "store.sqlite").exists() == (step < 4)
+        patched.setattr(os, "link", stopping(os.link))
+        for name in ("replace", "unlink"):
+            patched.setattr(Path, name, stopping(getattr(Path, name)))
+        with suppress(KeyboardInterrupt):
+            rescue(folder / "store.sqlite")
+    assert taken == step or step > taken >= 4
+    assert (folder / "store.sqlite").exists()  # the broken one, or the rescued one
     with Collection(folder, embedder=FakeEmbedder(), decoder=CountingDecoder()) as collection:
-        assert collection.info().items == 6
         assert collection.verify(repair=True).sound
+        assert collection.info().items == 6
         assert len(collection.search(1, 5)) == 5
-    assert (folder / "store.damaged").read_bytes() == broken or step < 4
-    assert not (folder / "store.salvage").exists()
+        assert collection.verify().sound
+    kept = [path.read_bytes() for path in folder.glob("store.damaged*")]
+    assert broken in kept or step == 1  # nothing of it had begun
+    assert {
+        path.name for path in folder.iterdir() if "rescue" in path.name or path.name.endswith("new")
+    } == set()
 
 
 def test_each_rescue_keeps_its_broken_file(photos, watched):
     folder, broken = broken_photos(watched, photos)
-    kept = [salvage(folder / "store.sqlite")]
+    rescue(folder / "store.sqlite")
     for n in range(2):
-        execute(folder, f"UPDATE spaces SET name = 'other{n}'")
-        kept.append(salvage(folder / "store.sqlite"))
+        execute(folder, f"UPDATE items SET uri = '/other{n}' WHERE id = {n + 1}")
+        rescue(folder / "store.sqlite")
+    kept = sorted(folder.glob("store.damaged*"))
     assert [path.name for path in kept] == ["store.damaged", "store.damaged-2", "store.damaged-3"]
     assert kept[0].read_bytes() == broken
     assert len({path.read_bytes() for path in kept}) == 3
@@ -139,8 +150,8 @@ def test_each_rescue_keeps_its_broken_file(photos, watched):
 def test_the_folder_is_synced_after_the_last_rename(photos, watched, monkeypatch):
     folder, _ = broken_photos(watched, photos)
     steps = []
-    replace, fsync = os.replace, os.fsync
-    monkeypatch.setattr(os, "replace", lambda *paths: (steps.append("replace"), replace(*paths)))
+    replace, fsync = Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda *paths: (steps.append("replace"), replace(*paths)))
     monkeypatch.setattr(os, "fsync", lambda file: (steps.append("fsync"), fsync(file)))
-    salvage(folder / "store.sqlite")
+    rescue(folder / "store.sqlite")
     assert steps[-2:] == ["replace", "fsync"]

@@ -16,7 +16,7 @@ from lookalike.errors import UsageError
 from lookalike.records import FileStamp, Photo
 from lookalike.store import PhotoBatch, Store
 from lookalike.store.filters import Filter, parse_filter
-from lookalike.store.salvage import salvage
+from lookalike.store.salvage import rescue
 from lookalike.store.store import STORE_FILE
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from text_helpers import passage
@@ -265,7 +265,7 @@ def test_a_rescued_store_has_all_its_texts_and_reads_their_files_again(tmp_path)
         "UPDATE texts SET text = 'x' WHERE item_id = 4",
         "UPDATE places SET checksum = 1 WHERE uri = '/d/a.csv#2'",
     )
-    salvage(folder / STORE_FILE)
+    rescue(folder / STORE_FILE)
     store = Store(folder)
     assert {what for what, *_ in store.texts.damage()} == {"text of item 4"}
     assert store.items.get(range(1, 6)) == {n: item for n, item in before.items() if n != 4}

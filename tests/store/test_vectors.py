@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.records import FileStamp, Photo, Skipped
+from lookalike.records import FileStamp, Photo, Skipped, Space
 from lookalike.store import PhotoBatch, Store, items, vectors
+from lookalike.store.checksums import place_key, row_checksum
 from lookalike.store.rows import (
     decode_item,
     decode_vectors,
@@ -18,6 +21,7 @@ from lookalike.store.rows import (
     encode_vector,
     item_checksum,
     item_is_sound,
+    vector_checksum,
     vector_is_sound,
 )
 
@@ -141,7 +145,7 @@ ROW = (7, "/p/ä.jpg", b"h" * 32, 10, 20, '{"width":1}', 0)
 
 
 def sound_row() -> tuple:
-    checksum = item_checksum(ROW[1], ROW[2], FileStamp(ROW[3], ROW[4]), ROW[5])
+    checksum = item_checksum(ROW[0], ROW[1], ROW[2], FileStamp(ROW[3], ROW[4]), ROW[5])
     return (*ROW[:-1], checksum)
 
 
@@ -158,28 +162,41 @@ def test_an_item_is_sound_only_as_written():
 
 def test_checksums_know_where_one_column_ends():
     stamp = FileStamp(1, 23)
-    assert item_checksum("a", b"b", stamp, "c") != item_checksum("ab", b"", stamp, "c")
-    assert item_checksum("a", b"b", FileStamp(12, 3), "c") != item_checksum("a", b"b", FileStamp(1, 23), "c")
+    whole = item_checksum(1, "a", b"b", stamp, "c")
+    assert whole != item_checksum(1, "ab", b"", stamp, "c")
+    assert whole != item_checksum(1, "a", b"b", FileStamp(12, 3), "c")
+    assert whole != item_checksum(2, "a", b"b", stamp, "c")
+    assert row_checksum("t", "ab", "c") != row_checksum("t", "a", "bc")
+    assert row_checksum("t", 1, None) != row_checksum("t", "1", None)
+    assert row_checksum("t", b"1") != row_checksum("t", "1")
 
 
 def test_known_checksums_stay_for_ever():
     """Stored checksums are part of the format."""
-    assert item_checksum("/p/a.jpg", b"\x01" * 32, FileStamp(5, 6), "{}") == 338502656
-    assert encode_vector(np.array([1, 0, -1, 0.5], np.float32)) == (
-        1971337869, b"\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x80\xbf\x00\x00\x00?",
-    )  # fmt: skip
+    assert place_key("items", 3) == 2005720513
+    bound = item_checksum(3, "/p/a.jpg", b"\x01" * 32, FileStamp(5, 6), "{}")
+    assert bound == 338502656 ^ 2005720513
+    content = encode_vector(np.array([1, 0, -1, 0.5], np.float32))
+    assert content == b"\x00\x00\x80?\x00\x00\x00\x00\x00\x00\x80\xbf\x00\x00\x00?"
+    assert vector_checksum(2, 3, content) == 1971337869 ^ place_key("vectors_2", 3)
+    assert row_checksum("clock", 1, None, "x", b"y") == 2943784349
 
 
 @pytest.mark.parametrize("bit", range(0, 128, 5))
 def test_a_vector_with_a_flipped_bit_is_not_sound(bit):
-    checksum, content = encode_vector(row(1))
-    assert vector_is_sound(checksum, content, DIM)
+    content = encode_vector(row(1))
+    checksum, space = vector_checksum(2, 5, content), Space(2, "fake", "ab", DIM, True)
+    assert vector_is_sound(space, 5, checksum, content)
     flipped = bytearray(content)
     flipped[bit // 8] ^= 1 << bit % 8
-    assert not vector_is_sound(checksum, bytes(flipped), DIM)
-    assert not vector_is_sound(checksum, content[:-1], DIM)
-    assert not vector_is_sound(checksum, content, DIM + 1)
-    assert not vector_is_sound(checksum, None, DIM)
+    assert not vector_is_sound(space, 5, checksum, bytes(flipped))
+    assert not vector_is_sound(space, 5, checksum, content[:-1])
+    assert not vector_is_sound(replace(space, dim=DIM + 1), 5, checksum, content)
+    assert not vector_is_sound(space, 5, checksum, None)
+    assert not vector_is_sound(space, 6, checksum, content)  # it stands in another's place
+    assert not vector_is_sound(replace(space, id=3), 5, checksum, content)
+    assert not vector_is_sound(space, "5", checksum, content)
+    assert vector_is_sound(space, 5, zlib.crc32(content), content)  # as formats before 5 wrote it
     np.testing.assert_array_equal(decode_vectors([content, content], DIM), [row(1), row(1)])
 
 

@@ -93,8 +93,8 @@ def test_a_vote_on_a_removed_item_can_be_withdrawn(voted):
 def test_a_rescued_store_keeps_its_votes(voted):
     before = voted.collection.votes()
     voted.collection.close()
-    from lookalike.store.salvage import salvage
+    from lookalike.store.salvage import rescue
 
-    salvage(voted.collection.path / "store.sqlite")
+    rescue(voted.collection.path / "store.sqlite")
     assert voted.collection.votes() == before
     assert select(voted.collection.path, "SELECT count(*) FROM votes") == [(3,)]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.durable import remove_file
 from lookalike.engine.protocol import Candidates, Selection
 from lookalike.index.exact import TopK
 from lookalike.indexing.indexer import Indexer
@@ -131,13 +132,13 @@ class LocalEngine:
         """Forget a space with its vectors and its index; the items stay."""
         with self._lock:
             self._keepers.pop(_key(space), None)
-        self.indexer(space).path.unlink(missing_ok=True)
+        remove_file(self.indexer(space).path)
         self.store.drop_space(space)
 
     def forget_indexes(self) -> None:
         """Drop every index, in memory and on disk: they are caches of what is about to be repaired."""
         for file in (self.folder / "index").glob("*.ivf"):
-            file.unlink(missing_ok=True)
+            remove_file(file)
         with self._lock:
             self._keepers = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
+from lookalike.durable import remove_file
 from lookalike.errors import DamagedError
 from lookalike.index.exact import ExactIndex
 from lookalike.index.file import Header, load_index, read_header, remove_leftovers, save_index
@@ -47,7 +48,7 @@ class Indexer:
     def build(self, target: float = RECALL_TARGET) -> LiveIndex:
         """Build, measure and save an index of all vectors; small spaces stay exact and without a file."""
         if is_small(self.vectors.count()):
-            self.path.unlink(missing_ok=True)
+            remove_file(self.path)
             live = self.open()
             assert live is not None  # an exact one always opens
             return live

@@ -62,6 +62,7 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
         )
         report = ingest_photos(parts, paths, prune=options.prune)
     problem = fill_spaces(opened, store, options.on_step)
+    store.database.checkpoint()
     options.on_step("indexing", 0, None)
     return replace(report, index_problem=refresh_indexes(opened, store) or problem)
 

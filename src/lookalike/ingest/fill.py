@@ -11,6 +11,7 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
+from lookalike.embed.vectors import have_direction
 from lookalike.ingest.photos import BATCH, embed_photos
 from lookalike.records import Item, OnStep, Photo, Space, Vectors
 from lookalike.sources.uris import path_of
@@ -90,12 +91,16 @@ def _embed(parts: FillContext, sound: list[tuple[Item, Photo]]) -> int:
     return parts.store.fill(parts.space, _filled(sound, rows))
 
 
-def _filled(sound: list[tuple[Item, Photo]], rows: Vectors | tuple[()]) -> list[FilledVector]:
-    return [FilledVector(item.id, item.content_hash, row) for (item, _), row in zip(sound, rows, strict=True)]
+def _filled(sound: list[tuple[Item, Photo]], rows: Vectors) -> list[FilledVector]:
+    found = zip(sound, rows, have_direction(rows), strict=True)
+    return [FilledVector(item.id, item.content_hash, row) for (item, _), row, has in found if has]
 
 
 def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnStep) -> int:
-    """Embed the texts that have no vector in the space; returns how many could not be, being damaged."""
+    """Embed the texts that have no vector in the space; returns how many could not be.
+
+    Those are damaged, or the model gives them no direction.
+    """
     vectors = store.vectors(space)
     total = vectors.count_missing()
     done = filled = after = 0
@@ -103,10 +108,9 @@ def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnSt
         items = [item for item in store.items.get(ids.tolist()).values() if item.text is not None]
         if items:
             rows = embedder.embed_texts([item.text or "" for item in items])
-            sound = zip(items, rows, strict=True)
-            filled += store.fill(
-                space, [FilledVector(item.id, item.content_hash, row) for item, row in sound]
-            )
+            found = zip(items, rows, have_direction(rows), strict=True)
+            sound = [FilledVector(item.id, item.content_hash, row) for item, row, has in found if has]
+            filled += store.fill(space, sound)
         after = int(ids[-1])
         done += len(ids)
         on_step(f"filling {space.name}", done, total)

@@ -15,6 +15,7 @@ from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
+from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Photo, Skipped, Space, Vectors
@@ -76,21 +77,37 @@ def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[Ph
         batch = PhotoBatch(skipped=[result for result in results if isinstance(result, Skipped)])
         read = [result for result in results if isinstance(result, Photo)]
         fresh = [photo for photo in read if photo.pixels is not None]
-        pixels = [photo.pixels for photo in fresh if photo.pixels is not None]
-        rows, paired = embed_photos(parts.embedder, np.stack(pixels), parts.companion) if pixels else ((), ())
-        vectors = {photo.uri: row for photo, row in zip(fresh, rows, strict=True)}
-        batch.photos = [(photo, vectors.get(photo.uri)) for photo in read]
-        batch.paired = {photo.uri: row for photo, row in zip(fresh, paired, strict=bool(len(paired)))}
+        vectors, batch.paired = _vectors(parts, fresh)
+        lost = {photo.uri for photo in fresh} - set(vectors)
+        batch.photos = [(photo, vectors.get(photo.uri)) for photo in read if photo.uri not in lost]
+        batch.skipped += [
+            Skipped(photo.uri, NO_DIRECTION, photo.stamp, lasting=False)
+            for photo in fresh
+            if photo.uri in lost
+        ]
         yield batch
+
+
+def _vectors(parts: PhotoIngest, photos: list[Photo]) -> tuple[dict[str, Vectors], dict[str, Vectors]]:
+    """Return the rows `(dim,)` of photos by uri, in the space and in its companion, where they have one."""
+    if not photos:
+        return {}, {}
+    pixels = np.stack([photo.pixels for photo in photos if photo.pixels is not None])
+    found = []
+    for rows in embed_photos(parts.embedder, pixels, parts.companion):
+        sound = have_direction(rows) if len(rows) else ()
+        pairs = zip(photos, rows, sound, strict=bool(len(rows)))
+        found.append({photo.uri: row for photo, row, has_direction in pairs if has_direction})
+    return found[0], found[1]
 
 
 def embed_photos(
     embedder: Embedder, pixels: npt.NDArray[np.uint8], companion: Space | None
-) -> tuple[Vectors, Vectors | tuple[()]]:
+) -> tuple[Vectors, Vectors]:
     """Return the vectors of the embedder's own space, and those of its companion where that is filled too."""
     if companion is not None and isinstance(embedder, PairedEmbedder):
         return embedder.embed_pair(pixels)
-    return embedder.embed(pixels), ()
+    return embedder.embed(pixels), np.empty((0, 0), np.float32)
 
 
 def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str) -> Counter[str]:

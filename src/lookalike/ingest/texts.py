@@ -11,8 +11,11 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
+from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
@@ -21,6 +24,7 @@ from lookalike.reports import AddReport
 from lookalike.sources.uris import is_gone, path_of, uri_of
 from lookalike.sources.walk import TEXT_SUFFIXES, Walk
 from lookalike.store.text_commit import TextBatch, TextFileRead
+from lookalike.store.text_rows import file_of
 from lookalike.store.text_scan import TextFileToRead, TextScan
 
 BATCH = 512
@@ -45,7 +49,8 @@ class _Run:
     """What one run knows: what was asked for, and what it came across.
 
     `reader` is kept with skipped files, `manner` with those that were read; `emptied` are files in which no
-    text is left.
+    text is left. `without_direction` are contents that the model gives none, `fewer` how many places of
+    each file that costs.
     """
 
     column: str | None
@@ -56,6 +61,8 @@ class _Run:
     empty: int = 0
     split: int = 0
     emptied: list[str] = field(default_factory=list)
+    without_direction: set[bytes] = field(default_factory=set)
+    fewer: Counter[str] = field(default_factory=Counter)
 
 
 _Result = Passage | Skipped | TextFileRead | list[str]
@@ -79,7 +86,7 @@ def ingest_texts(
         if not afresh:
             scan.settle_files(run.manner, column)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
-        for batch in _embed(parts, _batches(_read(parts, run, scan))):
+        for batch in _embed(parts, run, _batches(_read(parts, run, scan))):
             tally.update(_commit(parts, run, batch))
             parts.on_step("reading", tally.total(), None)
         return _reckon(parts, run, walk, scan, tally, prune=prune)
@@ -150,7 +157,7 @@ def _batches(results: Iterator[_Result]) -> Iterator[TextBatch]:
         )
 
 
-def _embed(parts: TextIngest, batches: Iterator[TextBatch]) -> Iterator[TextBatch]:
+def _embed(parts: TextIngest, run: _Run, batches: Iterator[TextBatch]) -> Iterator[TextBatch]:
     """Give new texts their vectors: one batch is embedded while the last is written and the next is read."""
     with ThreadPoolExecutor(1, "embedding") as pool:
         waiting: tuple[TextBatch, list[bytes], Future[Vectors] | None] | None = None
@@ -158,10 +165,10 @@ def _embed(parts: TextIngest, batches: Iterator[TextBatch]) -> Iterator[TextBatc
             texts = _unknown(parts, batch, waiting[1] if waiting else [])
             embedded = pool.submit(parts.embedder.embed_texts, list(texts.values())) if texts else None
             if waiting is not None:
-                yield _embedded(*waiting)
+                yield _embedded(run, *waiting)
             waiting = batch, list(texts), embedded
         if waiting is not None:
-            yield _embedded(*waiting)
+            yield _embedded(run, *waiting)
 
 
 def _unknown(parts: TextIngest, batch: TextBatch, on_their_way: list[bytes]) -> dict[bytes, str]:
@@ -173,10 +180,32 @@ def _unknown(parts: TextIngest, batch: TextBatch, on_their_way: list[bytes]) -> 
     return texts
 
 
-def _embedded(batch: TextBatch, hashes: list[bytes], rows: Future[Vectors] | None) -> TextBatch:
-    vectors = dict(zip(hashes, rows.result(), strict=True)) if rows else {}
+def _embedded(
+    run: _Run, batch: TextBatch, hashes: list[bytes], embedding: Future[Vectors] | None
+) -> TextBatch:
+    rows = embedding.result() if embedding else np.empty((0, 0), np.float32)
+    vectors = dict(zip(hashes, rows, strict=True))
+    run.without_direction.update(
+        content for content, found in zip(hashes, have_direction(rows), strict=True) if not found
+    )
     passages = [(passage, vectors.get(passage.content_hash)) for passage, _ in batch.passages]
-    return replace(batch, passages=passages)
+    return _split_off(run, replace(batch, passages=passages))
+
+
+def _split_off(run: _Run, batch: TextBatch) -> TextBatch:
+    """Skip the texts to which the model gives no direction; their file has so many places fewer."""
+    lost = [passage for passage, _ in batch.passages if passage.content_hash in run.without_direction]
+    run.fewer.update(file_of(passage.uri) for passage in lost)
+    skipped = [Skipped(each.uri, NO_DIRECTION, each.stamp, lasting=False) for each in lost]
+    return replace(
+        batch,
+        passages=[each for each in batch.passages if each[0].content_hash not in run.without_direction],
+        skipped=[*batch.skipped, *skipped],
+        files=[
+            file if file.rows is None else replace(file, rows=file.rows - run.fewer.pop(file.uri, 0))
+            for file in batch.files
+        ],
+    )
 
 
 def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
@@ -185,7 +214,10 @@ def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
     tally = parts.announce(written.committed)
     if written.lost:  # another process removed them meanwhile
         rows = parts.embedder.embed_texts([passage.text for passage in written.lost])
+        found = zip(written.lost, rows, have_direction(rows), strict=True)
+        run.without_direction.update(passage.content_hash for passage, _, has in found if not has)
         again = TextBatch(list(zip(written.lost, rows, strict=True)), files=batch.files)
+        again = _split_off(run, again)
         tally += _commit(parts, run, again)
     return tally
 

@@ -13,7 +13,7 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embed.vectors import NO_DIRECTION, have_direction, unit_length
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.records import Box, Item, Photo, Skipped, Space, Vectors, Words
@@ -129,7 +129,7 @@ def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQue
         if isinstance(source, Words):
             _put(one, at, _words_row(context, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
         elif isinstance(source, int) and one.query[at].box is None:
-            _put(one, at, _stored(context, source), "")
+            _put(one, at, _stored(context, source), item_key(source))
         if isinstance(source, int):
             one.names[at] = item_key(source)
     for one in resolved:
@@ -149,6 +149,8 @@ def _example(place: tuple[ResolvedQuery, int]) -> Example:
 
 
 def _put(one: ResolvedQuery, at: int, row: Vectors, name: str) -> None:
+    if not have_direction(row[None])[0]:
+        raise QueryError(f"cannot search by {name or 'an item'}: {NO_DIRECTION}")
     if len(one.query) == 1 and one.query[at].weight > 0:
         one.row = row.copy()  # to the last bit what is stored of it
     else:

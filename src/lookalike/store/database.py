@@ -1,37 +1,26 @@
-"""Connections to the one file: who may write, how long to wait, and what SQLite's errors mean."""
+"""Connections to the one file: who may write, how long to wait, and what was acknowledged."""
 
 from __future__ import annotations
 
-import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import (
-    CollectionError,
-    DamagedError,
-    NewerFormatError,
-    NotACollectionError,
-    NotFoundError,
-    StorageError,
-)
+from lookalike.errors import DamagedError, NotACollectionError, NotFoundError, StorageError
 from lookalike.store import schema
+from lookalike.store.acknowledged import Acknowledged
+from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
+from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
+from lookalike.store.store_file import check_format, check_header, create_file
 
-_BUSY_SECONDS = 600  # writers queue; another's batch takes milliseconds, its repair minutes
 _TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
-_SMALLEST_FILE = 512  # bytes; one page
-_DAMAGE = {  # what correct SQL meets only in a file that is not as it was written
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-}
+_CHECKPOINT_SECONDS = 60.0  # after which a single write takes the log over into the file
 
 
 class Database:
@@ -39,30 +28,49 @@ class Database:
 
     Each thread reads over a connection of its own, as long as it lives; writes of all threads share one.
     On a medium that cannot be written to, `read_only` is True and every write raises `StorageError`.
+    Raises `DamagedError` where the file lacks what was acknowledged; see `log.py` and `acknowledged.py`.
     """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self.read_only = False
+        self.busy_seconds = BUSY_SECONDS
         self._query = "mode=rw"
         self._local = threading.local()
         self._opened: set[_Link] = set()
         self._closed = False
         self._gate = threading.Lock()  # of `_opened` and `_closed`
+        self._acknowledged = Acknowledged(path.parent)
+        self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
         if create and not path.exists():
-            _create_file(path)
+            create_file(path)
         check_header(path)
         with self.translated():
             try:
                 self._writer = self._first_link(create)
+                self._inode = path.stat().st_ino
             except BaseException:
                 self.close()
                 raise
+
+    def lost_commits(self) -> int:
+        """How many transactions that were acknowledged are not in the file; 0 where that is not known."""
+        with self.reading() as connection:
+            clock = clock_of(connection.execute("SELECT * FROM clock").fetchall())
+        return 0 if clock is None else max(0, self._acknowledged.commits(clock.store_id) - clock.commits)
+
+    def accept_loss(self) -> None:
+        """Take what is in the file for all that was acknowledged."""
+        with self.reading() as connection:
+            clock = clock_of(connection.execute("SELECT * FROM clock").fetchall())
+        if clock is not None:
+            self._acknowledged.note(clock, lower=True)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read one consistent state, however many statements it takes; keep it short."""
         with self.translated(), self._used(self._reader()) as connection:
+            self._check_place()
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -73,21 +81,57 @@ class Database:
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
         """Return the rows of one statement, which needs no transaction of its own."""
         with self.translated(), self._used(self._reader()) as connection:
+            self._check_place()
             return connection.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction: on disk when the block ends, or nothing of it when it raises."""
+    def writing(self, *, mending: bool = False) -> Iterator[sqlite3.Connection]:
+        """One write transaction: on disk when the block ends, or nothing of it when it raises.
+
+        `mending` is for who puts the clock itself right.
+        """
         self.check_writable()
         with self.translated(), self._used(self._writer) as connection:
             self._patiently(connection, "BEGIN IMMEDIATE")
+            clock: Clock | None = None
             try:
+                self._check_place()
                 yield connection
+                if not mending:
+                    clock = count_commit(connection)
+                self._check_place()
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            if clock is not None:
+                self._acknowledged.note(clock)
+            if time.monotonic() > self._checkpoint_at:
+                self._checkpoint(connection)
+
+    def checkpoint(self) -> None:
+        """Take the log over into the file, at the end of a batch of writes; where others read, later."""
+        if not self.read_only:
+            with self.translated(), self._used(self._writer) as connection:
+                self._checkpoint(connection)
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        with suppress(sqlite3.OperationalError):  # it is not needed now: the log holds everything
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+
+    def _check_place(self) -> None:
+        """Refuse to go on with a file that is not the collection's any more."""
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            inode = -1
+        except OSError:
+            return
+        if inode != self._inode:
+            what = "removed" if inode == -1 else "replaced"
+            raise StorageError(f"{self.path} was {what} while it was in use: open the collection anew")
 
     def check_writable(self) -> None:
         """Raise `StorageError` where nothing can be written."""
@@ -111,6 +155,7 @@ class Database:
             self._opened.clear()
         for link in links:
             link.close()
+        self._acknowledged.close()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -118,11 +163,24 @@ class Database:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise translate(error, self.path) from error
+            self._check_dropped(error)
+            raise translate(error, self.path, self.busy_seconds) from error
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
         except UnicodeDecodeError as error:  # SQLite's message quotes the damage
             raise DamagedError(f"{self.path} is damaged; run: lookalike verify --repair") from error
+
+    def _check_dropped(self, error: sqlite3.DatabaseError) -> None:
+        """Tell vectors that another process has dropped with their model from damage."""
+        missing = re.search(r"no such table: (?:main\.)?vectors_(\d+)", str(error))
+        if missing is None:
+            return
+        with suppress(sqlite3.DatabaseError), closing(self._connect()) as connection:
+            sql = "SELECT EXISTS (SELECT 1 FROM spaces WHERE id = ?)"
+            if not connection.execute(sql, (int(missing[1]),)).fetchone()[0]:
+                raise NotFoundError(
+                    "the model whose vectors these are was dropped from the collection meanwhile"
+                ) from error
 
     def _reader(self) -> _Link:
         """Return this thread's connection for reading."""
@@ -164,6 +222,7 @@ class Database:
             connection.close()
             raise
         connection.text_factory = lenient_text
+        schema.add_functions(connection)
         connection.create_function("unicode_lower", 1, unicode_lower, deterministic=True)
         return connection
 
@@ -196,13 +255,19 @@ class Database:
         if version == 0 and (tables or not create):
             raise NotACollectionError(f"{self.path.parent} is not a lookalike collection")
         self._patiently(link.connection, "PRAGMA journal_mode = WAL")
-        self._writer = link
-        with self.writing() as connection:
-            schema.migrate(connection)
+        with self._used(link) as connection:
+            self._patiently(connection, "BEGIN IMMEDIATE")
+            try:
+                schema.migrate(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def _patiently(self, connection: sqlite3.Connection, sql: str) -> sqlite3.Cursor:
         """Execute what may have to wait for another process, in tries so short that Ctrl-C gets through."""
-        end = time.monotonic() + _BUSY_SECONDS
+        end = time.monotonic() + self.busy_seconds
         while True:
             try:
                 return connection.execute(sql)
@@ -237,110 +302,10 @@ class _OfOneThread:
         self.link.close()
 
 
-def _create_file(path: Path) -> None:
-    """Make an empty store beside `path` and move it there whole, unless another process was faster."""
-    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
-    try:
-        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
-            schema.migrate(connection)
-            connection.execute("COMMIT")
-        _move_where_nothing_is(new, path)
-    except sqlite3.DatabaseError as error:
-        raise translate(error, path) from error
-    except OSError as error:
-        raise StorageError(f"cannot create {path}: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _move_where_nothing_is(new: Path, path: Path) -> None:
-    try:
-        path.hardlink_to(new)
-    except FileExistsError:
-        return
-    except OSError:  # a disk without hard links, such as a camera card
-        if not path.exists():
-            new.replace(path)
-
-
 def lenient_text(raw: bytes) -> str:
     """Let damaged text pass as text that no checksum takes for sound, instead of failing a whole query."""
     return raw.decode(errors="surrogateescape")
 
 
-def check_header(path: Path) -> None:
-    """Refuse a foreign or newer file by its header alone, before anything is written.
-
-    An absent or empty file passes: it becomes a new collection. SQLite itself reads the header: to open and
-    close the file in any other way would end the locks that this process holds on it (POSIX), and another
-    process would take the log away from under an open collection.
-    """
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-    if size == 0:
-        return
-    header = _read_header(path)
-    if size < _SMALLEST_FILE:  # SQLite takes it for an empty one and would write over it
-        raise DamagedError(f"{path} is damaged: it does not begin as a collection's store does")
-    if header is None:
-        return
-    version, application_id = header
-    if application_id != schema.APPLICATION_ID and (application_id, version) != (0, 0):
-        raise NotACollectionError(f"{path} belongs to another program")
-    check_format(version, path.parent)
-
-
-def _read_header(path: Path) -> tuple[int, int] | None:
-    """Return format and application id without a lock, a log or a write; None if that needs the log."""
-    try:
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
-            return None
-        raise translate(error, path) from error
-    return int(version), int(application_id)
-
-
-def check_format(version: int, folder: Path) -> None:
-    """Refuse a collection of a format that this lookalike does not know."""
-    if version > schema.FORMAT:
-        raise NewerFormatError(
-            f"{folder} was written by a newer lookalike (format {version}, this one knows {schema.FORMAT}); "
-            "upgrade with: pip install --upgrade lookalike"
-        )
-
-
-def translate(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
-    """Say in one line what SQLite's error means and what to do."""
-    if isinstance(error, sqlite3.ProgrammingError):
-        return StorageError(f"{path.parent} was closed while it was in use")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
-        return StorageError(f"the disk that holds {path.parent} is full; what was committed before is kept")
-    if code in _DAMAGE:
-        return DamagedError(f"{path} is damaged ({error}); run: lookalike verify --repair")
-    if code == sqlite3.SQLITE_BUSY:
-        return StorageError(f"{path.parent} was kept locked by another process for {_BUSY_SECONDS} s")
-    if code == sqlite3.SQLITE_READONLY:
-        return StorageError(f"{path.parent} cannot be written to")
-    return StorageError(f"cannot use {path}: {error}")
-
-
 def _has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
-
-
-def _disk_is_full(path: Path) -> bool:
-    if not hasattr(os, "statvfs"):
-        return False
-    return os.statvfs(path.parent).f_bavail < 64

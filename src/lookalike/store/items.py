@@ -8,11 +8,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from lookalike.records import FileStamp, Ids, Item, Skipped
+from lookalike.records import FileStamp, Ids, Item, Skipped, Space
+from lookalike.store.clock import tick
+from lookalike.store.commit import put_skipped
 from lookalike.store.database import Database
 from lookalike.store.facets import Facets, read_facets
 from lookalike.store.filters import Filter, to_sql
-from lookalike.store.rows import ITEM_COLUMNS, ItemRow, decode_item, item_is_sound, select
+from lookalike.store.rows import (
+    ITEM_COLUMNS,
+    ItemRow,
+    decode_item,
+    has_direction,
+    item_is_sound,
+    select,
+    vector_is_sound,
+    vectors_table,
+)
+from lookalike.store.spaces import read_spaces
 from lookalike.store.text_rows import HoldsTexts, count_places, delete_text, read_texts
 
 _PAGE = 1000
@@ -121,17 +133,41 @@ class Items:
         """Remove items with their vectors, all or none; returns how many there were."""
         with self._database.writing() as connection:
             seq = tick(connection)
-            return sum(delete_item(connection, item_id, seq) for item_id in item_ids)
+            removed = sum(delete_item(connection, item_id, seq) for item_id in item_ids)
+        self._database.checkpoint()
+        return removed
 
     def drop_orphans(self) -> None:
         """Delete the vectors and texts that belong to no item."""
         with self._database.writing() as connection:
             tick(connection)
+            orphans = "item_id NOT IN (SELECT id FROM items)"
             for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
-                orphans = "item_id NOT IN (SELECT id FROM items)"
                 connection.execute(f"DELETE FROM vectors_{space_id} WHERE {orphans}")
             for (item_id,) in connection.execute(f"SELECT item_id FROM texts WHERE {orphans}").fetchall():
                 delete_text(connection, item_id)
+
+    def drop_without_direction(self) -> None:
+        """Delete the vectors that have none, and in the default space their items, noted as skipped.
+
+        Older versions took what a model gave, though it was not finite or of length 0.
+        """
+        with self._database.writing() as connection:
+            for space in read_spaces(connection):
+                table = vectors_table(space.id)
+                rows = connection.execute(f"SELECT item_id, checksum, vector FROM {table}")
+                sound = (row for row in rows if vector_is_sound(space, *row))
+                for item_id in [row[0] for row in sound if not has_direction(row[2])]:
+                    self._drop_vector(connection, space, item_id)
+
+    def _drop_vector(self, connection: sqlite3.Connection, space: Space, item_id: int) -> None:
+        if not space.is_default:
+            connection.execute(f"DELETE FROM {vectors_table(space.id)} WHERE item_id = ?", (item_id,))
+            return
+        (uri,) = connection.execute("SELECT uri FROM items WHERE id = ?", (item_id,)).fetchone()
+        delete_item(connection, item_id, tick(connection))
+        reason = f"the model {space.name} gives it no direction"
+        put_skipped(connection, Skipped(uri, reason, lasting=False), "repair")
 
     def _sound(self, item_ids: Sequence[int]) -> list[Item]:
         with self._database.reading() as connection:
@@ -176,9 +212,3 @@ def delete_vectors(connection: sqlite3.Connection, item_id: int) -> None:
     """Delete the vectors of an item in all spaces."""
     for (space_id,) in connection.execute("SELECT id FROM spaces").fetchall():
         connection.execute(f"DELETE FROM vectors_{space_id} WHERE item_id = ?", (item_id,))
-
-
-def tick(connection: sqlite3.Connection) -> int:
-    """Advance the clock inside a write transaction and return its new value."""
-    (seq,) = connection.execute("UPDATE clock SET seq = seq + 1 RETURNING seq").fetchone()
-    return int(seq)

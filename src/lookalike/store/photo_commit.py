@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.records import Committed, Photo, Skipped, Space
+from lookalike.store.clock import tick
 from lookalike.store.commit import Written, insert_item, put_skipped, put_vector
-from lookalike.store.items import delete_vectors, tick
+from lookalike.store.items import delete_vectors
 from lookalike.store.rows import (
     ITEM_COLUMNS,
     encode_metadata,
@@ -37,8 +38,8 @@ class PhotoBatch:
 
 _MOST_TWINS = 64  # looked at for one photo: thousands of files may be identical
 
-_Known = tuple[str, tuple[int, bytes]]
-"""The metadata of a sound item, and checksum and bytes of its sound vector."""
+_Known = tuple[str, bytes]
+"""The metadata of a sound item, and the bytes of its sound vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +87,14 @@ class PhotoWriter:
             return Committed(photo.uri, "moved", moved)
         known = self._known_of(photo.content_hash)
         if known is not None:  # equal content has equal vectors, to the last bit
-            metadata, row = known
+            metadata, content = known
         elif vector is not None:
-            metadata, row = encode_metadata(photo.metadata), encode_vector(vector)
+            metadata, content = encode_metadata(photo.metadata), encode_vector(vector)
         else:
             return None
         if own:
-            return self._update(own, photo, metadata, (seq, *row))
-        return self._insert(photo, metadata, (seq, *row))
+            return self._update(own, photo, metadata, seq, content)
+        return self._insert(photo, metadata, seq, content)
 
     def _pair(
         self, outcome: Committed, content_hash: bytes, row: npt.NDArray[np.float32] | None, seq: int
@@ -106,7 +107,7 @@ class PhotoWriter:
             twins = (self._vector(each, self.companion) for each, _ in self._twins(content_hash))
             stored = next((each for each in twins if each is not None), None)
         if stored is not None:
-            put_vector(self.connection, self.companion, outcome.item_id, (seq, *stored))
+            put_vector(self.connection, self.companion, outcome.item_id, seq, stored)
 
     def _moved(self, content_hash: bytes) -> int | None:
         """Return an item with this content and a sound vector whose file is gone."""
@@ -131,17 +132,15 @@ class PhotoWriter:
         vector = self._vector(item_id)
         return (item[-2], vector) if vector and item_is_sound(item) else None
 
-    def _vector(self, item_id: int, space: Space | None = None) -> tuple[int, bytes] | None:
-        """Return checksum and bytes of an item's vector, by default in the main space, if it is sound."""
+    def _vector(self, item_id: int, space: Space | None = None) -> bytes | None:
+        """Return the bytes of an item's vector, by default in the main space, if it is sound."""
         space = space or self.space
         row = self._one(f"SELECT checksum, vector FROM vectors_{space.id} WHERE item_id = ?", item_id)
-        if row is None or not vector_is_sound(row[0], row[1], space.dim):
-            return None
-        return int(row[0]), row[1]
+        return row[1] if row is not None and vector_is_sound(space, item_id, *row) else None
 
-    def _insert(self, photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]) -> Committed:
+    def _insert(self, photo: Photo, metadata: str, seq: int, content: bytes) -> Committed:
         item_id = insert_item(self.connection, photo.uri, photo.content_hash, photo.stamp, metadata)
-        put_vector(self.connection, self.space, item_id, vector_row)
+        put_vector(self.connection, self.space, item_id, seq, content)
         self._forget_skip(photo.uri)
         return Committed(photo.uri, "added", item_id)
 
@@ -150,7 +149,7 @@ class PhotoWriter:
         row = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
         metadata, checksum = row[-2:]
         if item_is_sound(row):  # else the checksum stays, so that what is wrong stays known
-            checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
+            checksum = item_checksum(item_id, photo.uri, photo.content_hash, photo.stamp, metadata)
         self.connection.execute(
             "UPDATE items SET uri = ?, size = ?, mtime_ns = ?, checksum = ? WHERE id = ?",
             (photo.uri, photo.stamp.size, photo.stamp.mtime_ns, checksum, item_id),
@@ -158,17 +157,17 @@ class PhotoWriter:
         self._forget_skip(photo.uri)
 
     def _update(
-        self, own: tuple[int, bytes], photo: Photo, metadata: str, vector_row: tuple[int, int, bytes]
+        self, own: tuple[int, bytes], photo: Photo, metadata: str, seq: int, content: bytes
     ) -> Committed:
         item_id, old_content = own
         if old_content != photo.content_hash:  # in other spaces too, its vectors show what is no more
             delete_vectors(self.connection, item_id)
-        checksum = item_checksum(photo.uri, photo.content_hash, photo.stamp, metadata)
+        checksum = item_checksum(item_id, photo.uri, photo.content_hash, photo.stamp, metadata)
         self.connection.execute(
             "UPDATE items SET content_hash=?, size=?, mtime_ns=?, metadata=?, checksum=? WHERE id=?",
             (photo.content_hash, photo.stamp.size, photo.stamp.mtime_ns, metadata, checksum, item_id),
         )
-        put_vector(self.connection, self.space, item_id, vector_row)
+        put_vector(self.connection, self.space, item_id, seq, content)
         self._forget_skip(photo.uri)
         return Committed(photo.uri, "updated", item_id)
 

@@ -10,7 +10,7 @@ from lookalike.records import FileStamp
 from lookalike.store.filters import in_file
 from lookalike.store.items import delete_item, fetch_items
 from lookalike.store.rows import ItemRow, item_checksum, item_is_sound, select
-from lookalike.store.text_rows import is_loose, loose_uri, place_is_sound, put_places
+from lookalike.store.text_rows import FORGET_END, is_loose, loose_uri, place_is_sound, put_places
 
 _PAGE = 1000
 
@@ -57,7 +57,7 @@ def write_item(connection: sqlite3.Connection, item: ItemRow, uri: str, metadata
     """Say where a text stands first and what is known of it there."""
     item_id, _, content_hash, size, mtime_ns, _, checksum = item
     if item_is_sound(item):  # else the checksum stays, so that what is wrong stays known
-        checksum = item_checksum(uri, content_hash, FileStamp(size, mtime_ns), metadata)
+        checksum = item_checksum(item_id, uri, content_hash, FileStamp(size, mtime_ns), metadata)
     sql = "UPDATE items SET uri = ?, metadata = ?, checksum = ? WHERE id = ?"
     connection.execute(sql, (uri, metadata, checksum, item_id))
 
@@ -83,11 +83,16 @@ def remove_loose(connection: sqlite3.Connection, after: int, seq: int) -> tuple[
     for item_id, replaced, uri in rows:
         file = "" if uri is None else uri.rpartition("#")[0]
         ended = connection.execute("SELECT rows IS NULL FROM text_files WHERE uri = ?", (file,)).fetchone()
-        if uri is None:
+        if uri is None or _has_place(connection, item_id):
             connection.execute("DELETE FROM loose WHERE item_id = ?", (item_id,))
         elif ended in (None, (0,)):
             removed += delete_item(connection, item_id, seq) and not replaced
     return removed, rows[-1][0] if rows else 0
+
+
+def _has_place(connection: sqlite3.Connection, item_id: int) -> bool:
+    sql = "SELECT EXISTS (SELECT 1 FROM places WHERE item_id = ?)"
+    return bool(connection.execute(sql, (item_id,)).fetchone()[0])
 
 
 def remove_file(connection: sqlite3.Connection, file: str, seq: int) -> int:
@@ -133,4 +138,4 @@ def mend_places(connection: sqlite3.Connection) -> None:
             put_places(connection, [(uri, item_id)])
     place_items(connection, [item[0] for item in stray], {})
     if wrong or stray:
-        connection.execute("UPDATE text_files SET rows = NULL")
+        connection.execute(FORGET_END)

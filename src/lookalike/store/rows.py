@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import zlib
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.records import FileStamp, Item, Metadata
+from lookalike.records import FileStamp, Item, Metadata, Space
+from lookalike.store.checksums import agrees, place_key
 
 _PAGE = 1000  # values of one statement
 ITEM_COLUMNS = "id, uri, content_hash, size, mtime_ns, metadata, checksum"
@@ -32,8 +34,12 @@ def encode_metadata(metadata: Metadata) -> str:
     return json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def item_checksum(uri: str, content_hash: bytes, stamp: FileStamp, metadata: str) -> int:
-    """CRC-32 over all that is stored of an item."""
+def item_checksum(item_id: int, uri: str, content_hash: bytes, stamp: FileStamp, metadata: str) -> int:
+    """CRC-32 over all that is stored of an item, bound to its id."""
+    return _item_crc(uri, content_hash, stamp, metadata) ^ place_key("items", item_id)
+
+
+def _item_crc(uri: str, content_hash: bytes, stamp: FileStamp, metadata: str) -> int:
     parts = (uri.encode(), content_hash, b"%d %d" % (stamp.size, stamp.mtime_ns), metadata.encode())
     return zlib.crc32(b"\0".join(parts))
 
@@ -51,23 +57,41 @@ def decode_item(row: ItemRow) -> Item:
 def item_is_sound(row: Sequence[Any]) -> bool:
     """Tell whether a row of `ITEM_COLUMNS` is what was written."""
     try:
-        _, uri, content_hash, size, mtime_ns, metadata, checksum = row
-        return bool(item_checksum(uri, content_hash, FileStamp(size, mtime_ns), metadata) == checksum)
+        item_id, uri, content_hash, size, mtime_ns, metadata, checksum = row
+        crc = _item_crc(uri, content_hash, FileStamp(size, mtime_ns), metadata)
+        return agrees(checksum, crc, "items", item_id)
     except (TypeError, AttributeError, ValueError):  # damage changes types too
         return False
 
 
-def encode_vector(vector: npt.NDArray[np.float32]) -> tuple[int, bytes]:
-    """Return checksum and bytes of one vector."""
-    content = np.ascontiguousarray(vector, _FLOAT).tobytes()
-    return zlib.crc32(content), content
+def encode_vector(vector: npt.NDArray[np.float32]) -> bytes:
+    """Return the bytes of one vector."""
+    return np.ascontiguousarray(vector, _FLOAT).tobytes()
 
 
-def vector_is_sound(checksum: object, content: object, dim: int) -> bool:
-    """Tell whether a stored vector is what was written."""
-    if not isinstance(content, bytes) or len(content) != dim * _FLOAT.itemsize:
+def vector_checksum(space_id: int, item_id: int, content: bytes) -> int:
+    """CRC-32 of a vector's bytes, bound to its space and item."""
+    return zlib.crc32(content) ^ place_key(vectors_table(space_id), item_id)
+
+
+def vector_is_sound(space: Space, item_id: object, checksum: object, content: object) -> bool:
+    """Tell whether a stored vector is what was written for that item in that space."""
+    if not isinstance(content, bytes) or len(content) != space.dim * _FLOAT.itemsize:
         return False
-    return zlib.crc32(content) == checksum
+    return isinstance(item_id, int) and agrees(
+        checksum, zlib.crc32(content), vectors_table(space.id), item_id
+    )
+
+
+def has_direction(content: bytes) -> bool:
+    """Tell whether a stored vector is finite and not of length 0."""
+    length = float(np.linalg.norm(np.frombuffer(content, _FLOAT)))
+    return math.isfinite(length) and length > 0
+
+
+def vectors_table(space_id: int) -> str:
+    """Return the name of the table of a space's vectors."""
+    return f"vectors_{space_id}"
 
 
 def decode_vectors(contents: list[bytes], dim: int) -> npt.NDArray[np.float32]:

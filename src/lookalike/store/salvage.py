@@ -6,115 +6,154 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lookalike.durable import sync_folder
-from lookalike.errors import DamagedError, StorageError
+from lookalike.errors import DamagedError
+from lookalike.records import FileStamp, Space
+from lookalike.store.acknowledged import Acknowledged
+from lookalike.store.clock import Clock, clock_of, set_clock
 from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
 from lookalike.store.credits import copy_credit, credit_is_sound
-from lookalike.store.database import Database, lenient_text
+from lookalike.store.database import lenient_text
+from lookalike.store.lock import rescue_lock
+from lookalike.store.log import mend_log, read_log
+from lookalike.store.opening import RESCUED_FILE, clear_leftovers, finish_rescue, open_database
 from lookalike.store.places import mend_places
-from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
-from lookalike.store.schema import VECTORS_TABLE, run_script
-from lookalike.store.text_rows import place_is_sound, rebuild_words, text_is_sound
+from lookalike.store.rows import (
+    ITEM_COLUMNS,
+    item_checksum,
+    item_is_sound,
+    vector_checksum,
+    vector_is_sound,
+    vectors_table,
+)
+from lookalike.store.schema import VECTORS_TABLE, add_functions, migrate, run_script
+from lookalike.store.spaces import mended_spaces, seal_spaces, space_of
+from lookalike.store.sqlite_errors import translate
+from lookalike.store.store_file import check_header
+from lookalike.store.text_rows import FORGET_END, place_is_sound, rebuild_words, text_checksum, text_is_sound
 from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
 from lookalike.store.votes import copy_vote, vote_is_sound
 
+_SPACE_CELLS = 9
 _Row = tuple[Any, ...]
 _UNBELIEVABLE = 1 << 53  # for an id or a clock
 
 
-def salvage(path: Path) -> Path:
-    """Replace the store at `path` by one with all its sound rows; returns where the broken file is kept.
+def mend_file(path: Path) -> list[str]:
+    """Put right what is wrong with the log of the store at `path`; returns what that was.
 
-    No other process may have the collection open. Rows that are damaged or unreachable are left out: the
-    files they stand for are read again by the next `add`.
+    Raises `StorageError` while others have the collection open, `DamagedError` where rows must be rescued.
     """
-    fresh = _fresh_name(path)
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{fresh}{suffix}").unlink(missing_ok=True)
+    check_header(path)
+    lock = rescue_lock(path.parent)
+    try:
+        finish_rescue(path)
+        clear_leftovers(path.parent)
+        database, found = open_database(path, alone=True, mend=True)
+        database.close()
+        return found
+    finally:
+        lock.close()
+
+
+def rescue(path: Path, inode: int | None = None) -> bool:
+    """Replace the store at `path` by one with all its sound rows, and keep the broken file beside it.
+
+    It needs the collection for itself: raises `StorageError` while others have it open. Rows that are damaged
+    or unreachable are left out: the files they stand for are read again by the next `add`. False where the
+    file is not the one with that `inode` any more: somebody else has rescued it.
+    """
+    check_header(path)
+    lock = rescue_lock(path.parent)
+    try:
+        finish_rescue(path)
+        clear_leftovers(path.parent)
+        if inode is not None and path.stat().st_ino != inode:
+            return False
+        if read_log(path) == "damaged":
+            mend_log(path)
+        fresh = path.with_name("store.rescue.new")
+        _salvage(path, fresh)
+        fresh.replace(path.with_name(RESCUED_FILE))  # from here on it will be the store
+        sync_folder(path.parent)
+        finish_rescue(path)
+    finally:
+        lock.close()
+    return True
+
+
+def _salvage(path: Path, fresh: Path) -> None:
+    """Write all sound rows of the store at `path` into a new file, on disk as a whole."""
     source = sqlite3.connect(path, isolation_level=None)
     source.text_factory = lenient_text
-    source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
-    target = Database(fresh, create=True)
+    target = sqlite3.connect(fresh, isolation_level=None)
     try:
-        with target.writing() as connection:
-            _copy(source, connection)
+        with suppress(sqlite3.DatabaseError):
+            source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
+        add_functions(target)
+        target.execute("PRAGMA synchronous = FULL")
+        target.execute("BEGIN IMMEDIATE")
+        migrate(target)
+        _copy(source, target, Acknowledged(path.parent))
+        target.execute("COMMIT")
+        target.execute("PRAGMA journal_mode = WAL")
     except BaseException as error:
         target.close()
-        fresh.unlink()
-        if not isinstance(error, DamagedError):
+        fresh.unlink(missing_ok=True)
+        if not isinstance(error, sqlite3.DatabaseError):
             raise
+        translated = translate(error, path)
+        if not isinstance(translated, DamagedError):
+            raise translated from error
         raise DamagedError(
             f"{path} is too damaged to rescue anything; add the photos to a new collection"
         ) from error
     finally:
         source.close()
         target.close()
-    kept = _free_name(path.with_suffix(".damaged"))
-    # The log first: beside another file than its own it would do harm. `finish_salvage` goes on from there.
-    for suffix in ("-wal", "-shm", ""):
-        with suppress(FileNotFoundError):
-            os.replace(f"{path}{suffix}", f"{kept}{suffix}")  # noqa: PTH105  # atomic
-    finish_salvage(path)
-    return kept
+    with fresh.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
-def finish_salvage(path: Path) -> None:
-    """Put a rescued store in the place of the broken one that was moved away; does nothing where one is."""
-    if path.exists() or not _fresh_name(path).exists():
-        return
-    try:
-        os.replace(_fresh_name(path), path)  # noqa: PTH105
-    except FileNotFoundError:  # another process did it
-        return
-    except OSError as error:
-        raise StorageError(f"cannot put the rescued {path} in its place: {error.strerror}") from error
-    sync_folder(path.parent)
-
-
-def _fresh_name(path: Path) -> Path:
-    return path.with_suffix(".salvage")
-
-
-def _free_name(path: Path) -> Path:
-    """Return a path at which no broken store, or log of one, is kept yet."""
-    name, number = path, 1
-    while any(Path(f"{name}{suffix}").exists() for suffix in ("", "-wal", "-shm")):
-        number += 1
-        name = path.with_name(f"{path.name}-{number}")
-    return name
-
-
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    spaces = source.execute("SELECT * FROM spaces ORDER BY id").fetchall()
-    target.execute("UPDATE clock SET seq = ?", (_clock(source, [space[0] for space in spaces]) + 1,))
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, noted: Acknowledged) -> None:
+    spaces = _sound_spaces(source)
+    _copy_clock(source, target, [space.id for space in spaces], noted)
     last = _last_id(source)
     given = _first_readable(source, ["SELECT seq FROM sqlite_sequence WHERE name = 'items'"]) or 0
     kept: set[int] = set()
 
     def keep_item(row: _Row) -> None:
         if item_is_sound(row):
-            target.execute(f"INSERT OR IGNORE INTO items ({ITEM_COLUMNS}) VALUES (?,?,?,?,?,?,?)", row)
-            kept.add(row[0])
+            item_id, uri, content, size, mtime_ns, metadata, _ = row
+            checksum = item_checksum(item_id, uri, content, FileStamp(size, mtime_ns), metadata)
+            sql = f"INSERT OR IGNORE INTO items ({ITEM_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
+            target.execute(sql, (*row[:6], checksum))
+            kept.add(item_id)
 
     target.execute(
         "INSERT INTO sqlite_sequence VALUES ('items', ?)", (max(last, given),)
     )  # ids are never given twice
     _each(source, f"SELECT {ITEM_COLUMNS} FROM items NOT INDEXED", "id", last, keep_item)
-    for at, (space_id, name, model_id, dim, _, *newer) in enumerate(spaces):
-        about = newer or ("photo", name, 0)
-        row = (space_id, name, model_id, dim, at == 0, *about)
-        target.execute("INSERT INTO spaces VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-        run_script(target, VECTORS_TABLE.format(table=f"vectors_{space_id}"))
+    for space in spaces:
+        cells = (space.id, space.name, space.model_id, space.dim, int(space.is_default), space.kind)
+        row = (*cells, space.reference, int(space.approximate), 0)
+        target.execute("INSERT INTO spaces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        run_script(target, VECTORS_TABLE.format(table=vectors_table(space.id)))
 
-        def keep_vector(row: _Row, space_id: int = space_id, dim: int = dim) -> None:
-            if row[0] in kept and vector_is_sound(row[2], row[3], dim):
-                target.execute(f"INSERT OR IGNORE INTO vectors_{space_id} VALUES (?,?,?,?)", row)
+        def keep_vector(row: _Row, space: Space = space) -> None:
+            item_id, seq, checksum, vector = row
+            if item_id in kept and vector_is_sound(space, item_id, checksum, vector):
+                bound = (item_id, seq, vector_checksum(space.id, item_id, vector), vector)
+                target.execute(f"INSERT OR IGNORE INTO {vectors_table(space.id)} VALUES (?,?,?,?)", bound)
 
+        table = vectors_table(space.id)
         columns = "item_id, seq, checksum, vector"
-        _each(source, f"SELECT {columns} FROM vectors_{space_id} NOT INDEXED", "item_id", last, keep_vector)
+        _each(source, f"SELECT {columns} FROM {table} NOT INDEXED", "item_id", last, keep_vector)
+    seal_spaces(target)
     _copy_texts(source, target, kept, last)
     _copy_given(source, target)
 
@@ -125,8 +164,10 @@ def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: se
         return  # an older format
 
     def keep_text(row: _Row) -> None:
-        if row[0] in kept and text_is_sound(row[1], row[2]):
-            target.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", row)
+        item_id, text, checksum = row
+        if item_id in kept and text_is_sound(item_id, text, checksum):
+            bound = (item_id, text, text_checksum(item_id, text))
+            target.execute("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", bound)
 
     _each(source, "SELECT item_id, text, checksum FROM texts NOT INDEXED", "item_id", last, keep_text)
     if not target.execute("SELECT EXISTS (SELECT 1 FROM texts)").fetchone()[0]:
@@ -143,6 +184,7 @@ def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: se
             "VALUES (?, ?, ?, ?, ?, ?)",
             source.execute(files),
         )
+    target.execute(FORGET_END)
     rebuild_words(target)
     mend_places(target)
 
@@ -188,10 +230,31 @@ def _each(source: sqlite3.Connection, select: str, key: str, last: int, keep: Ca
         count = min(1024, count * 2)
 
 
-def _clock(source: sqlite3.Connection, spaces: list[int]) -> int:
-    """Return the clock, or where it cannot be read the latest moment that it must have shown."""
+def _sound_spaces(source: sqlite3.Connection) -> list[Space]:
+    """Return the spaces whose rows are what was written, from where they are kept twice."""
+    rows: list[_Row] = []
+    twins: list[_Row] = []
+    for table, kept in (("spaces", rows), ("spaces_twin", twins)):
+        with suppress(sqlite3.DatabaseError):
+            kept[:] = source.execute(f"SELECT * FROM {table} ORDER BY id").fetchall()
+    if rows and len(rows[0]) < _SPACE_CELLS:  # a format before 5 has neither checksums nor twins
+        one = sum(bool(row[4]) for row in rows) == 1
+        return [space_of(row) if one else replace(space_of(row), is_default=row is rows[0]) for row in rows]
+    mended, _ = mended_spaces(rows, twins)
+    return [space_of(row) for row in mended]
+
+
+def _copy_clock(
+    source: sqlite3.Connection, target: sqlite3.Connection, spaces: list[int], noted: Acknowledged
+) -> None:
+    """Set the clock beyond whatever it may have shown."""
+    clock: Clock | None = None
+    with suppress(sqlite3.DatabaseError):
+        clock = clock_of(source.execute("SELECT * FROM clock").fetchall())
     tables = ("clock", "removals", *(f"vectors_{space_id}" for space_id in spaces))
-    return max(_first_readable(source, [f"SELECT max(seq) FROM {table}"]) or 0 for table in tables)
+    seq = max(_first_readable(source, [f"SELECT max(seq) FROM {table}"]) or 0 for table in tables)
+    store_id = clock.store_id if clock is not None else b""
+    set_clock(target, seq + 1, max(noted.commits(store_id), clock.commits if clock else 0) + 1, store_id)
 
 
 def _last_id(source: sqlite3.Connection) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lookalike.records import FileStamp, FoundFile, Skipped, Space
+from lookalike.store.commit import SKIPPED_CHECKSUM
 from lookalike.store.filters import at_or_below
 
 _PAGE = 500
@@ -59,9 +60,10 @@ class Scan:
 
     def _settle_skipped(self) -> None:
         self._connection.execute(
-            """UPDATE temp.found SET state = 'skipped' WHERE state IS NULL AND EXISTS (
+            f"""UPDATE temp.found SET state = 'skipped' WHERE state IS NULL AND EXISTS (
                 SELECT 1 FROM skipped WHERE skipped.uri = found.uri AND lasting AND reader = ?
-                AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns)""",
+                AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns
+                AND checksum = {SKIPPED_CHECKSUM})""",
             (self._reader,),
         )
 
@@ -113,7 +115,8 @@ class Scan:
                   FROM (SELECT id, uri FROM {self._table} WHERE {place}) JOIN temp.found USING (uri)
                   JOIN skipped USING (uri)
                   WHERE lasting AND reader = ? AND state IS NOT 'unchanged'
-                  AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns"""
+                  AND skipped.size = found.size AND skipped.mtime_ns = found.mtime_ns
+                  AND checksum = {SKIPPED_CHECKSUM}"""
         rows = self._connection.execute(sql, (*range_, self._reader))
         return [(item_id, uri, FileStamp(size, mtime_ns)) for item_id, uri, size, mtime_ns in rows]
 

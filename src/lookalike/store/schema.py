@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from lookalike.store.checksums import bound, row_checksum
+from lookalike.store.spaces import seal_spaces
+
 APPLICATION_ID = 0x6C6B616C  # "lkal", in the file's header
 
 _V1 = """
@@ -111,14 +114,62 @@ CREATE TABLE credits (                     -- of interleaved hits, see records.C
 );
 """
 
-MIGRATIONS = (_V1, _V2, _V3, _V4)
+_V5 = """
+CREATE TABLE spaces_5 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice; its vectors are in the table vectors_<id>
+    name TEXT NOT NULL UNIQUE,
+    model_id TEXT NOT NULL,                -- sha256 of the model's files
+    dim INTEGER NOT NULL,
+    is_default INTEGER NOT NULL,
+    kind TEXT NOT NULL,                    -- records.Kind
+    reference TEXT NOT NULL,               -- records.Space.reference
+    approximate INTEGER NOT NULL,
+    checksum INTEGER NOT NULL              -- of the columns above, see checksums.row_checksum
+);
+INSERT INTO spaces_5 SELECT id, name, model_id, dim, is_default, kind, reference, approximate, 0
+    FROM spaces ORDER BY id;
+DROP TABLE spaces;
+ALTER TABLE spaces_5 RENAME TO spaces;
+CREATE TABLE spaces_twin (                 -- the same rows once more, on another page
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    model_id TEXT NOT NULL,
+    dim INTEGER NOT NULL,
+    is_default INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    approximate INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+);
+
+CREATE TABLE clock_5 (                     -- one row, see clock.py
+    seq INTEGER NOT NULL,                  -- transactions that changed items or vectors
+    commits INTEGER NOT NULL,              -- all transactions
+    store_id BLOB NOT NULL,                -- 16 random bytes
+    checksum INTEGER NOT NULL
+);
+INSERT INTO clock_5 SELECT seq, 0, randomblob(16), 0 FROM clock;
+DROP TABLE clock;
+ALTER TABLE clock_5 RENAME TO clock;
+UPDATE clock SET checksum = row_checksum('clock', seq, commits, store_id);
+
+ALTER TABLE skipped ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE skipped SET checksum = row_checksum('skipped', uri, reason, size, mtime_ns, lasting, reader);
+ALTER TABLE text_files ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+UPDATE text_files
+    SET checksum = row_checksum('text_files', uri, size, mtime_ns, column_name, manner, rows);
+UPDATE items SET checksum = bound(checksum, 'items', id);
+UPDATE texts SET checksum = bound(checksum, 'texts', item_id);
+"""
+
+MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
 FORMAT = len(MIGRATIONS)
 
 VECTORS_TABLE = """
 CREATE TABLE {table} (
     item_id INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,                  -- the clock when it was written
-    checksum INTEGER NOT NULL,             -- CRC-32 of `vector`
+    checksum INTEGER NOT NULL,             -- CRC-32 of `vector`, bound: see checksums.py
     vector BLOB NOT NULL                   -- float32, little-endian, unit length
 );
 CREATE INDEX {table}_by_seq ON {table} (seq);
@@ -128,10 +179,22 @@ CREATE INDEX {table}_by_seq ON {table} (seq);
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an opened file from its format to this one; call it inside a write transaction."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    add_functions(connection)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         run_script(connection, script)
+        if number == 5:
+            seal_spaces(connection)
+            for (space,) in connection.execute("SELECT id FROM spaces").fetchall():
+                table = f"vectors_{space}"
+                connection.execute(f"UPDATE {table} SET checksum = bound(checksum, '{table}', item_id)")
         connection.execute(f"PRAGMA user_version = {number}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Teach a connection the checksums that statements name."""
+    connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
+    connection.create_function("bound", 3, bound, deterministic=True)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

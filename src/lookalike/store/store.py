@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
 from lookalike.records import Kind, Passage, Space
+from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
+from lookalike.store.clock import tick
 from lookalike.store.commit import FilledVector, Written, fill_vector
 from lookalike.store.credits import Credits
-from lookalike.store.database import Database
-from lookalike.store.items import Items, delete_item, tick
+from lookalike.store.items import Items, delete_item
+from lookalike.store.lock import LOCK_FILE, CollectionLock
+from lookalike.store.opening import clear_leftovers, finish_rescue, open_database
 from lookalike.store.photo_commit import PhotoBatch, PhotoWriter
-from lookalike.store.salvage import finish_salvage
+from lookalike.store.rows import vectors_table
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
+from lookalike.store.spaces import read_spaces, seal_spaces, space_of
+from lookalike.store.store_file import check_header
 from lookalike.store.text_commit import TextBatch, TextWriter
 from lookalike.store.text_scan import TextScan
 from lookalike.store.texts import Texts
@@ -24,6 +28,7 @@ from lookalike.store.vectors import SpaceVectors
 from lookalike.store.votes import Votes
 
 STORE_FILE = "store.sqlite"
+_OWN_NAMES = (STORE_FILE, LOCK_FILE, ACKNOWLEDGED_FILE, ".")
 
 
 class Store:
@@ -36,14 +41,27 @@ class Store:
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder = folder
         path = folder / STORE_FILE
-        finish_salvage(path)
+        _finish_old_rescue(path)
         _check_folder(folder, path, create)
         if create:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StorageError(f"cannot create {folder}: {error.strerror}") from error
-        self.database = Database(path, create=create)
+        check_header(path)  # before anything is made beside what may be another program's
+        was_locked = (folder / LOCK_FILE).exists()
+        self._lock = CollectionLock(folder)
+        try:
+            if self._lock.alone:
+                finish_rescue(path)
+                clear_leftovers(folder)
+            self.database, _ = open_database(path, create=create, alone=self._lock.alone)
+            self._lock.share()
+        except BaseException as error:
+            self._lock.close()
+            if isinstance(error, NotACollectionError) and not was_locked:
+                (folder / LOCK_FILE).unlink(missing_ok=True)
+            raise
         self.items = Items(self.database)
         self.texts = Texts(self.database)
         self.votes = Votes(self.database)
@@ -52,7 +70,7 @@ class Store:
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""
         with self.database.reading() as connection:
-            return [_space(row) for row in connection.execute("SELECT * FROM spaces ORDER BY id").fetchall()]
+            return read_spaces(connection)
 
     def default_space(self) -> Space | None:
         """Return the space that is searched unless another is named; None while there is none."""
@@ -77,12 +95,13 @@ class Store:
             if row is None:
                 (others,) = connection.execute("SELECT count(*) FROM spaces").fetchone()
                 row = connection.execute(
-                    "INSERT INTO spaces (name, model_id, dim, is_default, kind, reference, approximate) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+                    "INSERT INTO spaces (name, model_id, dim, is_default, kind, reference, approximate, "
+                    "checksum) VALUES (?, ?, ?, ?, ?, ?, ?, 0) RETURNING *",
                     (name, model_id, dim, others == 0, kind, reference, approximate),
                 ).fetchone()
-                run_script(connection, VECTORS_TABLE.format(table=f"vectors_{row[0]}"))
-        space = _space(row)
+                run_script(connection, VECTORS_TABLE.format(table=vectors_table(row[0])))
+                seal_spaces(connection)
+        space = space_of(row)
         check_model(self.folder, space, model_id, dim)
         return space
 
@@ -90,12 +109,14 @@ class Store:
         """Make a space the one that is searched unless another is named."""
         with self.database.writing() as connection:
             connection.execute("UPDATE spaces SET is_default = (id = ?)", (space.id,))
+            seal_spaces(connection)
 
     def drop_space(self, space: Space) -> None:
         """Forget a space and its vectors; the items stay."""
         with self.database.writing() as connection:
             connection.execute("DELETE FROM spaces WHERE id = ?", (space.id,))
-            connection.execute(f"DROP TABLE vectors_{space.id}")
+            connection.execute(f"DROP TABLE {vectors_table(space.id)}")
+            seal_spaces(connection)
 
     def vectors(self, space: Space) -> SpaceVectors:
         """Return the vectors of a space."""
@@ -160,16 +181,9 @@ class Store:
             return removed
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let go of the collection."""
         self.database.close()
-
-
-def _space(row: tuple[Any, ...]) -> Space:
-    """Turn a row of all columns of `spaces` into a space; one of an older format lacks the last ones."""
-    space_id, name, model_id, dim, is_default, *newer = row
-    kind, reference, approximate = newer or ("photo", name, False)
-    of: Kind = "text" if kind == "text" else "photo"
-    return Space(space_id, name, model_id, dim, bool(is_default), of, str(reference), bool(approximate))
+        self._lock.close()
 
 
 def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
@@ -181,13 +195,26 @@ def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
         )
 
 
+def _finish_old_rescue(path: Path) -> None:
+    """Put in place what a rescue of an earlier version left under another name when it was killed."""
+    fresh = path.with_suffix(".salvage")
+    if path.exists() or not fresh.exists():
+        return
+    try:
+        fresh.replace(path)
+    except FileNotFoundError:  # another process did it
+        return
+    except OSError as error:
+        raise StorageError(f"cannot put the rescued {path} in its place: {error.strerror}") from error
+
+
 def _check_folder(folder: Path, path: Path, create: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise NotACollectionError(f"{folder} is a file, not a collection folder")
     if path.exists():
         return
     # Another process may be making the store at this moment.
-    others = folder.is_dir() and any(not each.name.startswith((STORE_FILE, ".")) for each in folder.iterdir())
+    others = folder.is_dir() and any(not each.name.startswith(_OWN_NAMES) for each in folder.iterdir())
     if create and others:
         raise NotACollectionError(
             f"{folder} holds other files; name a new or empty folder for the collection"

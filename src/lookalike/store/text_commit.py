@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.records import Committed, FileStamp, Outcome, Passage, Skipped, Space
+from lookalike.store.checksums import row_checksum
+from lookalike.store.clock import tick
 from lookalike.store.commit import Written, insert_item, put_skipped, put_vector
 from lookalike.store.filters import in_file
-from lookalike.store.items import fetch_items, tick
+from lookalike.store.items import fetch_items
 from lookalike.store.places import drop_places, place_items, write_item
 from lookalike.store.rows import ItemRow, encode_metadata, encode_vector, item_checksum, item_is_sound, select
-from lookalike.store.text_rows import file_of, loose_uri, put_places, put_texts, restore_text
+from lookalike.store.text_rows import TEXT_FILE_CELLS, file_of, loose_uri, put_places, put_texts, restore_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class TextWriter:
         fresh = set(made.values())
         vectors = {row.item_id: row.vector for row in rows if row.item_id in fresh and row.vector is not None}
         for item_id, vector in vectors.items():
-            put_vector(self.connection, self.space, item_id, (seq, *encode_vector(vector)))
+            put_vector(self.connection, self.space, item_id, seq, encode_vector(vector))
         return fresh
 
     def _mend(self, rows: list[_Row], fresh: set[int], seq: int) -> None:
@@ -163,7 +165,7 @@ class TextWriter:
             if row.vector is not None and row.item_id not in restored:
                 restored.add(row.item_id)
                 restore_text(self.connection, row.item_id, passage.text)
-                put_vector(self.connection, self.space, row.item_id, (seq, *encode_vector(row.vector)))
+                put_vector(self.connection, self.space, row.item_id, seq, encode_vector(row.vector))
                 row.outcome = "updated"
             metadata = encode_metadata(passage.metadata)
             if not item_is_sound(item) or (item[1] == passage.uri and item[5] != metadata):
@@ -173,7 +175,7 @@ class TextWriter:
     def _rewrite(self, row: _Row, metadata: str) -> ItemRow:
         """Write all that is known of an item anew, at a place of it."""
         passage, stamp = row.passage, row.passage.stamp
-        checksum = item_checksum(passage.uri, passage.content_hash, stamp, metadata)
+        checksum = item_checksum(row.item_id, passage.uri, passage.content_hash, stamp, metadata)
         self.connection.execute(
             "UPDATE items SET uri=?, size=?, mtime_ns=?, metadata=?, checksum=? WHERE id=?",
             (passage.uri, stamp.size, stamp.mtime_ns, metadata, checksum, row.item_id),
@@ -224,11 +226,13 @@ class TextWriter:
         return {item_id for item_id, count in totals if count <= gained[item_id]}
 
     def _note_file(self, file: TextFileRead) -> None:
+        cells = (file.uri, file.stamp.size, file.stamp.mtime_ns, file.column, file.manner, file.rows)
         self.connection.execute(
-            "INSERT INTO text_files (uri, size, mtime_ns, column_name, manner, rows) VALUES (?,?,?,?,?,?) "
+            f"INSERT INTO text_files ({TEXT_FILE_CELLS}, checksum) VALUES (?,?,?,?,?,?,?) "
             "ON CONFLICT (uri) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
-            "column_name = excluded.column_name, manner = excluded.manner, rows = excluded.rows",
-            (file.uri, file.stamp.size, file.stamp.mtime_ns, file.column, file.manner, file.rows),
+            "column_name = excluded.column_name, manner = excluded.manner, rows = excluded.rows, "
+            "checksum = excluded.checksum",
+            (*cells, row_checksum("text_files", *cells)),
         )
         if file.rows is None:  # it begins
             where, values = in_file(file.uri)

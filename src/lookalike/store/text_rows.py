@@ -7,9 +7,19 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lookalike.store.checksums import agrees, place_key
 from lookalike.store.rows import select
 
 WORDS_TABLE = "text_words"
+TEXT_FILE_CELLS = "uri, size, mtime_ns, column_name, manner, rows"
+"""What the checksum of a row of `text_files` is over."""
+
+FORGET_END = (
+    "UPDATE text_files SET rows = NULL, "
+    "checksum = row_checksum('text_files', uri, size, mtime_ns, column_name, manner, NULL)"
+)
+"""Says of files that they were not read to their end, so that they are read anew."""
+
 _KIND = "SELECT kind FROM spaces ORDER BY id LIMIT 1"
 
 
@@ -48,16 +58,16 @@ def is_loose(uri: str) -> bool:
     return uri.rpartition("#")[2].startswith("?")
 
 
-def text_checksum(text: str) -> int:
-    """CRC-32 of a text."""
-    return zlib.crc32(text.encode())
+def text_checksum(item_id: int, text: str) -> int:
+    """CRC-32 of a text, bound to its item."""
+    return zlib.crc32(text.encode()) ^ place_key("texts", item_id)
 
 
-def text_is_sound(text: Any, checksum: Any) -> bool:
-    """Tell whether a stored text is what was written."""
+def text_is_sound(item_id: Any, text: Any, checksum: Any) -> bool:
+    """Tell whether a stored text is what was written for that item."""
     try:
-        return bool(text_checksum(text) == checksum)
-    except (AttributeError, ValueError):  # damage changes types, and makes what is no UTF-8
+        return agrees(checksum, zlib.crc32(text.encode()), "texts", item_id)
+    except (AttributeError, ValueError, TypeError):  # damage changes types, and makes what is no UTF-8
         return False
 
 
@@ -77,7 +87,7 @@ def place_is_sound(uri: Any, item_id: Any, checksum: Any) -> bool:
 def read_texts(connection: sqlite3.Connection, item_ids: Sequence[int]) -> dict[int, str]:
     """Return those texts that exist and are sound, by item id."""
     rows = select(connection, "SELECT item_id, text, checksum FROM texts WHERE item_id IN", item_ids)
-    return {item_id: text for item_id, text, checksum in rows if text_is_sound(text, checksum)}
+    return {item_id: text for item_id, text, checksum in rows if text_is_sound(item_id, text, checksum)}
 
 
 def count_places(connection: sqlite3.Connection, item_ids: Sequence[int]) -> dict[int, int]:
@@ -88,7 +98,7 @@ def count_places(connection: sqlite3.Connection, item_ids: Sequence[int]) -> dic
 
 def put_texts(connection: sqlite3.Connection, texts: Iterable[tuple[int, str]]) -> None:
     """Store new texts by item id, and the words in them."""
-    rows = [(item_id, text, text_checksum(text)) for item_id, text in texts]
+    rows = [(item_id, text, text_checksum(item_id, text)) for item_id, text in texts]
     connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", rows)
     connection.executemany(
         f"INSERT INTO {WORDS_TABLE} (rowid, text) VALUES (?, ?)", (row[:2] for row in rows)
@@ -106,9 +116,9 @@ def restore_text(connection: sqlite3.Connection, item_id: int, text: str) -> Non
     row = connection.execute("SELECT text, checksum FROM texts WHERE item_id = ?", (item_id,)).fetchone()
     if row is None:
         put_texts(connection, [(item_id, text)])
-    elif row != (text, text_checksum(text)):
+    elif row[0] != text or not text_is_sound(item_id, *row):
         sql = "UPDATE texts SET text = ?, checksum = ? WHERE item_id = ?"
-        connection.execute(sql, (text, text_checksum(text), item_id))
+        connection.execute(sql, (text, text_checksum(item_id, text), item_id))
         rebuild_words(connection)  # what stood there before is needed to take its words out
 
 
@@ -116,7 +126,7 @@ def delete_text(connection: sqlite3.Connection, item_id: int) -> None:
     """Delete the text of an item, its words and its places; their files are read anew next time."""
     row = connection.execute("SELECT text, checksum FROM texts WHERE item_id = ?", (item_id,)).fetchone()
     if row is not None:
-        sound = text_is_sound(*row)
+        sound = text_is_sound(item_id, *row)
         if sound:
             sql = f"INSERT INTO {WORDS_TABLE} ({WORDS_TABLE}, rowid, text) VALUES ('delete', ?, ?)"
             connection.execute(sql, (item_id, row[0]))
@@ -127,7 +137,7 @@ def delete_text(connection: sqlite3.Connection, item_id: int) -> None:
     if places:
         connection.execute("DELETE FROM places WHERE item_id = ?", (item_id,))
         files = {(file_of(uri),) for (uri,) in places}
-        connection.executemany("UPDATE text_files SET rows = NULL WHERE uri = ?", files)
+        connection.executemany(f"{FORGET_END} WHERE uri = ?", files)
     connection.execute("DELETE FROM loose WHERE item_id = ?", (item_id,))
 
 

@@ -38,6 +38,8 @@ class TextScan(Scan):
             """UPDATE temp.found SET state = 'unchanged' WHERE EXISTS (
                 SELECT 1 FROM text_files WHERE text_files.uri = found.uri
                 AND text_files.size = found.size AND text_files.mtime_ns = found.mtime_ns
+                AND checksum = row_checksum('text_files', text_files.uri, text_files.size,
+                                            text_files.mtime_ns, column_name, manner, rows)
                 AND manner = ?1 AND rows IS NOT NULL AND (?2 IS NULL OR column_name IS ?2))""",
             (manner, column),
         )

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lookalike.errors import DamagedError
 from lookalike.records import Ids, Space
+from lookalike.store.clock import tick
 from lookalike.store.database import Database
 from lookalike.store.filters import in_file
-from lookalike.store.items import tick
 from lookalike.store.places import (
     STRAY,
     count_only_in,
@@ -52,8 +52,8 @@ class Texts:
                 row[2]
                 for row in select(connection, sql, hashes)
                 if item_is_sound(row[:7])
-                and text_is_sound(row[7], row[8])
-                and vector_is_sound(row[9], row[10], space.dim)
+                and text_is_sound(row[0], row[7], row[8])
+                and vector_is_sound(space, row[0], row[9], row[10])
             }
 
     def text_of(self, item_ids: Sequence[int]) -> dict[int, str]:
@@ -202,7 +202,7 @@ class Texts:
             for item_id, uri, text, checksum in page:
                 if text is None:
                     yield f"text of item {item_id}", "it is missing", item_id, uri
-                elif not text_is_sound(text, checksum):
+                elif not text_is_sound(item_id, text, checksum):
                     yield f"text of item {item_id}", "it is not what was written", item_id, uri
             last = page[-1][0]
         for (item_id,) in self._database.fetch(

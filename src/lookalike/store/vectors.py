@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.errors import DamagedError
 from lookalike.records import Ids, Space, Vectors
+from lookalike.store.clock import read_clock
 from lookalike.store.database import Database
-from lookalike.store.rows import decode_vectors, marks, vector_is_sound
+from lookalike.store.rows import decode_vectors, has_direction, marks, vector_is_sound
 
 _PAGE = 250  # vectors at a time: 1.3 MB of them
 
@@ -39,6 +40,7 @@ class SpaceVectors:
     def __init__(self, database: Database, space: Space) -> None:
         self._database = database
         self._table = f"vectors_{space.id}"
+        self._space = space
         self._dim = space.dim
 
     def count(self) -> int:
@@ -69,7 +71,8 @@ class SpaceVectors:
 
     def seq(self) -> int:
         """Return the clock of the store; it stands still while nothing changes."""
-        return _clock(self._database.fetch("SELECT seq FROM clock"))
+        with self._database.reading() as connection:
+            return read_clock(connection).seq
 
     def ids(self) -> Ids:
         """Return the ids of all items that have a vector, ascending."""
@@ -114,7 +117,7 @@ class SpaceVectors:
     def changes(self, since: int) -> Changes:
         """Return which items were written or removed after the clock showed `since`."""
         with self._database.reading() as connection:
-            seq = _clock(connection.execute("SELECT seq FROM clock").fetchall())
+            seq = read_clock(connection).seq
             written = connection.execute(
                 f"SELECT item_id FROM {self._table} WHERE seq > ?", (since,)
             ).fetchall()
@@ -126,18 +129,16 @@ class SpaceVectors:
         return self._block(self._database.fetch(sql, item_ids))
 
     def _block(self, rows: list[tuple[int, int, bytes]]) -> VectorBlock:
-        sound = [row for row in rows if vector_is_sound(row[1], row[2], self._dim)]
+        sound = [row for row in rows if vector_is_sound(self._space, *row)]
         damaged: tuple[int, ...] = ()
         if len(sound) < len(rows):
-            damaged = tuple(row[0] for row in rows if not vector_is_sound(row[1], row[2], self._dim))
+            damaged = tuple(row[0] for row in rows if not vector_is_sound(self._space, *row))
         vectors = decode_vectors([row[2] for row in sound], self._dim)
+        if not math.isfinite(float(vectors.ravel() @ vectors.ravel())):  # as older versions took them
+            damaged += tuple(row[0] for row in sound if not has_direction(row[2]))
+            sound = [row for row in sound if has_direction(row[2])]
+            vectors = decode_vectors([row[2] for row in sound], self._dim)
         return VectorBlock(_ids([row[0] for row in sound]), vectors, damaged)
-
-
-def _clock(rows: list[tuple[object]]) -> int:
-    if len(rows) != 1 or not isinstance(rows[0][0], int):
-        raise DamagedError("the store is damaged: its clock shows no number; run: lookalike verify --repair")
-    return rows[0][0]
 
 
 def _ids(values: list[int]) -> Ids:

@@ -33,6 +33,7 @@ def import_space(
         store = opened.store(create=True)
         report = import_vectors(ImportContext(store, opened.decoder, on_step, on_commit), source)
     problem = fill_spaces(opened, store, on_step)
+    store.database.checkpoint()
     on_step("indexing", 0, None)
     return report, refresh_indexes(opened, store) or problem
 

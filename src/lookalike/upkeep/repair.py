@@ -15,7 +15,8 @@ from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.open_collection import OpenCollection
 from lookalike.sources.uris import path_of
 from lookalike.store import Store
-from lookalike.store.salvage import salvage
+from lookalike.store.books import mend_books
+from lookalike.store.salvage import mend_file, rescue
 from lookalike.store.store import STORE_FILE
 from lookalike.upkeep.verify import Damage, VerifyReport, verify
 
@@ -36,25 +37,46 @@ def verify_collection(opened: OpenCollection, *, repair: bool = False) -> Verify
 
 def repair_damage(opened: OpenCollection, report: VerifyReport) -> VerifyReport:
     """Return what is left of the damage in `report`, and what was repaired."""
-    index_folder = opened.path / "index"
+    index_folder, notes = opened.path / "index", list[Damage]()
     if any(each.what == STORE_FILE or each.what.startswith("index/") for each in report.damage):
-        opened.engine().forget_indexes()
+        opened.forget_indexes()
     if any(each.what == STORE_FILE for each in report.damage):
-        opened.release()
-        salvage(opened.path / STORE_FILE)
-        found = verify(opened.store(), index_folder).damage
+        notes, found = _mend_file(opened)
         report = replace(report, damage=(*report.damage, *found))
     _restore(opened, report)
     after = verify(opened.store(), index_folder)
     left = {(each.what, each.item_id) for each in after.damage}
     repaired = tuple(each for each in report.damage if (each.what, each.item_id) not in left)
-    return replace(after, repaired=repaired)
+    return replace(after, repaired=(*notes, *repaired))
+
+
+def _mend_file(opened: OpenCollection) -> tuple[list[Damage], tuple[Damage, ...]]:
+    """Mend the store's log, or where that does not do rescue its rows; needs the collection for itself.
+
+    Returns what is to be told of it, and what is damaged in the rows.
+    """
+    path, notes = opened.path / STORE_FILE, list[Damage]()
+    opened.release()
+    inode = path.stat().st_ino
+    try:
+        notes = [Damage(STORE_FILE, note) for note in mend_file(path)]
+        found = verify(opened.store(), opened.path / "index").damage
+        is_broken = any(each.what == STORE_FILE for each in found)
+    except DamagedError:
+        is_broken = True
+    if is_broken:
+        opened.release()
+        rescue(path, inode)
+        found = verify(opened.store(), opened.path / "index").damage
+    return notes, found
 
 
 def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     """Read again the files behind damaged rows, fill in what is missing, and build the indexes anew."""
     store = opened.store()
+    mend_books(store.database)
     store.items.drop_orphans()
+    store.items.drop_without_direction()
     store.texts.mend()
     store.votes.drop_damaged()
     store.credits.drop_damaged()

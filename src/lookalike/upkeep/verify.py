@@ -10,10 +10,12 @@ from lookalike.errors import DamagedError
 from lookalike.index.file import load_index
 from lookalike.records import Space
 from lookalike.store import Store
-from lookalike.store.rows import ITEM_COLUMNS, item_is_sound, vector_is_sound
+from lookalike.store.books import damaged_books
+from lookalike.store.rows import ITEM_COLUMNS, has_direction, item_is_sound, vector_is_sound
 from lookalike.store.text_rows import file_of
 
 _PAGE = 1000
+NO_DIRECTION = "the model gave it no direction: it is not finite, or of length 0"
 _MOST_FINDINGS = 100  # of SQLite's own check; rows are all named
 
 
@@ -77,6 +79,10 @@ def _check_file(store: Store) -> Iterator[Damage]:
 
 def _check_books(store: Store) -> Iterator[Damage]:
     """Check what the store notes of itself."""
+    problems = list(damaged_books(store.database))
+    yield from (Damage(what, detail) for what, detail in problems)
+    if problems:
+        return
     spaces = store.spaces()
     if spaces and sum(space.is_default for space in spaces) != 1:
         yield Damage("store.sqlite", "it does not say which space is the default")
@@ -100,8 +106,10 @@ def _check_vectors(store: Store, space: Space) -> Iterator[Damage]:
         name = f"vector of item {item_id} in {space.name}"
         if uri is None:
             yield Damage(name, "there is no such item", item_id)
-        elif not vector_is_sound(checksum, vector, space.dim):
+        elif not vector_is_sound(space, item_id, checksum, vector):
             yield Damage(name, "its bytes are not what was written", item_id, _text(uri))
+        elif not has_direction(vector):
+            yield Damage(name, NO_DIRECTION, item_id, _text(uri))
     if not space.is_default:  # what is missing there is filled in by the next add
         return
     missing = f"SELECT id, uri FROM items WHERE id NOT IN (SELECT item_id FROM {table})"

@@ -100,6 +100,8 @@ def write(name: str, fill: Callable[[Store], None]) -> None:
     store.close()
     with closing(sqlite3.connect(folder / "store.sqlite")) as connection:
         connection.execute("VACUUM")  # one small file, its log written back
+    for beside in ("store.lock", "store.acknowledged"):
+        (folder / beside).unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -1,0 +1,93 @@
+"""The store's file before SQLite opens it: made whole, and refused where it is something else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
+from lookalike.store import schema
+from lookalike.store.sqlite_errors import translate
+
+_SMALLEST_FILE = 512  # bytes; one page
+
+
+def create_file(path: Path) -> None:
+    """Make an empty store beside `path` and move it there whole, unless another process was faster."""
+    new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            schema.migrate(connection)
+            connection.execute("COMMIT")
+        _move_where_nothing_is(new, path)
+    except sqlite3.DatabaseError as error:
+        raise translate(error, path) from error
+    except OSError as error:
+        raise StorageError(f"cannot create {path}: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _move_where_nothing_is(new: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        return
+    except OSError:  # a disk without hard links, such as a camera card
+        if not path.exists():
+            new.replace(path)
+
+
+def check_header(path: Path) -> None:
+    """Refuse a foreign or newer file by its header alone, before anything is written.
+
+    An absent or empty file passes: it becomes a new collection. SQLite itself reads the header: to open and
+    close the file in any other way would end the locks that this process holds on it (POSIX), and another
+    process would take the log away from under an open collection.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    if size == 0:
+        return
+    header = _read_header(path)
+    if size < _SMALLEST_FILE:  # SQLite takes it for an empty one and would write over it
+        raise DamagedError(f"{path} is damaged: it does not begin as a collection's store does")
+    if header is None:
+        return
+    version, application_id = header
+    if application_id != schema.APPLICATION_ID and (application_id, version) != (0, 0):
+        raise NotACollectionError(f"{path} belongs to another program")
+    check_format(version, path.parent)
+
+
+def _read_header(path: Path) -> tuple[int, int] | None:
+    """Return format and application id without a lock, a log or a write; None if that needs the log."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
+            return None
+        raise translate(error, path) from error
+    return int(version), int(application_id)
+
+
+def check_format(version: int, folder: Path) -> None:
+    """Refuse a collection of a format that this lookalike does not know."""
+    if version > schema.FORMAT:
+        raise NewerFormatError(
+            f"{folder} was written by a newer lookalike (format {version}, this one knows {schema.FORMAT}); "
+            "upgrade with: pip install --upgrade lookalike"
+        )
