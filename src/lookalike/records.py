@@ -187,6 +187,8 @@ class SearchResult(Sequence[Hit]):
     recall: float
     hits: tuple[Hit, ...]
     damaged: tuple[int, ...] = ()
+    missing: int = 0
+    """How many items more were left out, since the damaged store does not find them."""
     key: str = ""
     more: bool = False
     background: float | None = None

@@ -50,6 +50,7 @@ class LocalEngine:
         self.folder = folder
         self.store = Store(folder, create=create)
         self._keepers: dict[tuple[int, str], IndexKeeper] = {}
+        self._missing: dict[tuple[int, str], tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -96,14 +97,30 @@ class LocalEngine:
         live = None if exact else self.index_keeper(space).live()
         damaged = live.damaged if live is not None else frozenset[int]()
         total = _count(vectors, live) if allowed is None else len(allowed)
+        missing = 0 if live is None else self._count_missing(space, live)
         if allowed is not None and len(allowed) <= _SCORE_ALL_UP_TO:
-            return Candidates([allowed] * len(rows), 1.0, total, damaged)
+            return Candidates([allowed] * len(rows), 1.0, total, damaged, missing)
         if live is not None:
-            return Candidates(live.search(rows, k, allowed), live.index.recall, total, damaged)
+            return Candidates(live.search(rows, k, allowed), live.index.recall, total, damaged, missing)
         best = TopK(rows, k)
         for block in vectors.blocks() if allowed is None else vectors.blocks_of(allowed):
             best.see(block.ids, block.rows)
         return Candidates(list(best.ranked()[0]), 1.0, total, damaged)
+
+    def _count_missing(self, space: Space, live: LiveIndex) -> int:
+        """How many items the index should know and does not, as happens where the store's pages are broken.
+
+        Counted once after each change. What is written meanwhile makes no false alarm.
+        """
+        vectors, key = self.vectors(space), _key(space)
+        seq = live.seq
+        if self._missing.get(key, (-1, 0))[0] != seq:
+            held = len(live.index) + len(live.damaged)
+            count = self.items.count() if space.is_default else vectors.count()
+            if vectors.seq() != seq or live.seq != seq:
+                return 0
+            self._missing[key] = (seq, max(0, count - held))
+        return self._missing[key][1]
 
     def having_words(self, words: str, limit: int, among: Selection | None = None) -> list[int]:
         """Return the ids of up to `limit` texts that have exact words, the best match (BM25) first."""

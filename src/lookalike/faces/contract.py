@@ -48,6 +48,8 @@ def result_json(result: SearchResult) -> Json:
         shown["background"] = result.background
     if result.damaged:
         shown["damaged"] = list(result.damaged)
+    if result.missing:
+        shown["missing"] = result.missing
     return shown
 
 

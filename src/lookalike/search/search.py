@@ -47,7 +47,8 @@ class SearchContext:
 class _Scored:
     """Items with exact scores and vectors, best first; `recall` is how surely the nearest are among them.
 
-    `total` is how many were searched; `damaged` were left out. `matched` have the exact words of the query.
+    `total` is how many were searched; `damaged` were left out, and `missing` more that are not found.
+    `matched` have the exact words of the query.
     """
 
     ids: Ids
@@ -56,6 +57,7 @@ class _Scored:
     damaged: frozenset[int]
     recall: float
     total: int
+    missing: int = 0
     matched: frozenset[int] = frozenset()
 
 
@@ -135,6 +137,7 @@ def _rescored(
         found.damaged.union(damaged, block.damaged),
         found.recall,
         found.total,
+        found.missing,
     )
 
 
@@ -158,6 +161,7 @@ def _with_words(
         scored.damaged.union(block.damaged),
         scored.recall,
         scored.total,
+        scored.missing,
         frozenset(found),
     )
 
@@ -196,6 +200,7 @@ def _result(
         scored.recall,
         tuple(hits[options.offset : end]),
         damaged=tuple(sorted({*scored.damaged, *context.engine.items.damaged(lost)})),
+        missing=scored.missing,
         key=query.key,
         more=len(hits) >= end and available > end + len(lost),
         background=line,

@@ -33,13 +33,13 @@ def open_database(
     """
     state = "sound"
     if alone:
-        _put_back_log(path)
+        put_back_log(path)
         state = read_log(path)
     if state == "damaged" and not mend:
         raise DamagedError(f"{log_of(path)} is damaged: its end cannot be read; {_WAY_OUT}")
     found = []
     if state != "sound":
-        _keep_log(path)
+        keep_log(path)
     if state == "damaged":
         found.append("its log was damaged; the frame is taken as it is")
         mend_log(path)
@@ -47,7 +47,7 @@ def open_database(
     lost = database.lost_commits()
     if lost and state == "unsure":
         database.close()
-        _put_back_log(path)
+        put_back_log(path)
         if mend:
             found.append("its log was damaged in the last transaction; the frame is taken as it is")
             mend_log(path)
@@ -81,7 +81,7 @@ def finish_rescue(path: Path) -> None:
         return
     try:
         _keep_broken(path)
-        for suffix in ("-wal", "-shm"):  # beside another file than its own a log would do harm
+        for suffix in ("-wal.kept", "-wal", "-shm"):  # beside another file than its own a log would do harm
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
         rescued.replace(path)
     except OSError as error:
@@ -108,8 +108,10 @@ def _keep_broken(path: Path) -> None:
     if any(same.samefile(path) for same in path.parent.glob(f"{path.stem}.damaged*") if path.exists()):
         return  # it was killed after this
     kept = kept_name(path)
-    for suffix in ("-wal", ""):
-        source, target = path.with_name(f"{path.name}{suffix}"), kept.with_name(f"{kept.name}{suffix}")
+    log = (
+        _kept_log(path) if _kept_log(path).exists() else log_of(path)
+    )  # as it was found, where it was mended
+    for source, target in ((log, kept.with_name(f"{kept.name}-wal")), (path, kept)):
         if not source.exists():
             continue
         try:
@@ -122,7 +124,7 @@ def _kept_log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal.kept")
 
 
-def _keep_log(path: Path) -> None:
+def keep_log(path: Path) -> None:
     """Copy the log before SQLite cuts it short."""
     new = _kept_log(path).with_name(f".new-{path.name}-wal")
     shutil.copyfile(log_of(path), new)
@@ -130,11 +132,13 @@ def _keep_log(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _put_back_log(path: Path) -> None:
-    """Let the log be again what it was before SQLite cut it short; nothing was written since."""
-    if _kept_log(path).exists():
+def put_back_log(path: Path) -> bool:
+    """Let the log be again what it was before SQLite cut it short, if it was; nothing was written since."""
+    was_kept = _kept_log(path).exists()
+    if was_kept:
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
         shutil.copyfile(_kept_log(path), log_of(path))
+    return was_kept
 
 
 def _drop_kept_log(path: Path, *, damaged: bool) -> None:

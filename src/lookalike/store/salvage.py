@@ -20,7 +20,14 @@ from lookalike.store.credits import copy_credit, credit_is_sound
 from lookalike.store.database import lenient_text
 from lookalike.store.lock import rescue_lock
 from lookalike.store.log import mend_log, read_log
-from lookalike.store.opening import RESCUED_FILE, clear_leftovers, finish_rescue, open_database
+from lookalike.store.opening import (
+    RESCUED_FILE,
+    clear_leftovers,
+    finish_rescue,
+    keep_log,
+    open_database,
+    put_back_log,
+)
 from lookalike.store.places import mend_places
 from lookalike.store.rows import (
     ITEM_COLUMNS,
@@ -74,7 +81,9 @@ def rescue(path: Path, inode: int | None = None) -> bool:
         clear_leftovers(path.parent)
         if inode is not None and path.stat().st_ino != inode:
             return False
-        if read_log(path) == "damaged":
+        was_kept, state = put_back_log(path), read_log(path)
+        if state == "damaged" or (was_kept and state == "unsure"):
+            keep_log(path)
             mend_log(path)
         fresh = path.with_name("store.rescue.new")
         _salvage(path, fresh)

@@ -53,8 +53,9 @@ def mended_spaces(rows: Sequence[_ROW], twins: Sequence[_ROW]) -> tuple[list[_RO
 
     Where none of them is the default any more, the oldest one is.
     """
-    sound = {row[0]: row for row in (*twins, *rows) if space_is_sound(row)}
-    lost = {row[0] for row in (*rows, *twins)} - set(sound)
+    whole = next((kept for kept in (rows, twins) if kept and all(map(space_is_sound, kept))), None)
+    sound = {row[0]: row for row in whole or (*twins, *rows) if space_is_sound(row)}
+    lost = set() if whole else {row[0] for row in (*rows, *twins)} - set(sound)
     mended = [sound[each] for each in sorted(sound)]
     if sum(bool(row[4]) for row in mended) != 1:
         mended = [(*row[:4], int(at == 0), *row[5:]) for at, row in enumerate(mended)]

@@ -81,6 +81,10 @@ def search(
         if left_out:
             what = counted(len(left_out), "damaged vector")
             click.echo(f"left out {what}; run: lookalike verify --repair", err=True)
+        missing = max((result.missing for result in results), default=0)
+        if missing:
+            what = f"left out {counted(missing, 'item')} that the damaged store does not find"
+            click.echo(f"{what}; run: lookalike verify --repair", err=True)
         if sheet is not None and answered:
             write_hits_sheet(collection, sheet, answered)
         for failure in failures:

@@ -131,10 +131,9 @@ class SearchAnswer(Struct, omit_defaults=True):
     """The hits, best first; the items used as examples are left out.
 
     `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact. Hits that
-    score below `background` are no closer than photos that have nothing to do with the query (null: cannot be
-    told).
-    `damaged` are items left out because their stored bytes are not what was written. `round`: two spaces
-    answered in turns; clicks on the hits are sent under it.
+    score below `background` are no closer than what has nothing to do with the query (null: cannot be told).
+    `damaged` are items left out because their stored bytes are not what was written, `missing` how many more
+    the damaged store does not find. `round`: two spaces answered in turns; clicks on hits are sent under it.
     """
 
     query: Key
@@ -144,6 +143,7 @@ class SearchAnswer(Struct, omit_defaults=True):
     more: bool
     background: float | None
     damaged: list[Id] | msgspec.UnsetType = msgspec.UNSET
+    missing: int | msgspec.UnsetType = msgspec.UNSET
     round: RoundId | None = None
 
 
