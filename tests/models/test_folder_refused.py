@@ -25,6 +25,7 @@ def read(folder):
 
 
 EXTERNAL = photo_model(extra=message(5, message(8, "weights") + number(14, 1)))
+SPARSE = photo_model(extra=message(15, message(1, message(8, "weights") + number(14, 1))))
 FOREIGN = photo_model(extra=message(1, node("Evil", "x", "y", "com.evil")))
 BOTH = model(
     [value_info("pixel_values", FLOAT, ("n", 3, 8, 8)), value_info("input_ids", 7, ("n", "t"))],
@@ -109,3 +110,18 @@ def test_what_is_no_folder_is_refused(tmp_path):
         read(tmp_path / "missing")
     with pytest.raises(ModelError, match=r"has no \.onnx file; expected a single-file ONNX model"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("unfit", [EXTERNAL, SPARSE, FOREIGN])
+def test_a_record_of_ours_does_not_let_an_unfit_file_through(tmp_path, unfit):
+    record = {
+        "name": "mine", "sha256": "0" * 64, "dim": 3, "kind": "photo", "licence": "none", "description": "",
+        "file": "model.onnx", "outputs": {"embedding": "pooler_output"},
+        "input": {
+            "dtype": "uint8", "layout": "NHWC", "size": 8, "fraction": 1.0, "resample": "box", "name": "x",
+        },
+    }  # fmt: skip
+    folder = write_folder(tmp_path, {"record.json": record, "model.onnx": unfit})
+    with pytest.raises(ModelError, match=r"keeps weights in another file|needs operators"):
+        read(folder)
+    assert read(write_folder(folder, {"model.onnx": photo_model()})).name == "mine"

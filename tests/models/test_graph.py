@@ -44,12 +44,75 @@ def test_initializers_are_no_inputs(read):
     assert list(read(model(listed, [value_info("out", FLOAT, (1,))], [], weights)).inputs) == ["pixel_values"]
 
 
-@pytest.mark.parametrize("sign", [number(14, 1), message(13, message(1, "location") + message(2, "../x"))])
-def test_weights_in_another_file_are_seen(read, sign):
-    tensor = message(8, "weights") + sign
-    assert read(photo_model(extra=message(5, tensor))).external
-    constant = message(1, node("Constant", "", "x", "", message(5, message(1, "value") + message(5, tensor))))
-    assert read(photo_model(extra=constant)).external
+OUTSIDE = message(8, "w") + message(13, message(1, "location") + message(2, "../x"))
+INSIDE = message(8, "w") + number(1, 1) + number(2, 1) + message(9, b"\0\0\0\0")
+PLACES = {  # onnx.proto: what a graph, an attribute or a model may hold, around a tensor
+    "an initializer": ("graph", lambda tensor: message(5, tensor)),
+    "values of a sparse initializer": ("graph", lambda tensor: message(15, message(1, tensor))),
+    "places of a sparse initializer": ("graph", lambda tensor: message(15, message(2, tensor))),
+    "a tensor": ("attribute", lambda tensor: message(5, tensor)),
+    "tensors": ("attribute", lambda tensor: message(10, INSIDE) + message(10, tensor)),
+    "values of a sparse tensor": ("attribute", lambda tensor: message(22, message(1, tensor))),
+    "places of a sparse tensor": ("attribute", lambda tensor: message(22, message(2, tensor))),
+    "values of sparse tensors": ("attribute", lambda tensor: message(23, message(1, tensor))),
+    "places of sparse tensors": ("attribute", lambda tensor: message(23, message(2, tensor))),
+}
+AROUND_GRAPHS = {
+    "the main graph": lambda graph: message(7, graph),
+    "a graph within": lambda graph: in_main(message(5, message(6, graph))),
+    "graphs within": lambda graph: in_main(message(5, message(11, b"") + message(11, graph))),
+    "a graph within one within": lambda graph: in_main(
+        message(5, message(6, message(1, message(5, message(6, graph)))))
+    ),
+    "a graph within a function": lambda graph: message(25, message(7, message(5, message(6, graph)))),
+    "a graph as a default": lambda graph: message(25, message(11, message(6, graph))),
+    "the start of a training": lambda graph: message(20, message(1, graph)),
+    "the steps of a training": lambda graph: message(20, message(2, graph)),
+}
+AROUND_ATTRIBUTES = {
+    "a node of a function": lambda attribute: message(25, message(7, message(5, attribute))),
+    "a default of a function": lambda attribute: message(25, message(11, attribute)),
+}
+
+
+def in_main(attributes):
+    return message(7, message(1, node("If", "x", "y", "", attributes)))
+
+
+def everywhere():
+    """Name each way to put a tensor into a model, and give what makes the fields of a model of a tensor."""
+    for name, (kind, put) in PLACES.items():
+        for outer, around in AROUND_GRAPHS.items():
+            if kind == "graph":
+                yield pytest.param(lambda t, a=around, p=put: a(p(t)), id=f"{name} of {outer}")
+            else:
+                inner = lambda t, p=put: message(1, node("Constant", "", "x", "", message(5, p(t))))  # noqa: E731
+                yield pytest.param(lambda t, a=around, i=inner: a(i(t)), id=f"{name} in {outer}")
+        for outer, around in AROUND_ATTRIBUTES.items() if kind == "attribute" else ():
+            yield pytest.param(lambda t, a=around, p=put: a(p(t)), id=f"{name} in {outer}")
+
+
+@pytest.mark.parametrize("made", list(everywhere()))
+def test_weights_in_another_file_are_seen_wherever_a_tensor_can_be(read, made):
+    assert read(photo_model() + made(OUTSIDE)).external
+    assert read(photo_model() + made(message(8, "w") + number(14, 1))).external
+    assert not read(photo_model() + made(INSIDE)).external
+    assert not read(photo_model() + made(INSIDE + number(14, 0))).external
+
+
+@pytest.mark.parametrize("location", [2, 1 << 32 | 1, (1 << 64) - 1])
+def test_weights_in_a_place_that_is_not_known_are_in_another_file(read, location):
+    assert read(photo_model(extra=message(5, message(8, "w") + number(14, location)))).external
+
+
+def test_an_operator_that_reads_a_file_has_its_weights_there(read):
+    assert read(photo_model(extra=message(1, node("EPContext", "x", "y", "com.microsoft")))).external
+
+
+def test_a_field_that_other_readers_take_for_another_one_is_refused(read):
+    hidden = message(7 | 1 << 29, message(5, OUTSIDE))  # in 32 bits it is the graph
+    with pytest.raises(ModelError, match="not in its format"):
+        read(photo_model() + hidden)
 
 
 def test_operators_from_elsewhere_are_seen_in_graphs_within_too(read):

@@ -39,6 +39,7 @@ def open_session(name: str, file: ModelFile, device: str = "cpu") -> ort.Inferen
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # not one that nobody looked into
     able = providers(device)
     source = _source(file)
     if _CUDA in able and hasattr(ort, "preload_dlls"):

@@ -46,7 +46,7 @@ def read_folder(
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}")
     if (folder / "record.json").is_file():
-        return read_record(folder, reference)
+        return _of_ours(folder, reference)
     config = read_json(folder / "config.json")
     names = [str(each) for each in (name, config.get("_name_or_path"), folder.name) if each]
     source = Source(folder, config, names, sums or {})
@@ -83,6 +83,15 @@ def choose_onnx(names: Iterable[str], variant: str | None, where: str) -> tuple[
     raise ModelError(
         f"{where} has {found}; expected {wanted} (onnx/model.onnx, or vision_model and text_model)"
     )
+
+
+def _of_ours(folder: Path, reference: str) -> ModelRecord:
+    """Return the record in a folder that has one, once its ONNX file was looked into as any other."""
+    record = read_record(folder, reference)
+    for tower in (record.photo, record.text):
+        if tower is not None:
+            Source(folder, {}, []).graph(tower.file.path.name)
+    return record
 
 
 def _listing(folder: Path) -> list[str]:

@@ -16,6 +16,16 @@ from lookalike.errors import ModelError
 _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 _RUN_BY_US = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
 _MAX_DEPTH = 16  # of graphs within graphs
+_READS_FILES = {"EPContext"}  # operators whose attributes may name a file
+_HOLDS = {  # kinds of messages, and which of their fields hold messages that lead to tensors and operators
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},  # its body, and defaults of its attributes
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},  # values, and where they stand
+}
 
 _Bytes = memoryview
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -59,54 +69,50 @@ def _read_model(model: _Bytes) -> Graph:
         if number == 25:  # FunctionProto: name, domain
             facts = _texts(value, (1, 10))
             local.add(f"{facts.get(10, '')}:{facts.get(1, '')}")
-            _read_body(value, graph, node_field=7, depth=0)
         elif number == 7:
-            _read_graph(value, graph, depth=0)
+            _read_ends(value, graph)
+    _look_through(model, "model", graph, 0)
     if not graph.outputs:
         raise ValueError("it has no outputs")
     graph.foreign -= local
     return graph
 
 
-def _read_graph(data: int | _Bytes, graph: Graph, depth: int) -> None:
+def _read_ends(data: int | _Bytes, graph: Graph) -> None:
+    """Note what the main graph takes and gives."""
     names: set[str] = set()  # initializers are listed among the inputs of old files
     for number, value in _fields(data):
         if number == 5:
             names.add(_texts(value, (8,)).get(8, ""))
-            graph.external |= _is_external(value)
-        elif number in (11, 12) and depth == 0:
+        elif number in (11, 12):
             name, tensor = _read_value(value)
             (graph.inputs if number == 11 else graph.outputs)[name] = tensor
-    for name in names & graph.inputs.keys() if depth == 0 else ():
+    for name in names & graph.inputs.keys():
         del graph.inputs[name]
-    _read_body(data, graph, node_field=1, depth=depth)
 
 
-def _read_body(data: int | _Bytes, graph: Graph, node_field: int, depth: int) -> None:
-    """Look through the nodes of a graph or function, and the graphs within."""
+def _look_through(data: int | _Bytes, kind: str, graph: Graph, depth: int) -> None:
+    """Note foreign operators and weights in other files, wherever in a message of a kind they are."""
     if depth > _MAX_DEPTH:
         raise ValueError("its graphs lie too deep in each other")
-    for number, node in _fields(data):
-        if number != node_field:
-            continue
-        facts = _texts(node, (4, 7))
-        if facts.get(7, "") not in _RUN_BY_US:
-            graph.foreign.add(f"{facts[7]}:{facts.get(4, '')}")
-        for part, attribute in _fields(node):
-            if part == 5:
-                _read_attribute(attribute, graph, depth)
-
-
-def _read_attribute(data: int | _Bytes, graph: Graph, depth: int) -> None:
+    if kind == "tensor":
+        graph.external |= _is_external(data)
+        return
+    if kind == "node":
+        facts = _texts(data, (4, 7))
+        domain, name = facts.get(7, ""), facts.get(4, "")
+        if domain not in _RUN_BY_US:
+            graph.foreign.add(f"{domain}:{name}")
+        graph.external |= name in _READS_FILES
+    below = _HOLDS[kind]
     for number, value in _fields(data):
-        if number in (5, 10):  # a tensor, tensors
-            graph.external |= _is_external(value)
-        elif number in (6, 11):  # a graph, graphs
-            _read_graph(value, graph, depth + 1)
+        if number in below:
+            _look_through(value, below[number], graph, depth + (below[number] == "graph"))
 
 
 def _is_external(tensor: int | _Bytes) -> bool:
-    return any(number == 13 or (number == 14 and value == 1) for number, value in _fields(tensor))
+    """Whether a tensor says where else its numbers are: `external_data`, or any `data_location` but 0."""
+    return any(number == 13 or (number == 14 and value != 0) for number, value in _fields(tensor))
 
 
 def _read_value(data: int | _Bytes) -> tuple[str, Tensor]:
@@ -154,6 +160,8 @@ def _fields(data: int | _Bytes) -> _Fields:
     at, end = 0, len(message)
     while at < end:
         key, at = _varint(message, at)
+        if key >> 32:  # other readers would leave out its upper bits, and read another field
+            raise ValueError("it is not in its format")
         number, kind = key >> 3, key & 7
         if kind == _VARINT:
             value, at = _varint(message, at)
