@@ -40,6 +40,16 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_user_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep models and agreements of these tests apart from the user's own."""
+    folder = tmp_path_factory.mktemp("user-data")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LOOKALIKE_MODELS", str(folder / "models"))
+        environment.setenv("LOOKALIKE_TRUSTED", str(folder / "trusted-models.json"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_photo() -> MakePhoto:
     """Write the photo of a seed: smooth colours, distinct from those of other seeds to any model."""

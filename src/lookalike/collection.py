@@ -56,8 +56,9 @@ class Collection:
 
     `path` is the collection's folder, made by the first `add`. `model` is the one for a new collection (an
     existing one keeps its own): a bundled name, a Hugging Face repository `owner/name[@revision]` or a folder
-    of a model. `device` is where models run: "auto", "cpu" or "cuda". `embedder` and `decoder` replace the
-    built-in ones.
+    of a model. A model that did not come with lookalike is run once it was named: here, in `add_model`, or on
+    the command line. `device` is where models run: "auto", "cpu" or "cuda". `embedder` and `decoder` replace
+    the built-in ones.
     """
 
     def __init__(

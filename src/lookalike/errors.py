@@ -13,6 +13,7 @@
     │   └── StorageError            the disk is full, read-only or failing
     ├── QueryError              the query is not a photo that can be read
     ├── ModelError              a model's files are missing, changed or unfit
+    │   └── UntrustedModelError     a collection names a model that its user has not agreed to
     ├── FetchError              something could not be downloaded
     └── MissingExtraError       an optional package is not installed
 
@@ -63,6 +64,10 @@ class QueryError(LookalikeError):
 
 class ModelError(LookalikeError):
     """A model's files are missing, changed or unfit."""
+
+
+class UntrustedModelError(ModelError):
+    """A collection names a model that did not come with lookalike, and its user has not agreed to it."""
 
 
 class FetchError(LookalikeError):

@@ -50,7 +50,7 @@ class OpenCollection:
     ) -> None:
         self.path = path
         self.decoder = decoder or DecodePool()
-        self.embedders = LoadedEmbedders(embedder, device)
+        self.embedders = LoadedEmbedders(embedder, device, model)
         self._model = model
         self._device = device
         self._engine: LocalEngine | None = None
@@ -156,6 +156,8 @@ class OpenCollection:
             return spaces[name] if name is not None else default
         taking = [space for space in (default, *spaces.values()) if self.embedders.take_words(space)]
         if not taking:
+            for space in spaces.values():
+                self.embedders.check_trusted(space)
             raise UsageError(
                 f"no model of {self.path} takes words; run lookalike add once to fill in the space for them, "
                 "or bring one in: lookalike models"
@@ -185,7 +187,11 @@ class OpenCollection:
         return next((space for space in store.spaces() if space.name == embedder.spec.name), None)
 
     def embedder_of(self, space: Space) -> AnyEmbedder:
-        """Return what runs the model of a space; raises `ModelMismatchError` if that is another now."""
+        """Return what runs the model of a space.
+
+        Raises `UntrustedModelError` where the user has not agreed to it, `ModelMismatchError` if that is
+        another one now.
+        """
         embedder = self.embedders.of(space)
         if embedder is None:
             raise UsageError(
@@ -217,6 +223,6 @@ class OpenCollection:
         """
         self._left_behind += [self._engine, self.embedders]
         self._engine, self._backgrounds = None, {}
-        self.embedders = LoadedEmbedders(self.embedders.given, self._device)
+        self.embedders = LoadedEmbedders(self.embedders.given, self._device, self._model)
         self._lock = threading.RLock()
         self._process = os.getpid()

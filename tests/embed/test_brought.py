@@ -71,6 +71,6 @@ def test_a_file_that_onnx_runtime_refuses_is_said_in_one_line(tmp_path):
 
 
 def test_a_file_is_read_as_the_format_that_was_looked_into(tmp_path):
-    unknown = b"\x7a\x84\x80\x00ORTM"  # a field that nobody reads; at this place it names ONNX Runtime's own format
+    unknown = b"\x7a\x84\x80\x00ORTM"  # unknown; here it names another format
     embedder = load_embedder(str(photo_folder(tmp_path, unknown + photo_model())), threads=1)
     assert embedder.embed(PIXELS) == pytest.approx(expected(PIXELS), abs=1e-5)

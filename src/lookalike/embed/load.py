@@ -9,7 +9,7 @@ from lookalike.cores import cpu_count
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.session import providers
-from lookalike.errors import ModelError
+from lookalike.errors import ModelError, ModelMismatchError
 from lookalike.models import ModelRecord, bundled_names
 from lookalike.models.find import find_model
 from lookalike.models.words import load_class_names
@@ -20,15 +20,18 @@ def load_embedder(
     device: str = "auto",
     threads: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    model_id: str | None = None,
 ) -> Embedder | TextEmbedder:
     """Return what runs the model of a reference; see `records.Space`.
 
     `device` is "auto", "cpu" or "cuda". Where the model is fetched first, `on_progress` hears how many bytes
-    of how many are there. Raises what `find_model` raises, and `ModelError` where the model
-    cannot be run.
+    of how many are there. With `model_id`, no other state of the model is run. Raises what `find_model`
+    raises, `ModelMismatchError`, and `ModelError` where the model cannot be run.
     """
     providers(device)  # a device that is not there is said before anything is fetched
     record = find_model(reference, on_progress=on_progress)
+    if model_id is not None:
+        check_state(record, model_id)
     threads = threads or cpu_count()
     is_bundled = record.reference in bundled_names()
     if is_bundled and device == "auto":
@@ -49,6 +52,15 @@ def load_embedder(
         return _text_embedder(find_model(names.text_model), threads, "cpu", measure=False)
 
     return PairedOnnxEmbedder(record, threads, device, names, texts)
+
+
+def check_state(record: ModelRecord, model_id: str) -> None:
+    """Raise `ModelMismatchError` where a model is another one than vectors were made by."""
+    if record.model_id != model_id:
+        raise ModelMismatchError(
+            f"the model {record.reference} has sha256 {record.model_id[:12]}…, but the vectors were made "
+            f"with it as {model_id[:12]}…; bring that one back, or make a new collection"
+        )
 
 
 def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: bool) -> TextEmbedder:

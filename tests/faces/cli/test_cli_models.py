@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from lookalike.models import bundled_names
 from lookalike.models.recommended import RECOMMENDED
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "models"))  # the writer of small ONNX files
+from onnx_files import photo_folder
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +47,14 @@ def test_an_unknown_model_is_one_clear_line(run, photos, command):
     assert told.code in (1, 2)
     assert told.err.startswith("lookalike: no ") and told.err.count("\n") == 1
     assert "no-such-model" in told.err
+
+
+def test_a_model_is_trusted_by_its_name(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_TRUSTED", str(tmp_path / "trusted.json"))
+    model = photo_folder(tmp_path / "a model")
+    told = run("models", "trust", model)
+    assert told.code == 0 and told.lines[0].startswith(f"{model} (sha256 ")
+    assert list(json.loads((tmp_path / "trusted.json").read_text())) == [str(model)]
+    assert run("models", "trust", "efficientnet-lite0").code == 0
+    told = run("models", "trust", tmp_path / "nothing")
+    assert told.code == 1 and "there is no model folder" in told.err and told.err.count("\n") == 1

@@ -63,6 +63,30 @@ def add_model(model: str, device: str, folder: Path | None) -> None:
         )
 
 
+@models.command("trust")
+@click.argument("model")
+def trust_model(model: str) -> None:
+    """Agree to run MODEL where a collection that others made was made with it.
+
+    MODEL is a Hugging Face repository or a folder. What you named by --model or models add needs no more.
+    """
+    from lookalike.faces.cli.progress import StepProgress
+    from lookalike.faces.text import printable
+    from lookalike.models import bundled_names
+    from lookalike.models.find import find_model
+    from lookalike.models.trust import trust
+
+    with StepProgress() as progress:
+        record = find_model(
+            model, on_progress=lambda done, total: progress.step("fetching the model", done, total)
+        )
+    if record.reference not in bundled_names():
+        trust(record.reference, record.model_id)
+    click.echo(
+        f"{printable(record.reference)} (sha256 {record.model_id[:12]}…) is run where collections ask for it"
+    )
+
+
 @models.command("use")
 @click.argument("name")
 @collection_option
