@@ -16,7 +16,7 @@ ROOT = Path(lookalike.__file__).parent
 
 FLOORS = [
     {"errors", "records", "cores"},
-    {"reports", "durable"},
+    {"reports", "durable", "files"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embed"},
     {"indexing"},

@@ -178,6 +178,14 @@ def test_agreements_that_are_damaged_are_asked_for_again(path, model, photo, agr
         assert collection.search(photo)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX has pipes with names")
+def test_agreements_that_are_a_pipe_are_asked_for_again(path, model, photo, agreements):
+    os.mkfifo(agreements)
+    assert "is a pipe, not a file" in refused(path, query=photo)
+    trust(str(model), "any")
+    assert agreements.is_file()
+
+
 def test_agreements_that_cannot_be_kept_hold_until_the_end(path, model, photo, agreements, caplog):
     agreements.parent.rmdir()
     agreements.parent.write_text("a file")

@@ -14,12 +14,18 @@
     ├── QueryError              the query is not a photo that can be read
     ├── ModelError              a model's files are missing, changed or unfit
     │   └── UntrustedModelError     a collection names a model that its user has not agreed to
+    ├── NotAFileError           a pipe, a device, a socket or a folder where a file should be; an OSError, too
     ├── FetchError              something could not be downloaded
     └── MissingExtraError       an optional package is not installed
 
 An input that cannot become an item is not an error but a `records.Skipped` result. Messages say what was got,
 what was expected and the way out, in one line; only the faces print them.
 """
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
 
 
 class LookalikeError(Exception):
@@ -68,6 +74,20 @@ class ModelError(LookalikeError):
 
 class UntrustedModelError(ModelError):
     """A collection names a model that did not come with lookalike, and its user has not agreed to it."""
+
+
+class NotAFileError(LookalikeError, OSError):
+    """A pipe, a device, a socket or a folder where a file should be.
+
+    An `OSError`, too, so that it is met where a file that cannot be opened is.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        OSError.__init__(self, errno.EINVAL, f"it is {kind}, not a file", str(path))
+        self._line = f"{path} is {kind}, not a file"
+
+    def __str__(self) -> str:
+        return self._line
 
 
 class FetchError(LookalikeError):

@@ -22,6 +22,7 @@ from lookalike.errors import (
     FetchError,
     MissingExtraError,
     ModelError,
+    NotAFileError,
     NotFoundError,
     StorageError,
     UsageError,
@@ -158,7 +159,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path):
     assert "is not a folder" in refused("keras:VGG16", tmp_path / "file", UsageError)
     assert "none.h5 is not there" in refused(f"keras:{tmp_path / 'none.h5'}", target, NotFoundError)
     assert "is not there" in refused("keras:none.keras", target, NotFoundError)
-    assert "is not a file" in refused(f"keras:{tmp_path}", target, NotFoundError)
+    assert "is a folder, not a file" in refused(f"keras:{tmp_path}", target, NotAFileError)
     assert "is not there" in refused("keras:VGG16", target, NotFoundError, weights=str(tmp_path / "w.h5"))
     nowhere = refused("keras:VGG16", target, UsageError, python=tmp_path / "python")
     assert "cannot be started: No such file" in nowhere

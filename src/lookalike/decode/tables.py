@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 from lookalike.errors import MissingExtraError, QueryError, UsageError
+from lookalike.files import check_file, open_bytes, open_text
 from lookalike.records import MetadataValue
 
 MAX_FIELD = 16 << 20  # letters; longer ones are most likely a quote that was never closed
@@ -135,6 +136,7 @@ class TableFile:
             from pyarrow import parquet  # an optional package
         except ImportError:
             raise MissingExtraError("reading Parquet files", "parquet") from None
+        check_file(self.path)
         try:
             with parquet.ParquetFile(self.path) as file:
                 wanted = _choose(file.schema_arrow.names, self.column)
@@ -150,9 +152,9 @@ class TableFile:
         except Exception as error:  # Arrow has its own tree of errors
             raise QueryError(f"not a Parquet file that can be read: {str(error).splitlines()[0]}") from error
 
-    def _opened(self) -> IO[str]:
+    def _opened(self) -> TextIO:
         self.encoding = self.encoding or encoding_of(self.path)
-        return Path(self.path).open(encoding=self.encoding, errors="replace", newline="")
+        return open_text(self.path, self.encoding, "replace", newline="")
 
 
 def encoding_of(path: str, limit: int | None = None) -> str:
@@ -160,7 +162,7 @@ def encoding_of(path: str, limit: int | None = None) -> str:
 
     With `limit`, only so many bytes are looked at.
     """
-    with Path(path).open("rb") as file:
+    with open_bytes(path) as file:
         start = file.read(4)
         for mark, name in _MARKS:
             if start.startswith(mark):

@@ -13,6 +13,7 @@ from pathlib import Path
 from lookalike.decode.passages import WINDOW, passages
 from lookalike.decode.tables import TableFile, encoding_of
 from lookalike.errors import QueryError
+from lookalike.files import open_text
 from lookalike.records import FileStamp, Metadata, Passage
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -105,7 +106,7 @@ class TextFile:
 
     def _blocks(self) -> Iterator[str]:
         self.encoding = encoding_of(self.path)
-        with Path(self.path).open(encoding=self.encoding, errors="replace") as file:
+        with open_text(self.path, self.encoding, "replace") as file:
             while block := file.read(_PARAGRAPHS):
                 if "\0" in block:
                     raise QueryError("not a text: it holds zero bytes")

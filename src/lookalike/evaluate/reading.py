@@ -12,6 +12,7 @@ from typing import IO
 from lookalike.engine.protocol import EngineItems
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.truth import Judgements, Labels, named
+from lookalike.files import open_text
 from lookalike.records import Item, Vote
 from lookalike.search.queries import PHOTO, item_of, photo_key
 from lookalike.sources.uris import path_of, uri_of
@@ -154,7 +155,7 @@ def _folder(item: Item) -> str:
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path, "utf-8-sig", newline="") as file:
             yield file
     except OSError as error:
         raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error

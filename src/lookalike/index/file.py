@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
+from lookalike.files import open_bytes, read_bytes
 from lookalike.index.ivf import IvfIndex, Settings
 
 _MAGIC = b"lookalike index 1\n"
@@ -57,7 +58,7 @@ def save_index(path: Path, index: IvfIndex, header: Header) -> None:
 def load_index(path: Path) -> tuple[IvfIndex, Header]:
     """Read an index file; raises `FileNotFoundError`, or `DamagedError` when a byte is not as written."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -84,7 +85,7 @@ def remove_leftovers(path: Path) -> None:
 
 def read_header(path: Path) -> Header:
     """Read what an index file says of itself, unverified; raises `OSError` or `DamagedError`."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         magic, line = file.readline(200), file.readline(_LONGEST_HEADER)
     return _parse(path, magic, line)
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from lookalike.errors import FetchError, StorageError
+from lookalike.files import open_bytes
 
 PAUSES_S = (0.5, 2.0, 5.0, 10.0)
 """How long to wait before each further attempt; whatever brings a file forward starts them anew."""
@@ -187,7 +188,7 @@ def _goes_on(response: http.client.HTTPResponse, at: int) -> bool:
 
 def _digest(path: Path, wanted: Download) -> str | None:
     """Return the sha256 of a file, or None when it is not the announced one."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if wanted.sha256 is not None:
             return sha256 if sha256 == wanted.sha256 else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from lookalike.errors import ModelError
+from lookalike.files import check_file, open_bytes
 from lookalike.models.record import ModelFile
 
 MAX_ONNX_BYTES = (2 << 30) - 1  # what Protocol Buffers allow; larger ones keep their weights in another file
@@ -35,8 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        check_size(path, path.stat().st_size, max_bytes(path.name))
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = _parsed(path)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -51,13 +52,20 @@ def read_json_list(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        check_size(path, path.stat().st_size, max_bytes(path.name))
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        facts = _parsed(path)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON that can be read: {error}") from error
     if not isinstance(facts, list) or not all(isinstance(each, dict) for each in facts):
         raise ModelError(f"{path} holds something else than a list of objects")
     return facts
+
+
+def _parsed(path: Path) -> Any:
+    with open_bytes(path) as file:
+        check_size(path, os.fstat(file.fileno()).st_size, max_bytes(path.name))
+        return json.loads(file.read().decode("utf-8"))
 
 
 def summed(path: Path, recorded: str | None = None) -> ModelFile:
@@ -66,15 +74,13 @@ def summed(path: Path, recorded: str | None = None) -> ModelFile:
     Raises `ModelError` when it is missing, no plain file, empty or too large.
     """
     try:
-        facts = path.stat()
-        if not path.is_file():
-            raise ModelError(f"{path} is not a file")
+        facts = check_file(path)
         check_size(path, facts.st_size, max_bytes(path.name))
         if recorded is not None:
             return ModelFile(path, recorded)
         key = (str(path.resolve()), facts.st_size, facts.st_mtime_ns, facts.st_ino)
         if key not in _known_sums:
-            with path.open("rb") as file:
+            with open_bytes(path) as file:
                 _known_sums[key] = hashlib.file_digest(file, "sha256").hexdigest()
         return ModelFile(path, _known_sums[key])
     except OSError as error:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import ModelError
+from lookalike.files import open_text
 from lookalike.models.files import read_json
 from lookalike.models.record import ModelRecord, PhotoTower, TextTower, read_record
 from lookalike.models.source import Source
@@ -169,7 +170,7 @@ def _declared_dim(source: Source, *towers: PhotoTower | TextTower | None) -> int
 def _licence(folder: Path) -> str:
     """Return the licence that the model card names in its first lines."""
     try:
-        with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
+        with open_text(folder / "README.md", errors="replace") as file:
             head = file.read(_CARD_BYTES)
     except OSError:
         return "unknown"

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lookalike.errors import ModelError
+from lookalike.errors import ModelError, NotAFileError
+from lookalike.files import open_bytes
 
 _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16", 11: "float64"}
 _RUN_BY_US = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
@@ -55,9 +56,11 @@ class Graph:
 def read_graph(path: Path) -> Graph:
     """Return what a file says of itself; raises `ModelError` when it is no ONNX model."""
     try:
-        with path.open("rb") as file:  # the mapping goes with its last view, which an error may still hold
+        with open_bytes(path) as file:  # the mapping goes with its last view, which an error may still hold
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _read_model(memoryview(mapped))
+    except NotAFileError as error:
+        raise ModelError(str(error)) from None
     except (OSError, ValueError, IndexError, RecursionError) as error:
         raise ModelError(f"{path} is not an ONNX model that can be read: {error}") from None
 

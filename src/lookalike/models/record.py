@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lookalike.errors import ModelError
+from lookalike.files import open_bytes, read_bytes, read_text
 from lookalike.records import Kind, View
 
 Pooling = Literal["none", "cls", "mean", "last"]
@@ -26,7 +27,7 @@ class ModelFile:
     def read_bytes(self) -> bytes:
         """Return its bytes; raises `ModelError` when it is missing or is not the recorded one."""
         try:
-            content = self.path.read_bytes()
+            content = read_bytes(self.path)
         except OSError as error:
             raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
         self._compare(hashlib.sha256(content).hexdigest())
@@ -35,7 +36,7 @@ class ModelFile:
     def verify(self) -> None:
         """Raise `ModelError` when it is missing or is not the recorded one, without holding it in memory."""
         try:
-            with self.path.open("rb") as file:
+            with open_bytes(self.path) as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
@@ -127,7 +128,7 @@ class ModelRecord:
 def read_record(folder: Path, reference: str | None = None) -> ModelRecord:
     """Read `record.json` in `folder`; raises `ModelError` when it is missing or unfit."""
     try:
-        facts = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        facts = json.loads(read_text(folder / "record.json"))
         file = _file(folder, facts)
         is_photo = facts["kind"] == "photo"
         return ModelRecord(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 
 from lookalike.errors import NotFoundError
+from lookalike.files import open_bytes
 from lookalike.sources.uris import path_of
 
 _MOST_BYTES = 1 << 28  # of a file that is read into memory as a whole
@@ -18,14 +18,12 @@ def read_recorded(uri: str, content_hash: bytes) -> bytes:
     Raises `NotFoundError` when it is gone, cannot be read, or holds something else now: whatever another
     program put in its place, a link to elsewhere too, is not handed out.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not block
     try:
-        with open(path_of(uri), "rb", opener=lambda path, _: os.open(path, flags)) as file:
-            facts = os.fstat(file.fileno())
-            is_file = stat.S_ISREG(facts.st_mode)
-            if is_file and facts.st_size > _MOST_BYTES:
+        with open_bytes(path_of(uri)) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _MOST_BYTES:
                 raise NotFoundError(f"files above {_MOST_BYTES >> 20} MiB are not sent as a whole")
-            content = file.read(facts.st_size) if is_file else b""
+            content = file.read(size)
     except (OSError, ValueError) as error:
         raise NotFoundError(f"the file of this item cannot be read: {_reason(error)}") from error
     if hashlib.sha256(content).digest() != content_hash:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from lookalike.files import kind_of_file
 from lookalike.records import FileStamp, FoundFile, Kind
 from lookalike.sources.uris import uri_of
 
@@ -96,7 +97,7 @@ def examine(path: str) -> FoundFile:
     except OSError as error:
         return FoundFile(uri_of(path), None, _stat_problem(path, error))
     if not stat.S_ISREG(facts.st_mode):
-        return FoundFile(uri_of(path), None, f"not a regular file ({_kind(facts.st_mode)})")
+        return FoundFile(uri_of(path), None, f"not a regular file ({kind_of_file(facts.st_mode)})")
     return FoundFile(uri_of(path), FileStamp(facts.st_size, facts.st_mtime_ns))
 
 
@@ -122,14 +123,3 @@ def _stat_problem(path: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "a link to nothing" if os.path.islink(path) else "no such file"  # noqa: PTH114
     return f"cannot be read: {error.strerror}"
-
-
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFIFO: "a pipe",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFCHR: "a device",
-        stat.S_IFBLK: "a device",
-        stat.S_IFDIR: "a folder",
-    }
-    return kinds.get(stat.S_IFMT(mode), "of an unknown kind")

@@ -9,7 +9,7 @@ import click
 
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
-from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.arguments import ListArgument, PathArgument
 from lookalike.faces.cli.options import (
     collection_option,
     device_option,
@@ -23,8 +23,8 @@ from lookalike.faces.cli.options import (
 @click.option(
     "--list",
     "list_file",
-    type=click.File(encoding="utf-8-sig", errors="surrogateescape"),
-    help="Read further paths from a file, one per line.",
+    type=ListArgument(),
+    help="Read further paths from a file, or from standard input (-), one per line.",
 )
 @click.option("--column", help="Texts: the column of CSV, TSV, JSONL and Parquet files that holds them.")
 @click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")

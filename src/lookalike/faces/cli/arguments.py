@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from lookalike.errors import NotAFileError
+from lookalike.files import open_text
+
 _MOST_ID_DIGITS = 18  # ids are 64-bit
 _ID = "id:"
 
@@ -27,6 +30,27 @@ class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic only i
         if value == "":
             self.fail("an empty path (an unset variable?)", param, ctx)
         return Path(value)
+
+
+class ListArgument(click.ParamType):  # type: ignore[type-arg]  # as above
+    """A file of paths, opened; `-` is standard input."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return an open text; fails where no file can be opened."""
+        if value == "-":
+            return click.open_file(value, encoding="utf-8-sig", errors="surrogateescape")
+        try:
+            file = open_text(value, "utf-8-sig", "surrogateescape")  # names are bytes
+        except NotAFileError as error:
+            self.fail(f"{error}; for standard input say --list -", param, ctx)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self.fail(f"{value} cannot be read: {reason}", param, ctx)
+        if ctx is not None:
+            ctx.call_on_close(file.close)
+        return file
 
 
 class QueryArgument(PathArgument):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lookalike.files import open_bytes
 from lookalike.models.keras.wire import INPUT_NAME, MODEL_FILE, NO_WEIGHTS, OUTPUT_NAME, ConvertRequest, Facts
 
 _WHERE = "https://keras.io/api/applications/"
@@ -66,7 +67,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 def _record(model: Path, card: Card) -> dict[str, Any]:
     facts = card.facts
-    with model.open("rb") as file:
+    with open_bytes(model) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "name": card.name or _slug(f"{Path(facts.network).stem}-{facts.layer}"),
@@ -103,7 +104,7 @@ def _source(card: Card) -> dict[str, Any]:
     path = request.model_file or request.weights
     if path in ("imagenet", NO_WEIGHTS):
         return source | {"url": _WHERE, "weights": path}
-    with Path(path).open("rb") as file:
+    with open_bytes(path) as file:
         return source | {"file": Path(path).name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 

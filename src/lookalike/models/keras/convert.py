@@ -29,6 +29,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from lookalike.durable import sync_folder
 from lookalike.errors import ModelError, NotFoundError, StorageError, UsageError
+from lookalike.files import check_file
 from lookalike.models.keras.card import Card, write_card
 from lookalike.models.keras.wire import (
     INPUT_NAME,
@@ -160,8 +161,9 @@ def _placed(request: ConvertRequest, folder: Path) -> ConvertRequest:
 
 def _existing(name: str) -> str:
     path = Path(name).expanduser().resolve()
-    if not path.is_file():
-        raise NotFoundError(f"{path} {'is not a file' if path.exists() else 'is not there'}")
+    if not path.exists():
+        raise NotFoundError(f"{path} is not there")
+    check_file(path)
     return os.fspath(path)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lookalike.errors import ModelError
+from lookalike.files import check_file
 from lookalike.models.keras.wire import SUFFIXES
 
 _CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
@@ -22,6 +23,7 @@ _LARGEST_CONFIG = 64 << 20
 
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file is no Keras model, or one that may do more than compute."""
+    check_file(path)
     if path.suffix == ".keras":  # by its end, as Keras does: a file can be both
         config = _read_archive(path)
     elif path.suffix in SUFFIXES:
@@ -46,6 +48,7 @@ def check_model_file(path: Path) -> None:
 
 def check_weights_file(path: Path) -> None:
     """Raise `ModelError` where a file is no HDF5 file that keeps all it says in itself."""
+    check_file(path)
     _check_links(path, path)
 
 

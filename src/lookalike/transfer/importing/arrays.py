@@ -11,7 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lookalike import files
 from lookalike.errors import DamagedError, NotFoundError, UsageError
+from lookalike.files import open_bytes
 from lookalike.records import Vectors
 
 MAX_DIM = 65_536
@@ -78,7 +80,7 @@ class NpyFile:
                 yield np.array(mapped[first : first + size])
             return
         del mapped  # plain reading fails with an error where a map of a file cut short would end the process
-        with self.path.open("rb") as file:
+        with open_bytes(self.path) as file:
             file.seek(at)
             for first in range(0, self.rows, size):
                 count = min(size, self.rows - first)
@@ -128,7 +130,7 @@ class JoinedFiles:
 def open_npy(path: Path) -> NpyFile:
     """Open a file of vectors; raises `NotFoundError`, `UsageError` for other content, `DamagedError`."""
     check_file(path)
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(len(_MAGIC))
     if head != _MAGIC:
         refuse_pickle(path, "save the array with numpy.save")
@@ -160,9 +162,10 @@ def unit_rows(block: npt.NDArray[Any]) -> tuple[Vectors, dict[int, str]]:
 
 
 def check_file(path: Path) -> None:
-    """Raise `NotFoundError` unless a regular file is there."""
-    if not path.is_file():
-        raise NotFoundError(f"no such file: {path}" if not path.exists() else f"{path} is not a file")
+    """Raise `NotFoundError` where nothing is there, `NotAFileError` for what is no regular file."""
+    if not path.exists():
+        raise NotFoundError(f"no such file: {path}")
+    files.check_file(path)
 
 
 def check_dim(path: Path, dim: int) -> None:
@@ -173,7 +176,7 @@ def check_dim(path: Path, dim: int) -> None:
 
 def refuse_pickle(path: Path, way_out: str) -> None:
     """Raise `UsageError` for a pickle, by its name or first bytes."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(2)
     by_name = path.suffix.lower() in (".pkl", ".pickle", ".joblib")
     if by_name or (head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
@@ -182,13 +185,14 @@ def refuse_pickle(path: Path, way_out: str) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:
     """Map an array whose header is sound and that is as long as its header says."""
     try:
+        files.check_file(path)
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise NotFoundError(f"{path} cannot be read: {error.strerror or error}") from error

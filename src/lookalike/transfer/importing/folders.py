@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lookalike.errors import DamagedError, MissingExtraError, NotFoundError, UsageError
+from lookalike.errors import DamagedError, MissingExtraError, NotAFileError, NotFoundError, UsageError
+from lookalike.files import check_file, open_text
 from lookalike.records import Kind
 from lookalike.transfer.importing.arrays import JoinedFiles, NpyFile, open_npy
 from lookalike.transfer.importing.names import Entries, Entry, Rows, counted
@@ -75,7 +76,7 @@ class ExportedItems:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         if self.path.suffix == ".jsonl":
-            with self.path.open(encoding="utf-8") as file:
+            with open_text(self.path) as file:
                 for line in file:
                     try:
                         row = json.loads(line)
@@ -88,9 +89,12 @@ class ExportedItems:
         except ImportError:
             raise MissingExtraError("reading Parquet files", "parquet") from None
         try:
+            check_file(self.path)
             with parquet.ParquetFile(self.path) as opened:
                 for batch in opened.iter_batches(batch_size=1024):
                     yield from batch.to_pylist()
+        except NotAFileError:
+            raise
         except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors, too
             raise DamagedError(f"{self.path} is damaged: {str(error).splitlines()[0]}") from error
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from lookalike.decode.tables import MAX_FIELD, TableFile, encoding_of
 from lookalike.decode.texts import is_table
 from lookalike.errors import LookalikeError, QueryError, UsageError
+from lookalike.files import open_text
 from lookalike.records import Kind, Metadata
 from lookalike.sources.uris import uri_of
 from lookalike.sources.walk import TEXT_SUFFIXES
@@ -63,7 +64,7 @@ class Lines:
         encoding, errors = encoding_of(str(self.path)), "replace"
         if kind == "photo":  # names are bytes, and need not be text in any encoding
             encoding, errors = ("utf-16" if encoding == "utf-16" else "utf-8-sig"), "surrogateescape"
-        with self.path.open(encoding=encoding, errors=errors) as file:
+        with open_text(self.path, encoding, errors) as file:
             while line := file.readline(MAX_FIELD):
                 if "\0" in line or len(line) == MAX_FIELD:
                     raise UsageError(f"{self.path} is no list: it must be a text file, one name a line")

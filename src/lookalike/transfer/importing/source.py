@@ -12,6 +12,7 @@ from typing import Self
 
 from lookalike.embed import EmbedderSpec
 from lookalike.errors import ModelMismatchError, UsageError
+from lookalike.files import open_bytes
 from lookalike.records import Kind, OnStep
 from lookalike.transfer.importing.arrays import VectorFile, check_file, open_npy, refuse_pickle
 from lookalike.transfer.importing.faiss_file import FaissFile
@@ -121,7 +122,7 @@ def _opened(request: ImportRequest) -> tuple[VectorFile, Entries]:
     if path.suffix.lower() in (".npy", ".npz"):
         return open_npy(path), names
     refuse_pickle(path, "save the array with numpy.save")
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         is_array = file.read(6) == b"\x93NUMPY"
     return (open_npy(path) if is_array else FaissFile(path)), names
 
