@@ -186,6 +186,13 @@ def test_agreements_that_are_a_pipe_are_asked_for_again(path, model, photo, agre
     assert agreements.is_file()
 
 
+def test_agreements_in_a_place_that_cannot_be_read_are_asked_for_again(path, model, photo, monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_TRUSTED", "x" * 1000)
+    assert "(cannot read xxx" in refused(path, query=photo)
+    with Collection(path, model=str(model)) as collection:
+        assert collection.search(photo)
+
+
 def test_agreements_that_cannot_be_kept_hold_until_the_end(path, model, photo, agreements, caplog):
     agreements.parent.rmdir()
     agreements.parent.write_text("a file")

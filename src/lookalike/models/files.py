@@ -34,38 +34,32 @@ def check_size(path: Path | str, size: int, limit: int) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a file, or {} where there is none; raises `ModelError` for anything else."""
-    if not path.exists():
-        return {}
-    try:
-        facts = _parsed(path)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON that can be read: {error}") from error
+    facts = _parsed(path, {})
     if not isinstance(facts, dict):
         raise ModelError(f"{path} holds {type(facts).__name__}, expected an object")
     return facts
 
 
 def read_json_list(path: Path) -> list[dict[str, Any]]:
-    """Return the list of objects in a file, or [] where there is none."""
-    if not path.exists():
-        return []
-    try:
-        facts = _parsed(path)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not JSON that can be read: {error}") from error
+    """Return the list of objects in a file, or [] where there is none; raises as `read_json`."""
+    facts = _parsed(path, [])
     if not isinstance(facts, list) or not all(isinstance(each, dict) for each in facts):
         raise ModelError(f"{path} holds something else than a list of objects")
     return facts
 
 
-def _parsed(path: Path) -> Any:
-    with open_bytes(path) as file:
-        check_size(path, os.fstat(file.fileno()).st_size, max_bytes(path.name))
-        return json.loads(file.read().decode("utf-8"))
+def _parsed(path: Path, missing: Any) -> Any:
+    """Return what a file of JSON holds, or `missing` where there is none."""
+    try:
+        with open_bytes(path) as file:
+            check_size(path, os.fstat(file.fileno()).st_size, max_bytes(path.name))
+            return json.loads(file.read().decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return missing
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON that can be read: {error}") from error
 
 
 def summed(path: Path, recorded: str | None = None) -> ModelFile:
