@@ -16,6 +16,8 @@ from lookalike.errors import ModelMismatchError, StorageError, UntrustedModelErr
 from lookalike.models import find, folder, hub
 from lookalike.models.trust import trust
 from lookalike.records import Words
+from lookalike.store.checksums import row_checksum
+from lookalike.store.spaces import seal_spaces
 
 sys.path.insert(0, str(Path(__file__).parent / "models"))  # the writer of small ONNX files
 from onnx_files import photo_folder, towers_folder
@@ -69,7 +71,9 @@ def say(path, **columns):
     """Let a collection say something else of its space."""
     sets = ", ".join(f"{name} = ?" for name in columns)
     with closing(sqlite3.connect(path / "store.sqlite")) as store, store:
+        store.create_function("row_checksum", -1, row_checksum)
         store.execute(f"UPDATE spaces SET {sets}", tuple(columns.values()))
+        seal_spaces(store)
 
 
 def refused(path, error=UntrustedModelError, query=None, **options):
