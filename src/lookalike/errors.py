@@ -11,6 +11,7 @@
     │   ├── ModelMismatchError      its vectors come from another model
     │   ├── DamagedError            bytes on disk are not what was written
     │   └── StorageError            the disk is full, read-only or failing
+    │       └── BusyError               another process or thread keeps it locked
     ├── QueryError              the query is not a photo that can be read
     ├── ModelError              a model's files are missing, changed or unfit
     │   └── UntrustedModelError     a collection names a model that its user has not agreed to
@@ -62,6 +63,10 @@ class DamagedError(CollectionError):
 
 class StorageError(CollectionError):
     """The disk is full, read-only or failing."""
+
+
+class BusyError(StorageError):
+    """Another process or thread keeps the collection locked; later it can be used again."""
 
 
 class QueryError(LookalikeError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.errors import DamagedError, NotACollectionError, NotFoundError, StorageError
-from lookalike.store import schema
+from lookalike.store import busy, schema
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
@@ -34,7 +34,6 @@ class Database:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path
         self.read_only = False
-        self.busy_seconds = BUSY_SECONDS
         self._query = "mode=rw"
         self._local = threading.local()
         self._opened: set[_Link] = set()
@@ -164,7 +163,7 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             self._check_dropped(error)
-            raise translate(error, self.path, self.busy_seconds) from error
+            raise translate(error, self.path) from error
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
         except UnicodeDecodeError as error:  # SQLite's message quotes the damage
@@ -195,7 +194,7 @@ class Database:
     @contextmanager
     def _used(self, link: _Link) -> Iterator[sqlite3.Connection]:
         """Keep a connection from being closed while it is used."""
-        with link.lock:
+        with busy.held(link.lock, self.path.parent):
             self._check_open()
             yield link.connection
 
@@ -267,7 +266,7 @@ class Database:
 
     def _patiently(self, connection: sqlite3.Connection, sql: str) -> sqlite3.Cursor:
         """Execute what may have to wait for another process, in tries so short that Ctrl-C gets through."""
-        end = time.monotonic() + self.busy_seconds
+        end = busy.waiting_ends(BUSY_SECONDS)
         while True:
             try:
                 return connection.execute(sql)

@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from lookalike.errors import CollectionError, DamagedError, StorageError
+from lookalike.errors import BusyError, CollectionError, DamagedError, StorageError
 
 BUSY_SECONDS = 600.0
 """How long writers queue: another's batch takes milliseconds, its repair minutes."""
@@ -21,16 +21,16 @@ _DAMAGE = {  # what correct SQL meets only in a file that is not as it was writt
 }
 
 
-def translate(
-    error: sqlite3.DatabaseError, path: Path, busy_seconds: float = BUSY_SECONDS
-) -> CollectionError:
+def translate(error: sqlite3.DatabaseError, path: Path) -> CollectionError:
     """Say in one line what SQLite's error means and what to do."""
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
         return DamagedError(f"{path} is damaged ({error}); run: lookalike verify --repair")
-    return StorageError(_problem(error, path, busy_seconds))
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return BusyError(f"{path.parent} is kept locked by another process; try again when it has ended")
+    return StorageError(_problem(error, path))
 
 
-def _problem(error: sqlite3.DatabaseError, path: Path, busy_seconds: float) -> str:
+def _problem(error: sqlite3.DatabaseError, path: Path) -> str:
     name, code = getattr(error, "sqlite_errorname", ""), getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return _full(path.parent)
@@ -41,11 +41,9 @@ def _problem(error: sqlite3.DatabaseError, path: Path, busy_seconds: float) -> s
         )
     if isinstance(error, sqlite3.ProgrammingError):
         return f"{path.parent} was closed while it was in use"
-    reasons = {
-        sqlite3.SQLITE_BUSY: f"{path.parent} was kept locked by another process for {busy_seconds:g} s",
-        sqlite3.SQLITE_READONLY: f"{path.parent} cannot be written to",
-    }
-    return reasons.get(code, f"cannot use {path}: {error}" + (f" ({name})" if name else ""))
+    if code == sqlite3.SQLITE_READONLY:
+        return f"{path.parent} cannot be written to"
+    return f"cannot use {path}: {error}" + (f" ({name})" if name else "")
 
 
 def _full(folder: Path) -> str:
