@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.cores import cpu_count
+from lookalike.decode.budget import current_budget
 from lookalike.decode.processes import Answer, WorkerDiedError, WorkerPool
 from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
@@ -37,6 +38,7 @@ class DecodeLimits:
 class DecodePool:
     """Decodes photos in worker processes; a file that kills, hangs or bloats its worker is only skipped.
 
+    Within `budget.decoding_at_most`, photos for which no time is left are skipped, too.
     Workers start on first use and stop with `close` or with the `with` block.
     """
 
@@ -127,7 +129,7 @@ class DecodePool:
         with self._lock:
             if self._pool is None:
                 self._pool = WorkerPool(self._workers, self._limits.memory_bytes, self._limits.seconds)
-            return self._pool.submit(task, contents)
+            return self._pool.submit(task, contents, current_budget())
 
     def _results(self, chunk: tuple[PhotoRequest, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
         try:
@@ -144,6 +146,9 @@ class DecodePool:
             yield _as_record(request, answer, pixels)
 
     def _blame(self, error: BaseException) -> str:
+        budget = current_budget()
+        if budget is not None and budget.is_spent:
+            return f"decoding what was asked for took longer than {budget.seconds:g} s in all"
         if isinstance(error, TimeoutError):
             return f"decoding it took longer than {self._limits.seconds:g} s"
         return "decoding it killed its worker process"

@@ -7,9 +7,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import IO, Any, cast
 
+from lookalike.decode.budget import DecodeBudget
 from lookalike.decode.wire import read_message, write_message
 from lookalike.errors import LookalikeError
 
@@ -99,9 +100,11 @@ class WorkerPool:
         self._workers: set[WorkerProcess] = set()
         self._closed = False
 
-    def submit(self, task: Any, blobs: Sequence[bytes] = ()) -> Future[Answer]:
+    def submit(
+        self, task: Any, blobs: Sequence[bytes] = (), budget: DecodeBudget | None = None
+    ) -> Future[Answer]:
         """Have a task answered; the future raises `TimeoutError` or `WorkerDiedError` if it cannot be."""
-        return self._threads.submit(self._ask, task, blobs)
+        return self._threads.submit(self._ask, task, blobs, budget)
 
     def close(self) -> None:
         """Stop all workers, whatever they are doing, and drop the tasks that wait."""
@@ -114,13 +117,16 @@ class WorkerPool:
         for worker in workers:
             worker.stop()
 
-    def _ask(self, task: Any, blobs: Sequence[bytes]) -> Answer:
+    def _ask(self, task: Any, blobs: Sequence[bytes], budget: DecodeBudget | None) -> Answer:
+        if budget is not None and budget.is_spent:
+            raise TimeoutError
         worker: WorkerProcess | None = getattr(self._mine, "worker", None)
         if worker is None or not worker.alive:  # killed while it had nothing to do
             self._dismiss(worker)
             worker = self._mine.worker = self._started()
         try:
-            return worker.ask(task, blobs)
+            with nullcontext() if budget is None else budget.spending(worker.kill):
+                return worker.ask(task, blobs)
         except BaseException:
             self._dismiss(worker)
             raise
