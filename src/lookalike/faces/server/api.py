@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
 from lookalike import __version__
 from lookalike.collection import Collection
-from lookalike.cores import cpu_count
+from lookalike.decode.budget import decoding_at_most
 from lookalike.decode.formats import HEAD_BYTES, sniff
-from lookalike.errors import NotFoundError
+from lookalike.errors import NotFoundError, QueryError
 from lookalike.evaluate.pooling import next_to_rate
 from lookalike.faces import contract
 from lookalike.faces.server import parameters, schema
@@ -26,6 +25,7 @@ from lookalike.faces.server.forms import read_photo, read_search
 from lookalike.faces.server.operations import RefusedError, as_json, json_body
 from lookalike.faces.server.rounds import Rounds
 from lookalike.faces.server.thumbnails import ThumbnailCache
+from lookalike.faces.server.turns import Turns
 from lookalike.records import Box, Item, SearchOptions, SearchResult, Words
 from lookalike.search.queries import Example, Source
 
@@ -41,23 +41,16 @@ _LARGEST = schema.THUMBNAIL_SIZES[-1]
 _FOR_EVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 
-_T = TypeVar("_T")
-
 
 @dataclass(slots=True)
 class Api:
-    """The operations on one collection. Without a `fetcher`, pictures are not fetched from addresses.
-
-    Searches and thumbnails take turns among themselves only, so that neither keeps the other waiting long.
-    """
+    """The operations on one collection. Without a `fetcher`, pictures are not fetched from addresses."""
 
     collection: Collection
     thumbnails: ThumbnailCache
     fetcher: Fetcher | None = None
     rounds: Rounds | None = None
-    _searches: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count() + 2))
-    _pictures: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(cpu_count()))
-    _reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    _turns: Turns = field(default_factory=Turns)
 
     async def health(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say that the server answers."""
@@ -65,7 +58,7 @@ class Api:
 
     async def facts(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say what the collection holds."""
-        info = await self._read(self.collection.info)
+        info = await self._turns.read(self.collection.info)
         spaces = [contract.space_json(space) for space in info.spaces]
         shown = schema.SpaceFacts.__struct_fields__
         return as_json(
@@ -84,7 +77,7 @@ class Api:
 
     async def facets(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say what items can be filtered by."""
-        facets = await self._read(self.collection.facets)
+        facets = await self._turns.read(self.collection.facets)
         counted = {"cameras": facets.cameras, "folders": facets.folders}
         listed = {
             name: [{"value": value, "count": count} for value, count in values]
@@ -95,13 +88,15 @@ class Api:
     async def browse(self, query: parameters.BrowseQuery, _: Request) -> Response:
         """List items page by page."""
         after, limit = int(query.cursor or 0), query.limit
-        items = await self._read(partial(self.collection.items, where=query.where, limit=limit, after=after))
+        items = await self._turns.read(
+            partial(self.collection.items, where=query.where, limit=limit, after=after)
+        )
         last = str(items[-1].id) if len(items) == limit else None
         return as_json({"items": [contract.item_json(item) for item in items], "next": last})
 
     async def random(self, query: parameters.RandomQuery, _: Request) -> Response:
         """Pick items by chance."""
-        items = await self._read(partial(self.collection.random_items, query.n, where=query.where))
+        items = await self._turns.read(partial(self.collection.random_items, query.n, where=query.where))
         return as_json({"items": [contract.item_json(item) for item in items]})
 
     async def item(self, query: parameters.ItemQuery, _: Request) -> Response:
@@ -114,7 +109,7 @@ class Api:
         tag = _tag(item, "photo")
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag, "cache-control": _ASK_AGAIN})
-        content = await self._picture(partial(self.collection.original, item))
+        content = await self._turns.picture(partial(self.collection.original, item))
         kind = SHOWN_BY_BROWSERS.get(sniff(content[:HEAD_BYTES]) or "")
         if kind is None:
             raise RefusedError(
@@ -145,7 +140,8 @@ class Api:
             asked.k, asked.offset, asked.space, mark_copies=True, background=True, hybrid=asked.hybrid
         )
         answer = partial(self._answer, query, options, asked)
-        result, round_id = await to_thread.run_sync(answer, limiter=self._searches)
+        decodes = any(isinstance(one.source, bytes) or one.box is not None for one in query)
+        result, round_id = await (self._turns.upload if decodes else self._turns.search)(answer)
         told = contract.result_json(result)
         more = result.more and asked.offset + asked.k <= schema.DEEPEST
         shown = {**told, "query": result.key, "more": more, "background": result.background}
@@ -155,9 +151,10 @@ class Api:
         self, query: list[Example], options: SearchOptions, asked: schema.SearchRequest
     ) -> tuple[SearchResult, str | None]:
         most = schema.MAX_UPLOAD_PIXELS
-        if self.rounds is not None and asked.space is None:
-            return self.rounds.answer(query, options, asked.where, most, asked.round)
-        (result,) = self.collection.answer([query], options, where=asked.where, max_pixels=most)
+        with _decoding():
+            if self.rounds is not None and asked.space is None:
+                return self.rounds.answer(query, options, asked.where, most, asked.round)
+            (result,) = self.collection.answer([query], options, where=asked.where, max_pixels=most)
         return result, None
 
     async def preview(self, _: parameters.NoQuery, request: Request) -> Response:
@@ -178,19 +175,24 @@ class Api:
     async def vote(self, _: parameters.NoQuery, request: Request) -> Response:
         """Keep what someone thinks of a hit."""
         given: schema.VoteRequest = await json_body(request, schema.VoteRequest)
-        vote = partial(self.collection.vote, given.query, given.item, given.vote, space=given.space)
-        await self._read(vote)
-        credited = False
-        if given.round is not None:
-            with suppress(NotFoundError):  # forgotten; what someone thinks of the hit is kept all the same
-                await self._read(partial(self._credit, given.round, given.item, "vote", given.vote))
-                credited = True
+        credited = await self._turns.write(partial(self._vote, given))
         return as_json(schema.VoteAnswer(given.query, given.item, given.vote, credited))
+
+    def _vote(self, given: schema.VoteRequest) -> bool:
+        """Keep a vote, and return whether it was credited; all of it may be done again."""
+        self.collection.vote(given.query, given.item, given.vote, space=given.space)
+        if given.round is None:
+            return False
+        try:
+            self._credit(given.round, given.item, "vote", given.vote)
+        except NotFoundError:  # forgotten; what someone thinks of the hit is kept all the same
+            return False
+        return True
 
     async def click(self, query: parameters.RoundQuery, request: Request) -> Response:
         """Keep that a hit of a round was opened."""
         given: schema.ClickRequest = await json_body(request, schema.ClickRequest)
-        await self._read(partial(self._credit, query.round, given.item, "click", 1))
+        await self._turns.write(partial(self._credit, query.round, given.item, "click", 1))
         return as_json(schema.ClickAnswer(given.item))
 
     def _credit(self, round_id: str, item: int, kind: Literal["click", "vote"], value: int) -> None:
@@ -202,13 +204,15 @@ class Api:
         """Say what is to be judged next."""
         spaces = query.space or (list(self.rounds.names) if self.rounds is not None else [])
         find = partial(next_to_rate, self.collection, spaces, query.depth, query.after)
-        found = await to_thread.run_sync(find, limiter=self._searches)
+        found = await self._turns.search(find)
         return as_json(contract.rating_task_json(found))
 
     async def votes(self, query: parameters.VotesQuery, _: Request) -> Response:
         """List votes page by page."""
         after, limit = int(query.cursor or 0), query.limit
-        votes = await self._read(partial(self.collection.votes, query=query.query, after=after, limit=limit))
+        votes = await self._turns.read(
+            partial(self.collection.votes, query=query.query, after=after, limit=limit)
+        )
         last = str(votes[-1].id) if len(votes) == limit else None
         return as_json({"votes": [contract.vote_json(vote) for vote in votes], "next": last})
 
@@ -217,31 +221,35 @@ class Api:
         self.thumbnails.close()
         self.collection.close(wait=False)  # Ctrl-C ends it now: an index is built anew when it is needed
 
-    async def _read(self, call: Callable[[], _T]) -> _T:
-        return await to_thread.run_sync(call, limiter=self._reads)
-
-    async def _picture(self, call: Callable[[], _T]) -> _T:
-        return await to_thread.run_sync(call, limiter=self._pictures)
-
     async def _item(self, item_id: int) -> Item:
-        return await self._read(partial(self.collection.item, item_id))
+        return await self._turns.read(partial(self.collection.item, item_id))
 
     async def _thumbnail(self, item: Item, size: int) -> bytes:
         content = item.content_hash.hex()
-        kept = await self._read(partial(self.thumbnails.get, content, size))
+        kept = await self._turns.read(partial(self.thumbnails.get, content, size))
         if kept is not None:
             return kept
-        made = await self._picture(partial(self.collection.thumbnail, item.id, size))
+        made = await self._turns.picture(partial(self._made, item, size))
         if made is None:
             raise NotFoundError(f"the photo of item {item.id} cannot be read any more, or has changed")
-        await self._read(partial(self.thumbnails.put, content, size, made))
+        return made
+
+    def _made(self, item: Item, size: int) -> bytes | None:
+        """Make a thumbnail and keep it; None where the item's photo cannot be read, or is another one now."""
+        made = self.collection.thumbnail(item.id, size)
+        if made is None or self.collection.item(item.id).content_hash != item.content_hash:
+            return None
+        self.thumbnails.put(item.content_hash.hex(), size, made)
         return made
 
     async def _preview(self, content: bytes) -> bytes:
-        make = partial(self.collection.thumbnail, content, _LARGEST, max_pixels=schema.MAX_UPLOAD_PIXELS)
-        made = await self._picture(make)
-        if made is None:
-            raise RefusedError(422, "not_a_photo", "this is no photo in a format that is read")
+        return await self._turns.upload(partial(self._made_small, content))
+
+    def _made_small(self, content: bytes) -> bytes:
+        with _decoding():
+            made = self.collection.thumbnail(content, _LARGEST, max_pixels=schema.MAX_UPLOAD_PIXELS)
+            if made is None:
+                raise QueryError("this is no photo in a format that is read")
         return made
 
 
@@ -259,6 +267,22 @@ def _example(example: schema.Example, photos: list[bytes]) -> Example:
             raise RefusedError(400, "bad_request", f"upload {given[name]} did not come along")
         source = photos[given[name]]
     return Example(source, example.weight, Box(*example.box) if example.box else None)
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Give all photos of one request their time together; where that is over, say so."""
+    seconds = schema.MAX_DECODE_SECONDS
+    with decoding_at_most(seconds) as budget:
+        try:
+            yield
+        except QueryError:
+            if not budget.is_spent:
+                raise
+            said = (
+                f"decoding these photos takes longer than {seconds:g} s in all; bring fewer or smaller ones"
+            )
+            raise RefusedError(422, "too_much_to_decode", said) from None
 
 
 def _tag(item: Item, kind: str) -> str:

@@ -23,10 +23,11 @@ _ERRORS = {
     413: "The body is too large",
     415: "The type is not served or not taken",
     421: "The server does not go by this name",
-    422: "This is no photo that can be read",
+    422: "This is no photo that can be read, or decoding all of them takes too long",
     500: "Something went wrong here",
-    503: "Too much is asked at once, or the collection cannot be used now",
+    503: "Too much is asked at once (then with Retry-After), or the collection cannot be used now",
 }
+_RETRY_AFTER = {"description": "Seconds to come again after, where that helps", "schema": {"type": "integer"}}
 _ANY = (400, 401, 403, 421, 500, 503)
 _WITH_BODY = (408, 413, 415)
 _ABOUT = (
@@ -68,6 +69,7 @@ def _operation(operation: Operation, components: dict[str, Any]) -> dict[str, An
         if status != 304:
             error = {"application/json": {"schema": _reference(schema.ErrorAnswer)}}
             shown["responses"][str(status)]["content"] = error
+    shown["responses"]["503"]["headers"] = {"Retry-After": _RETRY_AFTER}
     return shown
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lookalike.errors import (
+    BusyError,
     CollectionError,
     FetchError,
     LookalikeError,
@@ -32,6 +33,7 @@ _STATUSES: tuple[tuple[type[LookalikeError], int, str], ...] = (
     (CollectionError, 503, "collection_unusable"),
     (LookalikeError, 500, "failed"),
 )
+_SOON = ((b"retry-after", b"2"),)
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[Any, Request], Awaitable[Response]]
@@ -81,6 +83,8 @@ class Operation:
             return await self.handler(self._parameters(request), request)
         except RefusedError as error:
             return _refused(error.refusal)
+        except BusyError as error:
+            return _refused(Refusal(503, "busy", str(error), _SOON))
         except LookalikeError as error:
             status, code = next((status, code) for kind, status, code in _STATUSES if isinstance(error, kind))
             return _refused(Refusal(status, code, str(error)))
@@ -151,4 +155,5 @@ def _lists(query: type[msgspec.Struct]) -> set[str]:
 
 
 def _refused(refusal: Refusal) -> Response:
-    return Response(refusal.body(), refusal.status, media_type=_JSON)
+    headers = {name.decode("ascii"): value.decode("ascii") for name, value in refusal.headers}
+    return Response(refusal.body(), refusal.status, headers, media_type=_JSON)

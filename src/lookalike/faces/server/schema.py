@@ -9,6 +9,8 @@ from msgspec import Meta, Struct
 
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_UPLOAD_PIXELS = 50_000_000
+MAX_DECODE_SECONDS = 20.0
+"""Of all photos of one request together, those of all workers added up."""
 MAX_EXAMPLES = 32
 MAX_WORDS = 10_000
 """Letters of one example in words."""
