@@ -422,6 +422,32 @@ def test_thumbnails_are_upright(served, tmp_path):
     assert not shown.getexif()
 
 
+def test_a_photo_that_changes_meanwhile_is_not_kept_under_the_name_of_the_old_one(
+    served, tmp_path, make_photo, monkeypatch
+):
+    photo = make_photo(tmp_path / "more" / "a.png", 77)
+    served.collection.add(photo)
+    (old,) = served.collection.items(where=["uri=*more/a.png"])
+    made = served.collection.thumbnail
+    address = f"/api/items/{old.id}/thumbnail?v={old.content_hash.hex()[:16]}"
+
+    def change_first(*asked):
+        make_photo(photo, 78)
+        served.collection.add(photo)
+        return made(*asked)
+
+    monkeypatch.setattr(served.collection, "thumbnail", change_first)
+    check_error(served.get(address), 404, "not_found", "has changed")
+    monkeypatch.undo()
+    (new,) = served.collection.items(where=["uri=*more/a.png"])
+    assert new.content_hash != old.content_hash
+    answer = served.get(f"/api/items/{new.id}/thumbnail")
+    with Image.open(photo) as now:
+        assert picture(answer).resize((1, 1)).getpixel((0, 0)) == pytest.approx(
+            now.convert("RGB").resize((1, 1)).getpixel((0, 0)), abs=4
+        )
+
+
 def test_a_preview_is_a_jpeg(served, folder):
     out = BytesIO()
     with Image.open(folder / "photos" / "03.png") as original:
