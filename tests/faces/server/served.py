@@ -18,11 +18,17 @@ from lookalike.faces.server.protocol import ConnectionLimits, bounded
 
 
 @contextlib.contextmanager
-def served(collection: Collection, **options: Any) -> Iterator[str]:
+def served(
+    collection: Collection, *, https: bool = False, token: str | None = None, **options: Any
+) -> Iterator[str]:
     """Serve until the block ends; gives the address, such as `http://127.0.0.1:41234`."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         port = listener.getsockname()[1]
-        app = build_app(collection, Access.listening("127.0.0.1", port), ServerOptions(**options))
+        app = build_app(
+            collection,
+            Access.listening("127.0.0.1", port, https=https, token=token),
+            ServerOptions(**options),
+        )
         config = uvicorn.Config(
             app,
             http=bounded(ConnectionLimits()),

@@ -77,6 +77,7 @@ HERE = access_to()
 PORT_80 = access_to(port=80)
 BEHIND_TLS = Access(host_names("127.0.0.1", 8000, ["photos.example"], https=True), https=True)
 EVERYWHERE = Access(host_names("0.0.0.0", 8000), any_ip_port=8000)
+EVERYWHERE_TLS = Access(host_names("0.0.0.0", 8000, https=True), https=True, any_ip_port=8000)
 ELSEWHERE = Access(host_names("192.168.1.5", 8000, ["photos.example", "other.example:9000"]))
 
 
@@ -126,6 +127,10 @@ ELSEWHERE = Access(host_names("192.168.1.5", 8000, ["photos.example", "other.exa
         (EVERYWHERE, "0.0.0.0:8000", 421),
         (EVERYWHERE, "evil.example:8000", 421),
         (EVERYWHERE, "192.168.1.5.nip.example:8000", 421),
+        *((EVERYWHERE_TLS, host, 200) for host in ("192.168.1.5", "192.168.1.5:443", "192.168.1.5:8000")),
+        *((EVERYWHERE_TLS, host, 200) for host in ("[fd00::5]", "[fd00::5]:443", "localhost")),
+        *((EVERYWHERE_TLS, host, 421) for host in ("192.168.1.5:80", "fd00::5", "[fd00::5", "fd00::5]")),
+        *((EVERYWHERE_TLS, host, 421) for host in ("evil.example", "0.0.0.0", "", "443", ":443", "[]")),
         (PORT_80, "localhost", 200),
         (PORT_80, "localhost:80", 200),
         (PORT_80, "localhost.", 421),

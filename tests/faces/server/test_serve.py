@@ -21,7 +21,8 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.faces.server.run import ServeOptions, _listening
+from lookalike.faces.server.access import Access
+from lookalike.faces.server.run import ServeOptions, _address, _listening
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,31 @@ def test_behind_a_proxy_the_token_is_asked_for_too(folder):
         assert get(f"{base}/api/health", **host)[0] == 401
         bearer = {"Authorization": "Bearer with+signs&more#1234"}
         assert json.loads(get(f"{base}/api/collection", **host, **bearer)[1])["can_fetch"] is False
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "shown"),
+    [
+        ("127.0.0.1", (), "https://127.0.0.1/"),
+        ("localhost", (), "https://localhost/"),
+        ("::1", (), "https://[::1]/"),
+        ("127.0.0.1", ("photos.example",), "https://photos.example/"),
+        ("0.0.0.0", ("photos.example:8443", "other.example"), "https://photos.example:8443/"),
+    ],
+)
+def test_behind_a_proxy_the_address_shown_with_the_token_is_never_in_clear(host, names, shown):
+    address = _address(ServeOptions(host, https=True, names=names), 8000)
+    assert address == shown
+    access = Access.listening(host, 8000, names, https=True, token="a-token-of-my-own-1234")
+    assert access.goes_by(address.removeprefix("https://").strip("/"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_behind_a_proxy_on_all_addresses_too(host):
+    address = _address(ServeOptions(host, https=True), 8000)
+    assert re.fullmatch(r"https://([^/:]+|\[[^/]+\])/", address)
+    access = Access.listening(host, 8000, https=True, token="a-token-of-my-own-1234")
+    assert access.goes_by(address.removeprefix("https://").strip("/"))
 
 
 def test_a_name_and_a_token_of_ones_own(folder, monkeypatch):

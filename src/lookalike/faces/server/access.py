@@ -80,8 +80,8 @@ class Access:
     `hosts` as from `host_names`. `https`: TLS ends at a proxy in front, so that origins are https and the
     cookie is for https only. `token`: what must be shown, or None for anyone on this machine. `any_ip_port`:
     the port at which it also goes by any IP address, as it does when it listens on all of them (a name that
-    leads here by DNS rebinding is no address). `cookie_key`: makes the cookie from the token; new for each
-    server by default, so that cookies end with it.
+    leads here by DNS rebinding is no address); with `https` the default port, which may be absent, as well.
+    `cookie_key`: makes the cookie from the token; by default new for each server, with which cookies end.
     """
 
     hosts: frozenset[str]
@@ -115,8 +115,10 @@ class Access:
         """Whether the server goes by a `Host` in lower case."""
         if host in self.hosts:
             return True
-        name, _, port = host.rpartition(":")
-        if self.any_ip_port is None or port != str(self.any_ip_port) or "%" in name:
+        is_bare = ":" not in host or host.endswith("]")
+        name, _, port = (f"{host}:443" if self.https and is_bare else host).rpartition(":")
+        ports = {str(self.any_ip_port)} | ({"443"} if self.https else set())
+        if self.any_ip_port is None or port not in ports or "%" in name:
             return False
         try:
             ip = ipaddress.ip_address(name[1:-1] if name.startswith("[") and name.endswith("]") else name)

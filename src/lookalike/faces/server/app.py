@@ -66,6 +66,7 @@ def build_app(collection: Collection, access: Access, options: ServerOptions | N
 
     served: list[BaseRoute] = [*routes(operations(api)), Route("/api/openapi.json", openapi), *_page()]
     app = Starlette(routes=served, lifespan=lifespan, exception_handlers={HTTPException: _as_json})
+    app.router.redirect_slashes = False  # it would lead to http where TLS ends at a proxy
     return Guard(Limiter(app, options.limits), access)
 
 

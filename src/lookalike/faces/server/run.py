@@ -135,12 +135,15 @@ def _has_screen() -> bool:
 
 def _address(serving: ServeOptions, port: int) -> str:
     """Return the address by which a person reaches the server."""
+    scheme = "https" if serving.https else "http"
     if serving.names and (serving.https or ":" in serving.names[0]):
-        return f"{'https' if serving.https else 'http'}://{serving.names[0]}/"
+        return f"{scheme}://{serving.names[0]}/"
     host = serving.names[0] if serving.names else serving.host.strip("[]")
     if is_wildcard(host):
         host = _own_address(host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    host = f"[{host}]" if ":" in host else host
+    # Its own port speaks no TLS: the token would go out in clear there.
+    return f"{scheme}://{host}/" if serving.https else f"{scheme}://{host}:{port}/"
 
 
 def _own_address(wildcard: str) -> str:
