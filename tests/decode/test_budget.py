@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 
 import pytest
@@ -112,3 +113,21 @@ def test_another_request_is_not_stopped_with_it(slow, tmp_path, make_photo):
                 list(pool.photos(request(slow) for _ in range(3)))
         thread.join()
     assert len(outcomes) == 160 and all(isinstance(each, Photo) for each in outcomes)
+
+
+def test_what_has_a_budget_holds_up_nothing_that_has_none(tmp_path, make_photo, worker_processes):
+    photo = make_photo(tmp_path / "a.png", 1)
+    with DecodePool(workers=1) as pool:
+        with decoding_at_most(60):
+            assert isinstance(pool.photo(request(photo)), Photo)
+            (worker,) = worker_processes()
+            worker.suspend()
+            waiting = pool.photos(request(photo) for _ in range(20))
+            first = threading.Thread(target=contextvars.copy_context().run, args=[next, waiting])
+            first.start()
+        assert isinstance(pool.photo(request(photo)), Photo)
+        assert first.is_alive()
+        worker.resume()
+        first.join(30)
+        assert len(list(waiting)) == 19
+    assert not worker_processes()

@@ -38,17 +38,18 @@ class DecodeLimits:
 class DecodePool:
     """Decodes photos in worker processes; a file that kills, hangs or bloats its worker is only skipped.
 
-    Within `budget.decoding_at_most`, photos for which no time is left are skipped, too.
+    Within `budget.decoding_at_most`, photos for which no time is left are skipped, too; they have workers of
+    their own, so that they hold up no others.
     Workers start on first use and stop with `close` or with the `with` block.
     """
 
     def __init__(self, workers: int | None = None, limits: DecodeLimits | None = None) -> None:
         self._workers = workers or cpu_count()
         self._limits = limits or DecodeLimits()
-        self._pool: WorkerPool | None = None
+        self._pools: dict[bool, WorkerPool] = {}  # for what has a budget, and for what has none
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._left_behind: list[WorkerPool | None] = []
+        self._left_behind: list[dict[bool, WorkerPool]] = []
 
     def start(self) -> None:
         """Start the workers now, so that the first file need not wait for them."""
@@ -94,8 +95,8 @@ class DecodePool:
     def close(self) -> None:
         """Stop the workers, whatever they are doing."""
         with self._lock:
-            crew, self._pool = self._pool, None
-        if crew is not None:
+            crews, self._pools = self._pools, {}
+        for crew in crews.values():
             crew.close()
 
     def __enter__(self) -> Self:
@@ -124,12 +125,15 @@ class DecodePool:
 
     def _submit(self, task: Any, contents: list[bytes]) -> Future[Answer]:
         if self._process != os.getpid():  # forked: the threads that mind the workers stayed behind
-            self._left_behind.append(self._pool)
-            self._pool, self._lock, self._process = None, threading.Lock(), os.getpid()
+            self._left_behind.append(self._pools)
+            self._pools, self._lock, self._process = {}, threading.Lock(), os.getpid()
+        budget = current_budget()
         with self._lock:
-            if self._pool is None:
-                self._pool = WorkerPool(self._workers, self._limits.memory_bytes, self._limits.seconds)
-            return self._pool.submit(task, contents, current_budget())
+            crew = self._pools.get(budget is not None)
+            if crew is None:
+                crew = WorkerPool(self._workers, self._limits.memory_bytes, self._limits.seconds)
+                self._pools[budget is not None] = crew
+            return crew.submit(task, contents, budget)
 
     def _results(self, chunk: tuple[PhotoRequest, ...], future: Future[Answer]) -> Iterator[Photo | Skipped]:
         try:
