@@ -409,6 +409,29 @@ def test_thumbnails_have_the_sizes_of_the_page_and_are_kept(served, ids, folder)
     assert made == []
 
 
+def test_whatever_byte_of_the_cache_is_damaged_the_right_thumbnail_is_sent(tmp_path, folder):
+    shutil.copytree(folder / "c.lookalike", tmp_path / "c.lookalike")
+    cache = tmp_path / "c.lookalike" / "thumbnails.sqlite"
+    targets = [f"/api/items/{item}/thumbnail" for item in range(1, COUNT + 1)]
+
+    def answers():
+        collection = Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder(), decoder=pool)
+        with client(collection) as made:
+            return [(answer.status_code, answer.content) for answer in map(made.get, targets)]
+
+    with DecodePool(1) as pool:
+        wanted = answers()
+        assert {status for status, _ in wanted} == {200}
+        sound = cache.read_bytes()
+        for first in range(4):
+            damaged = bytearray(sound)
+            # The first page, which describes the file, is damaged every other time.
+            for at in range(4096 * (first % 2) + first, len(sound), 1021):
+                damaged[at] ^= 1 << (first % 8)
+            cache.write_bytes(damaged)
+            assert answers() == wanted
+
+
 def test_thumbnails_are_upright(served, tmp_path):
     lying = Image.new("RGB", (200, 100))
     lying.paste((255, 0, 0), (0, 0, 100, 100))
