@@ -241,3 +241,37 @@ def test_photos_that_take_long_hold_up_neither_reads_nor_searches(path, folder, 
         finally:
             decoder.go_on.set()
         assert {status for status, _, _ in uploads.all()} == {200}
+
+
+@pytest.mark.parametrize(
+    ("slow", "name"),
+    [
+        ("facets", "getFacets"),
+        ("info", "getCollection"),
+        ("items", "browseItems"),
+        ("random_items", "randomItems"),
+        ("votes", "listVotes"),
+    ],
+)
+def test_what_goes_through_all_items_holds_up_neither_single_ones_nor_searches(path, slow, name):
+    collection = Collection(path, embedder=FakeEmbedder())
+    held, go_on = threading.Semaphore(0), threading.Event()
+    real = getattr(collection, slow)
+
+    def slowly(*asked, **more):
+        held.release()
+        assert go_on.wait(30)
+        return real(*asked, **more)
+
+    setattr(collection, slow, slowly)
+    with served(collection) as address:
+        waiting = Asking([lambda: ask(address, *READS[name])] * 20)
+        assert held.acquire(timeout=10)
+        try:
+            for other in ("getItem", "getPhoto", "getThumbnail", "getHealth", "search"):
+                assert ask(address, *READS[other])[0] == 200, other
+            assert vote(address, 2)[0] == 200
+            assert waiting.answers == []
+        finally:
+            go_on.set()
+        assert {status for status, _, _ in waiting.all()} == {200}

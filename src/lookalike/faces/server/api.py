@@ -222,11 +222,11 @@ class Api:
         self.collection.close(wait=False)  # Ctrl-C ends it now: an index is built anew when it is needed
 
     async def _item(self, item_id: int) -> Item:
-        return await self._turns.read(partial(self.collection.item, item_id))
+        return await self._turns.look_up(partial(self.collection.item, item_id))
 
     async def _thumbnail(self, item: Item, size: int) -> bytes:
         content = item.content_hash.hex()
-        kept = await self._turns.read(partial(self.thumbnails.get, content, size))
+        kept = await self._turns.look_up(partial(self.thumbnails.get, content, size))
         if kept is not None:
             return kept
         made = await self._turns.picture(partial(self._made, item, size))

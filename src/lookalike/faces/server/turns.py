@@ -36,12 +36,17 @@ class Turns:
         self._uploads = CapacityLimiter(cores + 2)
         self._pictures = CapacityLimiter(cores)
         self._reads = CapacityLimiter(4)
+        self._look_ups = CapacityLimiter(4)
         self._writes = CapacityLimiter(1)  # more would only wait for each other: a store has one writer
         self._writing = anyio.Semaphore(1)
         self._count = 0
 
+    async def look_up(self, call: Callable[[], _T]) -> _T:
+        """Look up one thing, which takes no time."""
+        return await _run(call, self._look_ups, _READ_SECONDS)
+
     async def read(self, call: Callable[[], _T]) -> _T:
-        """Look something up."""
+        """Go through what is there: among millions of items that takes its time."""
         return await _run(call, self._reads, _READ_SECONDS)
 
     async def search(self, call: Callable[[], _T]) -> _T:
