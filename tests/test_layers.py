@@ -16,7 +16,7 @@ ROOT = Path(lookalike.__file__).parent
 
 FLOORS = [
     {"errors", "records", "cores"},
-    {"reports", "durable", "files"},
+    {"reports", "durable", "files", "user_folders"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embed"},
     {"indexing"},

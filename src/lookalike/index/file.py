@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, StorageError
 from lookalike.files import open_bytes, read_bytes
@@ -94,8 +96,8 @@ def _parse(path: Path, magic: bytes, line: bytes) -> Header:
     try:
         if magic != _MAGIC:
             raise ValueError("unknown kind of file")
-        return Header(**json.loads(line))
-    except (ValueError, TypeError) as error:
+        return msgspec.json.decode(line, type=Header)
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise DamagedError(f"{path} is damaged: {error}") from error
 
 

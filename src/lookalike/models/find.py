@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from lookalike.errors import UsageError
 from lookalike.models.box import bundled_names, load_bundled
 from lookalike.models.folder import read_folder
 from lookalike.models.recommended import RECOMMENDED
 from lookalike.models.record import ModelRecord
+from lookalike.user_folders import expanded
 
 _REPOSITORY = re.compile(
     r"(?:hf:)?(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w./-]+))?(?:#(?P<variant>\w+))?"
@@ -34,7 +34,7 @@ def find_model(
         return load_bundled(wanted)
     wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
     place, _, variant = wanted.partition("#")
-    folder = Path(place).expanduser()
+    folder = expanded(place)
     if (
         place
         and not place.startswith("hf:")

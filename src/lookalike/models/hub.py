@@ -28,6 +28,7 @@ from lookalike.models.download import Client, Download
 from lookalike.models.files import check_size, max_bytes, read_json
 from lookalike.models.folder import choose_onnx, read_folder
 from lookalike.models.record import ModelRecord
+from lookalike.user_folders import expanded, user_data_folder
 
 Progress = Callable[[int, int], None]
 """Hears how many bytes are there, and how many there will be."""
@@ -52,10 +53,8 @@ _REFS = "refs.json"
 def models_folder() -> Path:
     """Return where fetched models are kept."""
     if place := os.environ.get("LOOKALIKE_MODELS"):
-        return Path(place).expanduser()
-    from platformdirs import user_data_path  # only here
-
-    return user_data_path("lookalike") / "models"
+        return expanded(place)
+    return user_data_folder("models are kept: name another place by LOOKALIKE_MODELS") / "models"
 
 
 def find_in_hub(

@@ -18,15 +18,15 @@ from pathlib import Path
 from lookalike.durable import written_whole
 from lookalike.errors import ModelError, StorageError, UntrustedModelError
 from lookalike.models.files import read_json
+from lookalike.user_folders import expanded, user_data_folder
 
 
 def trusted_file() -> Path:
     """Return where agreements are kept."""
     if place := os.environ.get("LOOKALIKE_TRUSTED"):
-        return Path(place).expanduser()
-    from platformdirs import user_data_path  # only here
-
-    return user_data_path("lookalike") / "trusted-models.json"
+        return expanded(place)
+    folder = user_data_folder("agreements to models are kept: name another file by LOOKALIKE_TRUSTED")
+    return folder / "trusted-models.json"
 
 
 def is_trusted(reference: str, model_id: str) -> bool:

@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from lookalike.errors import NotFoundError, UsageError
+from lookalike.user_folders import expanded
 
 _MOST_NAMED = 5
 
@@ -48,5 +49,5 @@ def as_path(given: AnyPath) -> Path:
     if not isinstance(text, str) or not text:
         raise UsageError(f"expected a path, got {text!r}")
     if isinstance(given, str) and (text == "~" or text.startswith(("~/", "~\\"))):
-        return Path(text).expanduser()
+        return expanded(text)
     return Path(given)

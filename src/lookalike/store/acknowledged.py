@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+from lookalike.files import read_bytes
 from lookalike.store.checksums import row_checksum
 from lookalike.store.clock import Clock
 
@@ -34,8 +35,8 @@ class Acknowledged:
     def commits(self, store_id: bytes) -> int:
         """Return how many transactions of that store were acknowledged; 0 where that is not known."""
         try:
-            content = self._path.read_bytes()
-        except OSError:
+            content = read_bytes(self._path)
+        except OSError:  # also where it is no file
             return 0
         return _parsed(content, store_id)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from lookalike.durable import sync_folder, written_whole
+from lookalike.files import read_bytes
 
 _HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint, two salts, two checksums
 _FRAME = struct.Struct(">6I")  # page, pages after a commit or 0, two salts, two checksums
@@ -83,7 +84,7 @@ class _Log:
     def read(cls, path: Path) -> _Log | None:
         """Return the frames of the log's last round, its later commits included; None for an empty log."""
         try:
-            content = path.read_bytes()
+            content = read_bytes(path)
         except FileNotFoundError:
             return None
         if len(content) < _HEADER.size + _FRAME.size:

@@ -12,6 +12,7 @@ import click
 
 from lookalike.errors import UsageError
 from lookalike.faces.cli.arguments import PathArgument
+from lookalike.user_folders import user_data_folder
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
@@ -85,6 +86,5 @@ def fail(what: object, code: int) -> int:
 
 
 def _default_folder() -> Path:
-    from platformdirs import user_data_path
-
-    return user_data_path("lookalike", appauthor=False) / "photos.lookalike"
+    instead = "the collection is kept by default: name one with --collection"
+    return user_data_folder(instead) / "photos.lookalike"

@@ -44,6 +44,7 @@ from lookalike.models.keras.wire import (
     one_line,
 )
 from lookalike.models.record import ModelRecord, read_record
+from lookalike.user_folders import expanded
 
 if TYPE_CHECKING:  # heavy, and needed only once the network is converted
     import numpy as np
@@ -99,7 +100,7 @@ def convert(
     `StorageError` for the disk. Then `target` is as it was.
     """
     request = _request(wanted, options)
-    target = Path(os.path.abspath(target.expanduser()))  # noqa: PTH100  # a link stays the user's name for it
+    target = Path(os.path.abspath(expanded(str(target))))  # noqa: PTH100  # a link stays the user's name for it
     _check_target(target)
     with _storage(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +133,7 @@ def _request(wanted: str, options: KerasOptions) -> ConvertRequest:
         raise UsageError(f"a size of {options.size} pixels; expected 16 to 4096")
     if options.name is not None and not re.fullmatch(r"\w[\w.-]*", options.name):
         raise UsageError(f"{options.name!r} is no name for a model; expected letters, digits, . _ -")
-    path = Path(place).expanduser()
+    path = expanded(place)
     is_file = path.suffix.lower() in SUFFIXES or path.parent != Path() or path.is_file()
     if is_file and (options.weights is not None or not options.top):
         raise UsageError(
@@ -160,7 +161,7 @@ def _placed(request: ConvertRequest, folder: Path) -> ConvertRequest:
 
 
 def _existing(name: str) -> str:
-    path = Path(name).expanduser().resolve()
+    path = expanded(name).resolve()
     if not path.exists():
         raise NotFoundError(f"{path} is not there")
     check_file(path)
