@@ -97,7 +97,7 @@ class LocalEngine:
         live = None if exact else self.index_keeper(space).live()
         damaged = live.damaged if live is not None else frozenset[int]()
         total = _count(vectors, live) if allowed is None else len(allowed)
-        missing = 0 if live is None else self._count_missing(space, live)
+        missing = self._count_missing(space, live)
         if allowed is not None and len(allowed) <= _SCORE_ALL_UP_TO:
             return Candidates([allowed] * len(rows), 1.0, total, damaged, missing)
         if live is not None:
@@ -107,17 +107,17 @@ class LocalEngine:
             best.see(block.ids, block.rows)
         return Candidates(list(best.ranked()[0]), 1.0, total, damaged)
 
-    def _count_missing(self, space: Space, live: LiveIndex) -> int:
-        """How many items the index should know and does not, as happens where the store's pages are broken.
+    def _count_missing(self, space: Space, live: LiveIndex | None) -> int:
+        """How many items should be searched and are not, as happens where the store's pages are broken.
 
         Counted once after each change. What is written meanwhile makes no false alarm.
         """
         vectors, key = self.vectors(space), _key(space)
-        seq = live.seq
+        seq = vectors.seq() if live is None else live.seq
         if self._missing.get(key, (-1, 0))[0] != seq:
-            held = len(live.index) + len(live.damaged)
+            held = vectors.count() if live is None else len(live.index) + len(live.damaged)
             count = self.items.count() if space.is_default else vectors.count()
-            if vectors.seq() != seq or live.seq != seq:
+            if vectors.seq() != seq or (live is not None and live.seq != seq):
                 return 0
             self._missing[key] = (seq, max(0, count - held))
         return self._missing[key][1]

@@ -199,12 +199,22 @@ def _result(
         context.space.name,
         scored.recall,
         tuple(hits[options.offset : end]),
-        damaged=tuple(sorted({*scored.damaged, *context.engine.items.damaged(lost)})),
+        damaged=tuple(sorted(scored.damaged | _damaged_among(context, lost))),
         missing=scored.missing,
         key=query.key,
         more=len(hits) >= end and available > end + len(lost),
         background=line,
     )
+
+
+def _damaged_among(context: SearchContext, lost: list[int]) -> frozenset[int]:
+    """Return those of the items that were found and not read which no one has removed: they are damaged.
+
+    An item that is removed takes its vector along.
+    """
+    if not lost:
+        return frozenset()
+    return frozenset(context.engine.items.damaged(lost)) | {*context.vectors.fetch(lost).ids.tolist()}
 
 
 def _with_meaning(
