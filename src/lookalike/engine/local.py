@@ -105,7 +105,7 @@ class LocalEngine:
         best = TopK(rows, k)
         for block in vectors.blocks() if allowed is None else vectors.blocks_of(allowed):
             best.see(block.ids, block.rows)
-        return Candidates(list(best.ranked()[0]), 1.0, total, damaged)
+        return Candidates(list(best.ranked()[0]), 1.0, total, damaged, missing)
 
     def _count_missing(self, space: Space, live: LiveIndex | None) -> int:
         """How many items should be searched and are not, as happens where the store's pages are broken.
