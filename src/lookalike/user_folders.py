@@ -14,8 +14,11 @@ def user_data_folder(instead: str) -> Path:
     """Return the folder for data of this user; raises `UsageError` with what to name `instead` of it."""
     from platformdirs import user_data_path  # only where nothing is named
 
-    folder = user_data_path("lookalike", appauthor=False)
-    if not folder.is_absolute():  # as `~` stays where it leads nowhere
+    try:
+        folder = user_data_path("lookalike", appauthor=False)
+    except RuntimeError:  # younger versions say so, in older ones the ~ stays
+        folder = Path("~")
+    if not folder.is_absolute():
         raise UsageError(f"this user has no home folder, where {instead}")
     return folder
 

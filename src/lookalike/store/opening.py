@@ -16,7 +16,14 @@ from lookalike.errors import DamagedError, StorageError
 from lookalike.store.database import Database
 from lookalike.store.log import log_of, mend_log, read_log
 
-_LEFTOVERS = ("*.sqlite.*.new", ".new-*", "store.rescue.new*", "index/*.new", "index/.new-*")
+_LEFTOVERS = (
+    "*.sqlite.*.new",
+    ".new-*",
+    "store.rescue.new*",
+    "store.salvage*",
+    "index/*.new",
+    "index/.new-*",
+)
 _WAY_OUT = (
     "what was added, removed or voted last may be missing; run: lookalike verify --repair, then add the "
     "folders again"
