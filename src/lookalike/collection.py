@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
+from lookalike.decode.tables import AS_FOUND, ReadAs
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
@@ -82,6 +83,7 @@ class Collection:
         self,
         *paths: AnyPath,
         column: str | None = None,
+        read_as: ReadAs = AS_FOUND,
         kind: Kind | None = None,
         prune: bool = False,
         on_step: OnStep | None = None,
@@ -90,7 +92,8 @@ class Collection:
         """Bring files and folders in; what is in already and unchanged is not read again.
 
         A new collection holds photos, or texts where `column` or `kind` says so or only text files are found:
-        rows of CSV, TSV, JSONL and Parquet files, whose text is in `column`, and .txt and .md files.
+        rows of CSV, TSV, JSON and Parquet files, whose text is in `column`, and .txt and .md files; `read_as`
+        says what is not to be found out about them.
         With `prune`, items below these paths whose files are gone are removed. `on_step(name, done, total)`
         hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
         named in the report's `absent`; `NotFoundError` is raised when none does.
@@ -99,7 +102,7 @@ class Collection:
 
         present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
-        how = AddOptions(column, kind, prune, on_step or _ignore, on_commit or _ignore)
+        how = AddOptions(column, read_as, kind, prune, on_step or _ignore, on_commit or _ignore)
         report = add_items(self._opened, present, how)
         return replace(report, absent=(*absent, *report.absent))
 
@@ -172,17 +175,14 @@ class Collection:
         max_pixels: int = MAX_PIXELS,
     ) -> list[SearchResult]:
         """Answer several queries at once with all that `options` says; photos of more pixels are refused."""
-        asked, options, filters = (
-            [as_query(query) for query in queries],
-            as_search_options(options),
-            as_filters(where),
-        )
+        asked = [as_query(query) for query in queries]
+        options, filters = as_search_options(options), as_filters(where)
         words = any(isinstance(each.source, Words) for query in asked for each in query)
         space = self._opened.space(options.space, words=words)
-        embedder = None
-        if any(needs_model(query) for query in asked):
-            embedder = self._opened.embedder_of(space)
-        context = QueryContext(self.engine, space, self._opened.decoder, embedder, max_pixels)
+        embedder = self._opened.embedder_of(space) if any(map(needs_model, asked)) else None
+        parts = (self.engine, space, self._opened.decoder, embedder, max_pixels)
+        known_shares = self._opened.knowing(space)
+        context = QueryContext(*parts, known_shares, exact_words=options.hybrid)
         return search(SearchContext(context, self._opened.background(space)), asked, options, filters)
 
     def remove(self, *targets: AnyPath | SupportsIndex) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.decode.pool import DecodePool
 from lookalike.durable import remove_file
 from lookalike.embed import CompanionEmbedder, PairedEmbedder
+from lookalike.embed.known import KnownShares, all_known, known_shares
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
 from lookalike.engine.protocol import EngineItems
-from lookalike.errors import ModelMismatchError, NotFoundError, UsageError
+from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.indexing.indexer import Indexer
 from lookalike.indexing.keeper import IndexKeeper
 from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
@@ -200,6 +202,17 @@ class OpenCollection:
             )
         check_model(self.path, space, embedder.spec.model_id, embedder.spec.dim)
         return embedder
+
+    def knowing(self, space: Space) -> KnownShares:
+        """Return what tells which share of texts a space's model knows: all, where it cannot be asked."""
+
+        def shares(texts: Sequence[str]) -> list[float]:
+            try:
+                return known_shares(self.embedder_of(space), texts)
+            except LookalikeError:  # imported without its model, or that is gone
+                return all_known(texts)
+
+        return shares
 
     def background(self, space: Space) -> Background:
         """Return the background of a space."""

@@ -36,6 +36,10 @@ class AddReport:
     """Texts longer than the model reads at once, that became several passages."""
     empty: int = 0
     """Rows without a text."""
+    unreadable: int = 0
+    """Texts that were embedded although the model knows hardly any of their words."""
+    remarks: tuple[str, ...] = ()
+    """What else is to be known of the texts that were read, each as one line."""
 
     @property
     def found(self) -> int:

@@ -36,8 +36,11 @@ def test_a_quote_that_nothing_closes_is_said(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('a,text\n1,"two\nlines"\n2,5" wide\n3,"open\n4,x\n5,y\n')
     rows, source = read(path)
-    assert rows == [("1", "two\nlines", {"a": "1"}), ("2", '5" wide', {"a": "2"})]
-    assert source.damaged == ["row 3: a quote that nothing closes, 3 lines long"]
+    assert rows[:2] == [("1", "two\nlines", {"a": "1"}), ("2", '5" wide', {"a": "2"})]
+    assert [text for _, text, _ in rows[2:]] == ['"open', "x", "y"]
+    assert source.damaged == []
+    (line,) = source.remarks.lines()
+    assert line == f"a quote that nothing closes, taken for a letter: {path}#3"
 
 
 def test_empty_and_short_rows_are_counted_not_read(tmp_path):

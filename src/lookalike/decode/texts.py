@@ -10,15 +10,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lookalike.decode.encodings import DAMAGED, damage_of, find_encoding, guess_of, open_text
+from lookalike.decode.packed import plain_name
 from lookalike.decode.passages import WINDOW, passages
-from lookalike.decode.tables import TableFile, encoding_of
+from lookalike.decode.remarks import Remarks
+from lookalike.decode.tables import AS_FOUND, ReadAs, TableFile
 from lookalike.errors import QueryError
-from lookalike.files import open_text
 from lookalike.records import FileStamp, Metadata, Passage
 
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")
 _LARGEST = 1 << 30  # bytes of a .txt or .md file
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ufeff]")
+_VISIBLE = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
+"""A letter, or a sign: no space, no control letter, nothing that only changes what stands beside it."""
+
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _MANY_BLANK = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 _PARAGRAPHS = 4 * WINDOW  # letters of a document that are looked at together
@@ -26,13 +34,19 @@ _PARAGRAPHS = 4 * WINDOW  # letters of a document that are looked at together
 
 def is_table(path: str) -> bool:
     """Whether a file has rows and columns, by its name."""
-    return Path(path).suffix.lower() in _TABLES
+    return Path(plain_name(path)).suffix.lower() in _TABLES
 
 
 def clean(text: str) -> str:
-    """Return a text with plain line ends, without control characters, and without space around it."""
+    """Return a text with plain line ends, without control characters, and without space around it.
+
+    Of one in which nothing can be seen, nothing is left.
+    """
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _SURROGATE.sub("\ufffd", text).strip()
+    text = text.strip()
+    if text.isascii():
+        return text
+    return _SURROGATE.sub("\ufffd", text) if _VISIBLE.search(text) else ""
 
 
 @dataclass(slots=True)
@@ -52,6 +66,8 @@ class TextFile:
     split: int = 0
     damaged: list[str] = field(default_factory=list)
     encoding: str = ""
+    read_as: ReadAs = AS_FOUND
+    remarks: Remarks = field(default_factory=Remarks)
     changed: bool = False
     """Whether it was written to while it was read."""
 
@@ -62,7 +78,7 @@ class TextFile:
         text, `MissingExtraError` for Parquet without its extra, and `OSError`.
         """
         before = _stamp(self.path)
-        table = TableFile(self.path, self.column)
+        table = TableFile(self.path, self.column, read_as=self.read_as, uri=self.uri, remarks=self.remarks)
         for fragment, text, metadata in self._rows(table) if is_table(self.path) else self._document():
             stamp = FileStamp(len(text.encode()), before.mtime_ns)
             digest = hashlib.sha256(text.encode()).digest()
@@ -105,11 +121,21 @@ class TextFile:
         self.split += number > 1
 
     def _blocks(self) -> Iterator[str]:
-        self.encoding = encoding_of(self.path)
-        with open_text(self.path, self.encoding, "replace") as file:
+        encoding = find_encoding(self.path, self.read_as.encoding)
+        self.encoding = encoding.name
+        if encoding.known == "guessed":
+            self.remarks.note(guess_of(encoding.name), [self.uri])
+        read = damaged = 0
+        with open_text(self.path, encoding, newline=None) as file:
             while block := file.read(_PARAGRAPHS):
                 if "\0" in block:
                     raise QueryError("not a text: it holds zero bytes")
+                read += len(block)
+                if read > _LARGEST:
+                    raise QueryError(f"larger than {_LARGEST >> 20:,} MiB when it is unpacked")
+                if DAMAGED in block and not damaged:
+                    self.remarks.note(damage_of(encoding.name), [self.uri])
+                damaged += DAMAGED in block
                 yield _SURROGATE.sub("\ufffd", _CONTROL.sub("", block))
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.embed import COMPANION, EmbedderSpec, TextEmbedder
+from lookalike.embed.known import known_shares
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
@@ -102,6 +103,15 @@ class ConseEmbedder:
 
     def embed_words(self, texts: list[str]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of words."""
+        texts = [self._names.template.format(text) for text in texts]
+        return unit_length(self._words().embed_texts(texts) - self._mean)
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """See `known.TellsKnown`."""
+        return known_shares(self._words(), texts)
+
+    def _words(self) -> TextEmbedder:
+        """Return what embeds words; raises `ModelError` for another model than that of the class names."""
         with self._lock:
             if self._text_embedder is None:
                 embedder = self._texts()
@@ -110,5 +120,4 @@ class ConseEmbedder:
                         f"the class names come from another {self._names.text_model}; install lookalike anew"
                     )
                 self._text_embedder = embedder
-        rows = self._text_embedder.embed_texts([self._names.template.format(text) for text in texts])
-        return unit_length(rows - self._mean)
+            return self._text_embedder

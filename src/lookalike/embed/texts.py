@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.embed import EmbedderSpec
+from lookalike.embed.known import share
 from lookalike.embed.session import open_session
 from lookalike.embed.vectors import unit_length
 from lookalike.embed.wordpiece import WordPiece
@@ -31,6 +32,9 @@ class Tokenizer(Protocol):
 
     def reach(self, text: str, limit: int) -> int:
         """Return how many letters of `text`, from the first on, `encode` reads."""
+
+    def known(self, text: str) -> tuple[int, int]:
+        """Return how many parts of a text with a meaning have a token of their own, and how many have not."""
 
 
 class OnnxTextEmbedder:
@@ -62,6 +66,10 @@ class OnnxTextEmbedder:
         """Return how many letters of `text`, from the first on, the model reads."""
         prefix = self._tower.text_prefix
         return max(0, self._tokenizer.reach(prefix + text, self._tower.max_tokens) - len(prefix))
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """Return for each text which share of its words and signs with a meaning the model knows, 0 to 1."""
+        return [share(*self._tokenizer.known(text)) for text in texts]
 
     def _embed(self, texts: list[str]) -> Vectors:
         tokens = [self._tokenizer.encode(text, self._tower.max_tokens) for text in texts]

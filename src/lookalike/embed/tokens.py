@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from lookalike.models import TextTower
 
 
+_UNKNOWN = ("<unk>", "[UNK]", "<UNK>")
+
+
 class FileTokenizer:
     """Turns texts into tokens as a model's `tokenizer.json` says, special tokens included."""
 
     def __init__(self, tokenizer: Tokenizer, end_id: int | None) -> None:
         self._tokenizer = tokenizer
+        self._unknown = _unknown_id(tokenizer)
         self._added = tokenizer.num_special_tokens_to_add(False)
         own = tokenizer.encode("", add_special_tokens=True).ids if self._added else []
         self._end_id = None if own[-1:] == [end_id] else end_id  # None: its file puts the end there itself
@@ -32,12 +36,35 @@ class FileTokenizer:
         kept, is_whole = self._cut(text, limit)
         return len(text) if is_whole else max((end for _, end in kept.offsets), default=0)
 
+    def known(self, text: str) -> tuple[int, int]:
+        """Return how many tokens are of known parts, and how many of others; punctuation is neither."""
+        if self._unknown is None:  # whatever it is, it is read as bytes
+            return 1, 0
+        known = unknown = 0
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        for token_id, token in zip(encoding.ids, encoding.tokens, strict=True):
+            if token_id == self._unknown:
+                unknown += 1
+            else:
+                known += any(map(str.isalnum, token))
+        return known, unknown
+
     def _cut(self, text: str, limit: int) -> tuple[Encoding, bool]:
         """Return the tokens that fit beside the special ones, and whether those are all."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         count = len(encoding.ids)
         encoding.truncate(max(0, limit - self._added - (self._end_id is not None)))
         return encoding, len(encoding.ids) == count
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    """Return the token for what is not in the vocabulary; None where there is none."""
+    own = getattr(tokenizer.model, "unk_token", None)
+    if getattr(tokenizer.model, "byte_fallback", False):
+        return None
+    names = (own,) if own else _UNKNOWN
+    found = (tokenizer.token_to_id(name) for name in names)
+    return next((each for each in found if each is not None), None)
 
 
 def load_tokenizer(tower: TextTower) -> FileTokenizer:

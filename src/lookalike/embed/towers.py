@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lookalike.embed.onnx import OnnxEmbedder
@@ -29,14 +30,21 @@ class TwoTowerEmbedder(OnnxEmbedder):
 
     def embed_words(self, texts: list[str]) -> Vectors:
         """Return one vector per text, n ≥ 1; raises `ModelError` where the two towers do not fit."""
-        with self._lock:
-            if self._texts is None:
-                from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
-
-                self._texts = OnnxTextEmbedder(self._record, self.threads, self._device)
-        rows = self._texts.embed_words(texts)
+        rows = self._words().embed_words(texts)
         if rows.shape[1] != self.spec.dim:
             raise ModelError(
                 f"model {self.spec.name}: words become {rows.shape[1]} numbers, photos {self.spec.dim}"
             )
         return rows
+
+    def known_shares(self, texts: Sequence[str]) -> list[float]:
+        """See `known.TellsKnown`."""
+        return self._words().known_shares(texts)
+
+    def _words(self) -> OnnxTextEmbedder:
+        with self._lock:
+            if self._texts is None:
+                from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
+
+                self._texts = OnnxTextEmbedder(self._record, self.threads, self._device)
+            return self._texts

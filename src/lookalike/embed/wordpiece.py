@@ -54,6 +54,18 @@ class WordPiece:
                 return start
         return len(text)
 
+    def known(self, text: str) -> tuple[int, int]:
+        """Return how many words are of known pieces, and how many are not; punctuation is neither."""
+        if text.isascii() and max(map(len, text.split()), default=0) <= _LONGEST_WORD:
+            return 1, 0  # each of its letters is a piece
+        known = unknown = 0
+        for word in _plain(text).split():
+            if self._pieces(word) == (self._unknown,):
+                unknown += 1
+            elif not _is_punctuation(word[0]):
+                known += 1
+        return known, unknown
+
     def _split(self, word: str) -> tuple[int, ...]:
         """Return the ids of the pieces of a plain word."""
         if len(word) > _LONGEST_WORD:

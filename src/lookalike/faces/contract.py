@@ -104,6 +104,8 @@ def report_json(report: AddReport) -> Json:
         "copies": report.copies,
         "split": report.split,
         "empty": report.empty,
+        "unreadable": report.unreadable,
+        "remarks": list(report.remarks),
     }
 
 

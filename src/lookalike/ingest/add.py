@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lookalike.decode.tables import TableFile
+from lookalike.decode.tables import AS_FOUND, ReadAs, TableFile
 from lookalike.decode.texts import is_table
 from lookalike.embed import TextEmbedder
 from lookalike.errors import (
@@ -36,6 +36,7 @@ class AddOptions:
     """How items are added: see `Collection.add`."""
 
     column: str | None = None
+    read_as: ReadAs = AS_FOUND
     kind: Kind | None = None
     prune: bool = False
     on_step: OnStep = lambda *_: None
@@ -46,7 +47,7 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     """Read what lies at `paths`, fill the other spaces, and bring the indexes up to date."""
     kind = _kind(opened, paths, options)
     if kind == "text":
-        _check_columns(paths, options.column, has_items=opened.kind() is not None)
+        _check_columns(paths, options, has_items=opened.kind() is not None)
     embedder = opened.main_embedder(
         kind, options.on_step
     )  # an unknown model must not leave an empty collection behind
@@ -55,7 +56,7 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     companion = opened.companion_of(store, embedder, create=True)
     if isinstance(embedder, TextEmbedder):
         texts = TextIngest(store, space, options.on_step, options.on_commit, embedder)
-        report = ingest_texts(texts, paths, options.column, prune=options.prune)
+        report = ingest_texts(texts, paths, options.column, read_as=options.read_as, prune=options.prune)
     else:
         parts = PhotoIngest(
             store, space, options.on_step, options.on_commit, opened.decoder, embedder, companion
@@ -91,9 +92,14 @@ def fill_space(opened: OpenCollection, store: Store, space: Space, on_step: OnSt
     return fill_photos(FillContext(store, space, opened.decoder, embedder, on_step, companion))
 
 
+def _is_of_texts(options: AddOptions) -> bool:
+    """Whether something is said of what only texts have."""
+    return options.column is not None or options.read_as != AS_FOUND
+
+
 def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions) -> Kind:
     """Return what the collection holds, or will hold; refuses to mix photos and texts."""
-    given: Kind | None = "text" if options.column is not None else options.kind
+    given: Kind | None = "text" if _is_of_texts(options) else options.kind
     held = opened.kind()
     found = given or (opened.given_kind if held is None else None) or kind_of(paths)
     if held is None:
@@ -105,16 +111,16 @@ def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions) -> Kin
     return held
 
 
-def _check_columns(paths: list[Path], column: str | None, *, has_items: bool) -> None:
+def _check_columns(paths: list[Path], options: AddOptions, *, has_items: bool) -> None:
     """Refuse a column that none of the tables named has, before anything is made or touched."""
-    if column is None and has_items:  # each file is read by the column that it was read by before
+    if options.column is None and has_items:  # each file is read by the column that it was read by before
         return
     problems = []
     for path in paths:
         if path.is_dir() or not is_table(str(path)):
             return
         try:
-            TableFile(str(path), column).check_column()
+            TableFile(str(path), options.column, read_as=options.read_as).check_column()
         except UsageError as error:
             problems.append(f"{path}: {error}")
         except (LookalikeError, OSError):  # reading it says so

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.decode.remarks import Remarks
+from lookalike.decode.tables import AS_FOUND, ReadAs
 from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
+from lookalike.embed.known import HARDLY, known_shares
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import LookalikeError, QueryError, UsageError
+from lookalike.ingest.readable import hardly_readable
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Passage, Skipped, Vectors
@@ -30,7 +34,7 @@ from lookalike.store.text_scan import TextFileToRead, TextScan
 BATCH = 512
 """Passages per inference call and transaction: so many that it pays to sort them by length."""
 
-READER = "1"
+READER = "2"
 """Changes whenever files are read in another way, so that all are read anew."""
 
 _MOST_DAMAGED = 100  # rows of one file that are named
@@ -50,7 +54,8 @@ class _Run:
 
     `reader` is kept with skipped files, `manner` with those that were read; `emptied` are files in which no
     text is left. `without_direction` are contents that the model gives none, `fewer` how many places of
-    each file that costs.
+    each file that costs. Of the texts `embedded`, so many are `unreadable`: the model knows hardly anything
+    of them.
     """
 
     column: str | None
@@ -63,6 +68,10 @@ class _Run:
     emptied: list[str] = field(default_factory=list)
     without_direction: set[bytes] = field(default_factory=set)
     fewer: Counter[str] = field(default_factory=Counter)
+    read_as: ReadAs = AS_FOUND
+    remarks: Remarks = field(default_factory=Remarks)
+    embedded: int = 0
+    unreadable: int = 0
 
 
 _Result = Passage | Skipped | TextFileRead | list[str]
@@ -70,20 +79,27 @@ _Result = Passage | Skipped | TextFileRead | list[str]
 
 
 def ingest_texts(
-    parts: TextIngest, paths: list[Path], column: str | None, *, prune: bool = False, afresh: bool = False
+    parts: TextIngest,
+    paths: list[Path],
+    column: str | None,
+    *,
+    read_as: ReadAs = AS_FOUND,
+    prune: bool = False,
+    afresh: bool = False,
 ) -> AddReport:
     """Bring the texts at `paths` into the store; unchanged files are not read again, unless `afresh`.
 
-    `column` is where the texts are in tables; None stands for the column that a file was read by before. No
-    text that is stored already is embedded again, wherever it stands now.
+    `column` is where the texts are in tables; None stands for the column that a file was read by before. With
+    anything in `read_as`, which is not kept, unchanged files are read again, too. No text that is stored
+    already is embedded again, wherever it stands now.
     """
     model = parts.space.model_id
     named = frozenset(uri_of(path) for path in paths if not os.path.isdir(path))  # noqa: PTH112
-    run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named)
+    run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named, read_as=read_as)
     walk = Walk(paths, own=parts.store.folder)
     with parts.store.scan_texts(parts.space, run.reader) as scan:
         record_walk(walk, scan, parts.on_step)
-        if not afresh:
+        if not afresh and read_as == AS_FOUND:
             scan.settle_files(run.manner, column)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
         for batch in _embed(parts, run, _batches(_read(parts, run, scan))):
@@ -106,7 +122,7 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
     """Yield the texts of a file; at its end the rows that cannot be read and the places that are no more."""
     column = file.column if run.column is None else run.column
     about = TextFileRead(file.uri, file.stamp, column, run.manner)
-    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach)
+    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach, read_as=run.read_as)
     passages = source.passages()
     rows = 0
     try:
@@ -118,11 +134,13 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
             yield from page
     except (LookalikeError, OSError) as error:
         scan.forget_seen()
-        reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+        run.remarks.add(source.remarks)
+        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
         yield Skipped(file.uri, reason, file.stamp, lasting=isinstance(error, UsageError | QueryError))
         return
     run.empty += source.empty
     run.split += source.split
+    run.remarks.add(source.remarks)
     if not rows and scan.has_places(file.uri):  # as a file is for a moment while something writes it anew
         run.emptied.append(file.uri)
         return
@@ -163,12 +181,19 @@ def _embed(parts: TextIngest, run: _Run, batches: Iterator[TextBatch]) -> Iterat
         waiting: tuple[TextBatch, list[bytes], Future[Vectors] | None] | None = None
         for batch in batches:
             texts = _unknown(parts, batch, waiting[1] if waiting else [])
-            embedded = pool.submit(parts.embedder.embed_texts, list(texts.values())) if texts else None
+            embedded = pool.submit(_vectors, parts.embedder, run, list(texts.values())) if texts else None
             if waiting is not None:
                 yield _embedded(run, *waiting)
             waiting = batch, list(texts), embedded
         if waiting is not None:
             yield _embedded(run, *waiting)
+
+
+def _vectors(embedder: TextEmbedder, run: _Run, texts: list[str]) -> Vectors:
+    """Embed texts, and count those that the model can hardly read."""
+    run.embedded += len(texts)
+    run.unreadable += sum(share < HARDLY for share in known_shares(embedder, texts))
+    return embedder.embed_texts(texts)
 
 
 def _unknown(parts: TextIngest, batch: TextBatch, on_their_way: list[bytes]) -> dict[bytes, str]:
@@ -213,7 +238,7 @@ def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
     written = parts.store.commit_texts(parts.space, batch, reader=run.reader, is_gone=run.is_gone)
     tally = parts.announce(written.committed)
     if written.lost:  # another process removed them meanwhile
-        rows = parts.embedder.embed_texts([passage.text for passage in written.lost])
+        rows = _vectors(parts.embedder, run, [passage.text for passage in written.lost])
         found = zip(written.lost, rows, have_direction(rows), strict=True)
         run.without_direction.update(passage.content_hash for passage, _, has in found if not has)
         again = TextBatch(list(zip(written.lost, rows, strict=True)), files=batch.files)
@@ -248,4 +273,6 @@ def _reckon(
         copies=scan.count_copies([uri_of(path) for path in walk.paths]),
         split=run.split,
         empty=run.empty,
+        unreadable=run.unreadable,
+        remarks=(*run.remarks.lines(), *hardly_readable(run.unreadable, run.embedded, parts.space)),
     )

@@ -103,3 +103,10 @@ RECOMMENDED = (
     ),
 )
 """Best known first within photos and texts."""
+
+_OF_MANY_LANGUAGES = {"photo": "siglip2-b16", "text": "multilingual-e5-small"}
+
+
+def of_many_languages(kind: Kind) -> Recommended:
+    """Return the one whose words are those of most languages, for photos or for texts."""
+    return next(each for each in RECOMMENDED if each.name == _OF_MANY_LANGUAGES[kind])

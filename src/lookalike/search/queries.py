@@ -13,6 +13,7 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
+from lookalike.embed.known import KnownShares, all_known, is_plain, known_shares, other_model
 from lookalike.embed.vectors import NO_DIRECTION, have_direction, unit_length
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
@@ -48,13 +49,19 @@ Query = tuple[Example, ...]
 
 @dataclass(frozen=True, slots=True)
 class QueryContext:
-    """The parts that turn queries into vectors; decoder and embedder are asked for photos and words only."""
+    """The parts that turn queries into vectors; decoder and embedder are asked for photos and words only.
+
+    `known_shares` tells which share of texts the model of the space knows. With `exact_words`, words of which
+    it knows nothing may still be found as they are written.
+    """
 
     engine: Engine
     space: Space
     decoder: DecodePool
     embedder: Embedder | TextEmbedder | None
     max_pixels: int = MAX_PIXELS
+    known_shares: KnownShares = all_known
+    exact_words: bool = False
 
 
 @dataclass(slots=True)
@@ -68,6 +75,8 @@ class ResolvedQuery:
     query: Query
     row: Vectors
     names: dict[int, str] = field(default_factory=dict)
+    is_understood: bool = True
+    """Whether `row` means something; else only its exact words may be looked for."""
 
     @property
     def own(self) -> frozenset[int]:
@@ -127,6 +136,7 @@ def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQue
     for one, at in places:
         source = one.query[at].source
         if isinstance(source, Words):
+            one.is_understood &= _is_understood(context, one, source)
             _put(one, at, _words_row(context, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
         elif isinstance(source, int) and one.query[at].box is None:
             _put(one, at, _stored(context, source), item_key(source))
@@ -226,6 +236,24 @@ def _words_row(context: QueryContext, words: Words) -> Vectors:
     return row
 
 
+def _is_understood(context: QueryContext, one: ResolvedQuery, words: Words) -> bool:
+    """Whether the model knows something of the words; raises `QueryError` where only it could answer."""
+    if not isinstance(context.embedder, WordsEmbedder) or known_shares(context.embedder, [words.text])[0] > 0:
+        return True
+    if context.exact_words and len(one.query) == 1 and one.query[0].weight > 0:
+        return False
+    raise QueryError(_unreadable(context, f"{words.text[:80]!r}"))
+
+
+def _unreadable(context: QueryContext, what: str) -> str:
+    space = context.space
+    exact = "; --hybrid finds exact words" if space.kind == "text" and not context.exact_words else ""
+    return (
+        f"the model {space.name} knows no word of {what}, so that any answer would be by chance{exact}"
+        f"{other_model(space.kind, space.reference)}"
+    )
+
+
 def _stored(context: QueryContext, item_id: int) -> Vectors:
     block = context.engine.vectors(context.space).fetch([item_id])
     if block.damaged:
@@ -233,6 +261,9 @@ def _stored(context: QueryContext, item_id: int) -> Vectors:
     if not len(block.ids):
         _item(context, item_id)  # refuses one that is not there
         raise NotFoundError(f"item {item_id} has no vector in this space yet; run: lookalike add")
+    text = _item(context, item_id).text if context.space.kind == "text" else None
+    if text is not None and not is_plain(text) and context.known_shares([text])[0] == 0:
+        raise QueryError(_unreadable(context, f"item {item_id}"))
     row: Vectors = block.rows[0]
     return row
 

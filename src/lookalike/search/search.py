@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.engine.protocol import Candidates, Engine, EngineVectors, Selection
+from lookalike.errors import QueryError
 from lookalike.records import Hit, Ids, Item, SearchOptions, SearchResult, Space, Vectors, Words
 from lookalike.search.background import Background
 from lookalike.search.copies import mark_copies
@@ -148,6 +149,11 @@ def _with_words(
     found = [
         each for each in context.engine.having_words(query.words, _FUSED, among) if each not in query.own
     ]
+    if not query.is_understood:
+        if not found:
+            words = query.words[:80]
+            raise QueryError(f"no text has the exact words {words!r}, and the model knows none of them")
+        scored = replace(scored, ids=scored.ids[:0], scores=scored.scores[:0], rows=scored.rows[:0])
     missing = np.setdiff1d(np.array(found, np.int64), scored.ids)
     block = context.vectors.fetch(missing.tolist())
     ids, rows = np.concatenate([scored.ids, block.ids]), np.concatenate([scored.rows, block.rows])
@@ -160,7 +166,7 @@ def _with_words(
         rows,
         scored.damaged.union(block.damaged),
         scored.recall,
-        scored.total,
+        scored.total if query.is_understood else len(ids),
         scored.missing,
         frozenset(found),
     )
@@ -190,7 +196,7 @@ def _result(
         if len(hits) >= end:
             break
     if options.mark_copies:
-        hits = mark_copies(hits[:end], scored.rows[kept[:end]])
+        hits = mark_copies(hits[:end], scored.rows[kept[:end]], context.queries.known_shares)
     line = None
     if options.background:
         hits, line = _with_meaning(context, query, hits)

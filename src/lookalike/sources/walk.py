@@ -16,7 +16,8 @@ from lookalike.records import FileStamp, FoundFile, Kind
 from lookalike.sources.uris import uri_of
 
 _LOOKED_AT = 1_000  # files
-TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".md", ".markdown")
+_PLAIN_TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json", ".txt", ".md", ".markdown")
+TEXT_SUFFIXES = (*_PLAIN_TEXTS, *(f"{suffix}.gz" for suffix in _PLAIN_TEXTS))
 _PHOTO_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"),
     *(".avif", ".heic", ".heif", ".jp2"),

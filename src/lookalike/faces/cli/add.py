@@ -26,7 +26,9 @@ from lookalike.faces.cli.options import (
     type=ListArgument(),
     help="Read further paths from a file, or from standard input (-), one per line.",
 )
-@click.option("--column", help="Texts: the column of CSV, TSV, JSONL and Parquet files that holds them.")
+@click.option("--column", help="Texts: the column of CSV, TSV, JSON and Parquet files that holds them.")
+@click.option("--encoding", metavar="NAME", help="Texts: how the files are encoded, where a guess is wrong.")
+@click.option("--delimiter", metavar="SIGN", help="Texts: what parts the cells of a CSV file, as ';' or tab.")
 @click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
 @click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
 @click.option("--model", help="The model for a new collection: see lookalike models.")
@@ -46,12 +48,14 @@ def add(
     Run it again at any time: only what is new or changed is read. With --json, one line per file or text
     tells its outcome once that is on disk; the last line is the total.
     """
+    from lookalike.decode.tables import ReadAs
     from lookalike.faces.cli.printing import print_report
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, report_json
     from lookalike.faces.text import printable
     from lookalike.sources.paths import read_list
 
+    read_as = ReadAs.checked(how.pop("encoding"), how.pop("delimiter"))
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
     if not wanted:
         raise UsageError("name at least one file or folder to add")
@@ -60,6 +64,7 @@ def add(
         report = collection.add(
             *wanted,
             kind="text" if texts else None,
+            read_as=read_as,
             **how,
             on_step=progress.step,
             on_commit=(lambda each: emit(committed_json(each))) if as_json else None,

@@ -75,6 +75,8 @@ def print_report(report: AddReport) -> None:
         parts = (("copies of another text", report.copies), ("long texts in passages", report.split))
         said = [f"{what}: {count:,}" for what, count in (*parts, ("empty texts", report.empty)) if count]
         click.echo("; ".join(said), err=True)
+    for remark in report.remarks:
+        click.echo(printable(remark), err=True)
     if report.vanished > report.pruned:
         gone = counted(report.vanished, "item")
         click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from lookalike.decode.tables import MAX_FIELD, TableFile, encoding_of
+from lookalike.decode.encodings import encoding_of
+from lookalike.decode.tables import MAX_FIELD, TableFile
 from lookalike.decode.texts import is_table
 from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.files import open_text
@@ -97,7 +98,7 @@ def open_names(path: Path, column: str | None, kind: Kind | None = None) -> Entr
     refuse_pickle(path, "write the list as a text file, one name a line")
     if not is_table(str(path)):
         if column is not None:
-            raise UsageError(f"{path} has no columns: they are read from {', '.join(TEXT_SUFFIXES[:5])}")
+            raise UsageError(f"{path} has no columns: they are read from {', '.join(TEXT_SUFFIXES[:6])}")
         return Lines(path)
     return Rows(path, column or _usual_column(path, kind))
 
