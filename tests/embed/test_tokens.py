@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lookalike.embed.tokens import load_tokenizer
+from lookalike.embed.tokens import FileTokenizer, load_tokenizer
 from lookalike.errors import MissingExtraError, ModelError
 from lookalike.models import ModelFile, TextTower
 
@@ -75,6 +75,33 @@ def test_an_end_is_put_where_the_file_leaves_it_out(load):
     assert tokenizer.encode("a red bus", 3) == [4, 5, 7]
     assert tokenizer.reach("a red bus", 3) == len("a red")
     assert load(end_id=SEP).encode("a", 8) == [CLS, 4, SEP]  # the file does it
+
+
+def test_it_is_told_what_is_in_the_vocabulary(load):
+    tokenizer = load()
+    assert tokenizer.known("a red bus") == (3, 0)
+    assert tokenizer.known("a zebra , zebra") == (1, 3)
+    assert tokenizer.known("สวัสดี") == (0, 1)
+
+
+def pieces(**settings):
+    """A tokenizer of pieces with probabilities, as most for many languages are."""
+    scores = [("<pad>", 0.0), ("<unk>", 0.0), ("▁a", -1.0), ("▁", -2.0), ("b", -2.0), (",", -2.0)]
+    scores += [(f"<0x{byte:02X}>", -9.0) for byte in range(256)] if settings else []
+    made = tokenizers.Tokenizer(tokenizers.models.Unigram(scores, 1, **settings))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    return made
+
+
+def test_pieces_that_stand_for_all_else_are_told(load):
+    assert FileTokenizer(pieces(), None).known("a b 😀, a") == (3, 1)
+    assert FileTokenizer(pieces(), None).known("😀 😀") == (0, 2)
+
+
+def test_what_is_read_as_bytes_is_known():
+    assert FileTokenizer(pieces(byte_fallback=True), None).known("😀")[1] == 0
+    made = tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0}, []))
+    assert FileTokenizer(made, None).known("😀")[1] == 0
 
 
 def test_a_file_that_is_no_tokenizer_is_refused(tmp_path):

@@ -7,12 +7,13 @@ import difflib
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from encodings.aliases import aliases
 from typing import Literal
 
 from lookalike.decode.packed import open_bytes
-from lookalike.errors import UsageError
+from lookalike.errors import QueryError, UsageError
 
 SAMPLE = 64 << 10  # bytes that tell how a file is encoded
 DAMAGED = "\udcff"
@@ -75,7 +76,7 @@ def find_encoding(path: str, given: str | None = None, *, limit: int | None = No
     if given is not None:
         return Encoding(check_encoding(given), "given", is_sound=False)
     with open_bytes(path) as file:
-        start = file.read(SAMPLE)
+        start = b"".join(_blocks(file, SAMPLE))
         for mark, name in _MARKS:
             if start.startswith(mark):
                 return Encoding(name, "marked", is_sound=name == "utf-8-sig" and _is_utf8(start, file, limit))
@@ -131,7 +132,7 @@ def _is_utf8(start: bytes, file: io.BufferedReader, limit: int | None) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         decoder.decode(start)
-        while limit is None and (block := file.read(_BLOCK)):
+        for block in _blocks(file, limit and 0):
             decoder.decode(block)
         decoder.decode(b"", final=limit is None)
     except UnicodeDecodeError:
@@ -145,7 +146,7 @@ def _of_damaged(path: str, limit: int | None) -> Encoding:
     lines: list[bytes] = []
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with open_bytes(path) as file:
-        while block := file.read(_BLOCK if limit is None else limit):
+        for block in _blocks(file, limit):
             text = decoder.decode(block)
             replaced = text.count("\ufffd")
             bad = replaced - block.count("\ufffd".encode())
@@ -155,8 +156,6 @@ def _of_damaged(path: str, limit: int | None) -> Encoding:
                 if size < SAMPLE:
                     lines.append(line)
                     size += len(line)
-            if limit is not None:
-                break
     if sound >= damaged:
         return Encoding("utf-8", "utf-8", is_sound=False)
     from lookalike.decode.scripts import guess_encoding  # slow to import, and seldom needed
@@ -164,6 +163,15 @@ def _of_damaged(path: str, limit: int | None) -> Encoding:
     beyond = len(re.findall(rb"[\x80-\xff]", b"".join(lines)))
     guess = guess_encoding(lines) if beyond >= _TELLING else None
     return Encoding(guess or "cp1252", "guessed", is_sound=False)
+
+
+def _blocks(file: io.BufferedReader, limit: int | None) -> Iterator[bytes]:
+    """Yield up to about `limit` bytes; what hinders reading on is said by whoever reads the texts."""
+    done = 0
+    with suppress(QueryError):
+        while (limit is None or done < limit) and (block := file.read1(_BLOCK)):
+            done += len(block)
+            yield block
 
 
 def _beyond_ascii(block: bytes) -> Iterator[bytes]:

@@ -136,7 +136,8 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
         scan.forget_seen()
         run.remarks.add(source.remarks)
         reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-        yield Skipped(file.uri, reason, file.stamp, lasting=isinstance(error, UsageError | QueryError))
+        lasting = isinstance(error, UsageError | QueryError) and not rows  # what was read before it is there
+        yield Skipped(file.uri, reason, file.stamp, lasting=lasting)
         return
     run.empty += source.empty
     run.split += source.split
