@@ -6,6 +6,7 @@ import csv
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class WatchedTexts:
         self.space = self.store.ensure_space(spec.name, spec.model_id, spec.dim, kind="text")
         self.told: list[Committed] = []
 
-    def add(self, *paths: Path, column: str | None = "text", **options: bool) -> AddReport:
+    def add(self, *paths: Path, column: str | None = "text", **options: Any) -> AddReport:
         """Add; check that all that is told is counted and that nothing is damaged."""
         self.embedder.embedded = []
         self.told = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lookalike.embed.known import HARDLY, TellsKnown, is_plain, known_shares, other_model
+from lookalike.embed.known import HARDLY, UNREAD, TellsKnown, is_plain, known_shares, other_model
 from lookalike.embed.load import load_embedder
 from lookalike.embed.texts import OnnxTextEmbedder
 from lookalike.embed.wordpiece import WordPiece
@@ -18,7 +18,7 @@ def embedder():
 
 
 KNOWN = ["a plain text", "naïve café “quoted” — really…", "don't!", "!!! ... ?", "", "4711", "lol 😂"]
-NOTHING_KNOWN = ["สวัสดีตอนเช้าเพื่อน", "อากาศ มาก", "😀", "🎉🎉 🎉!!!", "x" * 101]
+NOTHING_KNOWN = ["สวัสดีตอนเช้าเพื่อน", "อากาศ สวัสดี", "😀", "🎉🎉 🎉!!!", "x" * 101]
 HARDLY_KNOWN = [*NOTHING_KNOWN, "今天天气很好，我们去公园散步吧", "ok 😂 🎉"]
 
 
@@ -29,6 +29,10 @@ def test_the_bundled_model_tells_what_it_knows(embedder):
     for text, share in zip(HARDLY_KNOWN, embedder.known_shares(HARDLY_KNOWN), strict=True):
         assert share < HARDLY, text
     assert embedder.known_shares(NOTHING_KNOWN) == [0.0] * len(NOTHING_KNOWN)
+    for text in ("Мой телефон сломался", "صباح الخير يا أصدقائي", "Καλημέρα φίλοι"):  # spelled, no two alike
+        (share,) = embedder.known_shares([text])
+        assert UNREAD < share < HARDLY
+    assert embedder.known_shares(["Über müde Füße, größere Öfen", "Tôi thích mèo"]) == [1, 1]
     assert embedder.known_shares(["x" * 101, "a 😂", "a b c 😂"]) == [0, 0.5, 0.75]
 
 

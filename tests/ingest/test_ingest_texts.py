@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import random
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers import numbers
+from lookalike.decode.tables import ReadAs
 from text_helpers import WatchedTexts, write_csv
 
 WORDS = ["red", "green", "blue", "bus", "train", "boat", "late", "early", "slow", "fast", "old", "new", "cat"]
@@ -408,3 +411,39 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path):
     ((found, edited),) = run(large)
     assert found == 100_001
     assert edited < before + 30, (before, edited)
+
+
+def test_what_was_read_before_damage_is_kept_and_counted(watched, tmp_path):
+    """A packed file that is cut short, an array that ends too soon: the rest may come with the next copy."""
+    packed = gzip.compress(("text\n" + "\n".join(SENTENCES)).encode(), 1)
+    table = tmp_path / "t.csv.gz"
+    table.write_bytes(packed)
+    watched.add(table)
+    ids = watched.items()
+    table.write_bytes(packed[: len(packed) // 2])
+    assert numbers(watched.add(touched(table), prune=True)).get("pruned", 0) == 0
+    assert watched.items() == ids
+    array = tmp_path / "t.json"
+    array.write_text(json.dumps([{"text": "one"}, {"text": "two"}])[:-4])
+    report = watched.add(array)
+    assert numbers(report) == {"added": 1, "skipped": 1}
+    for _ in range(2):
+        assert numbers(watched.add(array, prune=True)) == {"unchanged": 1, "skipped": 1}
+    assert watched.embedder.embedded == []
+    reasons = [each.reason for each in watched.store.items.skipped()]
+    assert any("row 2 of its array is no JSON" in reason for reason in reasons)
+    array.write_text(json.dumps([{"text": "one"}, {"text": "two"}]))
+    assert numbers(watched.add(touched(array))) == {"unchanged": 1, "added": 1}
+
+
+def test_what_is_said_of_a_file_makes_it_read_again(watched, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_bytes("text\nМой телефон сломался\n".encode("cp1251"))
+    assert watched.add(table, read_as=ReadAs("cp866")).remarks == ()
+    assert "Мой телефон сломался" not in watched.items()
+    assert numbers(watched.add(table)) == {"unchanged": 1}
+    assert numbers(watched.add(table, read_as=ReadAs("cp1251"))) == {"updated": 1}
+    assert set(watched.items()) == {"Мой телефон сломался"}
+    report = watched.add(touched(table))
+    assert report.remarks == (f"read as cp1251, a guess that --encoding NAME overrides: {table}",)
+    assert numbers(report) == {"unchanged": 1}

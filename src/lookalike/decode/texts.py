@@ -79,11 +79,12 @@ class TextFile:
         """
         before = _stamp(self.path)
         table = TableFile(self.path, self.column, read_as=self.read_as, uri=self.uri, remarks=self.remarks)
+        self.damaged = table.damaged
         for fragment, text, metadata in self._rows(table) if is_table(self.path) else self._document():
             stamp = FileStamp(len(text.encode()), before.mtime_ns)
             digest = hashlib.sha256(text.encode()).digest()
             yield Passage(f"{self.uri}#{fragment}", text, digest, stamp, metadata)
-        self.damaged, self.encoding = table.damaged, self.encoding or table.encoding
+        self.encoding = self.encoding or table.encoding
         self.changed = _stamp(self.path) != before
 
     def _rows(self, table: TableFile) -> Iterator[tuple[str, str, Metadata]]:

@@ -15,6 +15,12 @@ KnownShares = Callable[[Sequence[str]], list[float]]
 HARDLY = 0.5
 """Below this share of known words a text is hardly readable."""
 
+SPELLED = 0.45
+"""How much is known of a word that is read letter by letter: less than half, although no two are the same."""
+
+UNREAD = 0.4
+"""Below this share, texts are near each other because they were not read."""
+
 LONGEST_WORD = 100  # letters; in longer ones, tokenizers of words know nothing
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9]")
 
@@ -42,7 +48,7 @@ def is_plain(text: str) -> bool:
     return any(len(word) <= LONGEST_WORD and _PLAIN_WORD.search(word) for word in text.split())
 
 
-def share(known: int, unknown: int) -> float:
+def share(known: float, unknown: float) -> float:
     """Return the share of known ones; of a text that says nothing, nothing is unknown."""
     return known / (known + unknown) if unknown else 1.0
 

@@ -33,7 +33,7 @@ class Tokenizer(Protocol):
     def reach(self, text: str, limit: int) -> int:
         """Return how many letters of `text`, from the first on, `encode` reads."""
 
-    def known(self, text: str) -> tuple[int, int]:
+    def known(self, text: str) -> tuple[float, float]:
         """Return how many parts of a text with a meaning have a token of their own, and how many have not."""
 
 

@@ -11,7 +11,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from lookalike.embed.known import SPELLED
+
 _LONGEST_WORD = 100  # letters; longer ones are one unknown token
+_SPELLED_PIECES = 0.75  # for each letter
 _CACHED_WORDS = 50_000
 _CJK = (
     (0x4E00, 0x9FFF),
@@ -54,14 +57,20 @@ class WordPiece:
                 return start
         return len(text)
 
-    def known(self, text: str) -> tuple[int, int]:
-        """Return how many words are of known pieces, and how many are not; punctuation is neither."""
+    def known(self, text: str) -> tuple[float, float]:
+        """Return how many words are of known pieces, and how many are not; punctuation is neither.
+
+        Of a word of another script that is read letter by letter, little is known.
+        """
         if text.isascii() and max(map(len, text.split()), default=0) <= _LONGEST_WORD:
             return 1, 0  # each of its letters is a piece
-        known = unknown = 0
+        known = unknown = 0.0
         for word in _plain(text).split():
-            if self._pieces(word) == (self._unknown,):
+            pieces = self._pieces(word)
+            if pieces == (self._unknown,):
                 unknown += 1
+            elif len(word) > 1 and len(pieces) > _SPELLED_PIECES * len(word) and not word.isascii():
+                known, unknown = known + SPELLED, unknown + 1 - SPELLED
             elif not _is_punctuation(word[0]):
                 known += 1
         return known, unknown

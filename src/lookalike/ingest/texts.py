@@ -125,23 +125,30 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
     source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach, read_as=run.read_as)
     passages = source.passages()
     rows = 0
-    try:
-        while page := list(islice(passages, BATCH)):
-            if not rows:
-                yield about
-            scan.see([passage.uri for passage in page])
-            rows += len(page)
-            yield from page
-    except (LookalikeError, OSError) as error:
-        scan.forget_seen()
-        run.remarks.add(source.remarks)
-        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-        lasting = isinstance(error, UsageError | QueryError) and not rows  # what was read before it is there
-        yield Skipped(file.uri, reason, file.stamp, lasting=lasting)
-        return
+    problem: LookalikeError | OSError | None = None
+    while problem is None:
+        page: list[Passage] = []
+        try:
+            page.extend(islice(passages, BATCH))
+        except (LookalikeError, OSError) as error:
+            problem = error
+        if not page:
+            break
+        if not rows:
+            yield about
+        scan.see([passage.uri for passage in page])
+        rows += len(page)
+        yield from page
     run.empty += source.empty
     run.split += source.split
     run.remarks.add(source.remarks)
+    if problem is not None:
+        scan.forget_seen()
+        yield from _damaged_rows(source, file)
+        yield _skipped(
+            problem, file, lasting=not rows
+        )  # else, what was read before it would be counted as gone
+        return
     if not rows and scan.has_places(file.uri):  # as a file is for a moment while something writes it anew
         run.emptied.append(file.uri)
         return
@@ -153,6 +160,15 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
     else:
         yield from scan.stale(file.uri)
         yield replace(about, rows=rows)
+
+
+def _skipped(problem: LookalikeError | OSError, file: TextFileToRead, *, lasting: bool) -> Skipped:
+    reason = str(problem)
+    if isinstance(problem, OSError):
+        reason, lasting = f"cannot be read: {problem.strerror or problem}", False
+    return Skipped(
+        file.uri, reason, file.stamp, lasting=lasting and isinstance(problem, UsageError | QueryError)
+    )
 
 
 def _damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed.known import HARDLY, LONGEST_WORD, KnownShares, all_known
+from lookalike.embed.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.records import Hit, Vectors
 
 NEAR_COPY = 0.9
@@ -44,7 +44,7 @@ def _unread(hits: list[Hit], near: npt.NDArray[np.bool_], known_shares: KnownSha
     if not doubtful:
         return np.empty(0, np.int64)
     shares = known_shares([hits[at].text or "" for at in doubtful])
-    return np.array([at for at, share in zip(doubtful, shares, strict=True) if share < HARDLY], np.int64)
+    return np.array([at for at, share in zip(doubtful, shares, strict=True) if share < UNREAD], np.int64)
 
 
 def _is_sure(text: str | None) -> bool:

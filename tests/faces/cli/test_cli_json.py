@@ -14,10 +14,10 @@ HIT = {"id": int, "uri": str, "content": str, "score": float, "metadata": dict}
 REPORT = dict.fromkeys(
     [
         *("found", "added", "unchanged", "moved", "updated", "skipped", "vanished", "pruned"),
-        *("copies", "split", "empty"),
+        *("copies", "split", "empty", "unreadable"),
     ],
     int,
-) | {"absent": list, "index_problem": type(None)}
+) | {"absent": list, "index_problem": type(None), "remarks": list}
 SPACE = {
     "name": str,
     "model_sha256": str,

@@ -71,3 +71,46 @@ def test_a_file_is_no_text_and_a_sheet_shows_none(texts, tmp_path):
     told = texts("search", "the rain", "--sheet", tmp_path / "hits.png")
     assert told.err == "lookalike: a sheet shows photos, and this collection holds texts\n"
     assert not (tmp_path / "hits.png").exists()
+
+
+def test_what_is_guessed_and_odd_is_told_after_adding(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_bytes("id,text\n1,Мой телефон сломался\n2,Где мои ключи\n".encode("cp1251"))
+    (tmp_path / "b.csv").write_bytes(
+        "id,text\n1,Good morning, friends\n2,Größe\n".encode() + b"3,\xff\n4,\xff\n"
+    )
+    told = run("add", "a.csv", "b.csv", "--column", "text")
+    assert told.out.startswith("found 6 = 5 added")  # the two damaged ones are one text
+    assert told.err.splitlines() == [
+        "copies of another text: 1",
+        f"read as cp1251, a guess that --encoding NAME overrides: {tmp_path / 'a.csv'}",
+        "more cells than the header has, taken for one text with the delimiter in it: "
+        f"{tmp_path / 'b.csv'}#1",
+        f"bytes that are not utf-8, read as \ufffd: {tmp_path / 'b.csv'}#3, {tmp_path / 'b.csv'}#4",
+    ]
+    report = run("add", "a.csv", "--encoding", "cp1251", "--json").json[-1]
+    assert (report["unchanged"], report["remarks"]) == (2, [])
+    told = run("add", "a.csv", "--encoding", "cp866", "--json")
+    assert (told.json[-1]["updated"], told.code) == (2, 0)
+    assert (
+        run("add", "a.csv", "--json").json[-1]["unchanged"] == 2
+    )  # what was given holds until the file changes
+
+
+def test_options_of_texts_that_make_no_sense_are_refused_before_anything_is_made(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("a|text\n1|x;y\n")
+    told = run("add", "a.csv", "--encoding", "cp12521")
+    assert told.code == 2
+    assert told.err.startswith(
+        "lookalike: no encoding 'cp12521': did you mean cp1252? there are utf-8, cp1252"
+    )
+    told = run("add", "a.csv", "--delimiter", "--")
+    assert (told.code, told.err) == (
+        2,
+        "lookalike: a delimiter is one sign such as ; or one of tab, comma, semicolon, pipe, space; "
+        "got '--'\n",
+    )
+    assert not list(tmp_path.glob("*.lookalike"))
+    assert run("add", "a.csv", "--delimiter", "pipe").code == 0
+    assert run("search", "x;y", "-k", "1").lines[1].endswith("x;y")
