@@ -101,7 +101,11 @@ def test_a_page_of_figures_is_what_the_figures_give(name, module, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "ARCHITECTURE.md", "docs/models.md", "docs/benchmarks.md", "docs/quality.md"]
+    "name",
+    [
+        *("README.md", "ARCHITECTURE.md"),
+        *(f"docs/{name}.md" for name in ("models", "benchmarks", "quality", "formats")),
+    ],
 )
 def test_links_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")

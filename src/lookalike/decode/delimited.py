@@ -111,9 +111,14 @@ class DelimitedReader:
         """Look whether a backslash makes a quote a letter in the first lines, and return all lines."""
         sample: list[str] = []
         size = 0
-        while size < _LONGEST_SAMPLE and len(sample) < _SAMPLED and (line := next(lines, None)) is not None:
-            sample.append(line)
-            size += len(line)
+        try:
+            while (
+                size < _LONGEST_SAMPLE and len(sample) < _SAMPLED and (line := next(lines, None)) is not None
+            ):
+                sample.append(line)
+                size += len(line)
+        except QueryError as error:  # it must not cost the rows before it
+            lines = _raising(error)
         self._escapes = re.search(r'\\"[^",;|\s]', "".join(sample)) is not None
         return chain(sample, lines)
 
@@ -177,6 +182,11 @@ class DelimitedReader:
             return next(csv.reader(lines, delimiter=self.delimiter or ",", strict=True), []), ""
         except csv.Error as error:
             return [], str(error)
+
+
+def _raising(error: QueryError) -> Iterator[str]:
+    yield from ()
+    raise error
 
 
 def check_delimiter(text: str) -> str:

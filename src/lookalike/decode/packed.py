@@ -64,20 +64,21 @@ class _Bounded(io.RawIOBase):
         """See `io.RawIOBase`."""
         view = memoryview(buffer).cast("B")
         try:
-            count = self._source.readinto(view)
+            block = self._source.read(len(view)) if self._limit is None else self._source.read1(len(view))
         except EOFError as error:
             raise QueryError("cut short: its packed bytes have no end") from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise QueryError(f"its packed bytes are damaged ({error})") from error
         if self._limit is not None:
-            self._unpacked += count
+            self._unpacked += len(block)
             if self._unpacked > self._limit:
                 raise QueryError(
                     f"becomes more than {self._limit >> 20:,} MiB when it is unpacked; unpack it first"
                 )
         if self._longest_line is not None:
-            self._measure_line(bytes(view[:count]))
-        return int(count)
+            self._measure_line(block)
+        view[: len(block)] = block
+        return len(block)
 
     def _measure_line(self, block: bytes) -> None:
         end = max(block.rfind(b"\n"), block.rfind(b"\r"))
