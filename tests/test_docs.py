@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import lookalike
 from lookalike.faces.cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_names_that_the_package_promises_are_there():
+    for name in lookalike.__all__:
+        assert getattr(lookalike, name)
 
 
 def blocks(language):

@@ -17,6 +17,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
+    from lookalike.decode.tables import ReadAs
     from lookalike.errors import LookalikeError
     from lookalike.records import Box, Hit, Item, SearchOptions, SearchResult, Skipped, Words
     from lookalike.reports import AddReport, Info
@@ -35,6 +36,7 @@ __all__ = [
     "Info",
     "Item",
     "LookalikeError",
+    "ReadAs",
     "SearchOptions",
     "SearchResult",
     "Skipped",
@@ -46,13 +48,14 @@ __all__ = [
 _HOMES = {
     "Collection": "lookalike.collection",
     "LookalikeError": "lookalike.errors",
-    "AddReport": "lookalike.records",
+    "AddReport": "lookalike.reports",
     "Box": "lookalike.records",
     "Example": "lookalike.search.queries",
     "Filter": "lookalike.store.filters",
     "Hit": "lookalike.records",
-    "Info": "lookalike.records",
+    "Info": "lookalike.reports",
     "Item": "lookalike.records",
+    "ReadAs": "lookalike.decode.tables",
     "SearchResult": "lookalike.records",
     "SearchOptions": "lookalike.records",
     "Words": "lookalike.records",

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.tables import AS_FOUND, ReadAs
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
@@ -45,6 +44,7 @@ from lookalike.sources.uris import path_of
 from lookalike.store.facets import Facets
 
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
+    from lookalike.decode.tables import ReadAs
     from lookalike.reports import AddReport, Info
     from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
     from lookalike.upkeep.verify import VerifyReport
@@ -83,7 +83,7 @@ class Collection:
         self,
         *paths: AnyPath,
         column: str | None = None,
-        read_as: ReadAs = AS_FOUND,
+        read_as: ReadAs | None = None,
         kind: Kind | None = None,
         prune: bool = False,
         on_step: OnStep | None = None,

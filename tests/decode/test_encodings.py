@@ -43,7 +43,7 @@ def table(sentences):
 
 
 def read(path, encoding=None):
-    source = TextFile(str(path), path.name, None, len, read_as=ReadAs.checked(encoding, None))
+    source = TextFile(str(path), path.name, None, len, read_as=ReadAs(encoding, None))
     texts = [each.text for each in source.passages()]
     return texts, source
 

@@ -228,5 +228,5 @@ def test_other_columns_are_as_the_page_says(tmp_path):
 
 
 def test_what_is_given_decides(tmp_path):
-    Case("t.csv", table(RUSSIAN).encode("cp866"), [RUSSIAN]).check(tmp_path, ReadAs.checked("cp866", None))
-    Case("t.csv", "a;b;c,text\n1;2;3,x\n", ["x"]).check(tmp_path, ReadAs.checked(None, ","))
+    Case("t.csv", table(RUSSIAN).encode("cp866"), [RUSSIAN]).check(tmp_path, ReadAs("cp866", None))
+    Case("t.csv", "a;b;c,text\n1;2;3,x\n", ["x"]).check(tmp_path, ReadAs(None, ","))

@@ -20,7 +20,7 @@ def read(tmp_path):
     def read(content, name="t.csv", column="text", delimiter=None):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        read_as = ReadAs.checked(None, delimiter)
+        read_as = ReadAs(None, delimiter)
         source = TextFile(str(path), name, column, len, read_as=read_as)
         rows = [(each.uri.rpartition("#")[2], each.text, dict(each.metadata)) for each in source.passages()]
         return rows, source.damaged, list(source.remarks.lines())
@@ -155,13 +155,13 @@ def test_a_delimiter_that_is_given_decides(read, given):
     ("given", "letter"), [("tab", "\t"), ("\\t", "\t"), ("\t", "\t"), ("^", "^"), ("space", " ")]
 )
 def test_delimiters_have_names(given, letter):
-    assert ReadAs.checked(None, given).delimiter == letter
+    assert ReadAs(None, given).delimiter == letter
 
 
 @pytest.mark.parametrize("given", ["", ",,", '"', "\n", "a", "7", "spcae"])
 def test_what_is_no_delimiter_is_refused(given):
     with pytest.raises(UsageError, match="a delimiter is one sign such as ; or one of tab, comma"):
-        ReadAs.checked(None, given)
+        ReadAs(None, given)
 
 
 INVISIBLE = [

@@ -71,10 +71,11 @@ def check_encoding(name: str) -> str:
 def find_encoding(path: str, given: str | None = None, *, limit: int | None = None) -> Encoding:
     """Return how a text file is encoded; with `limit`, only about so many bytes are looked at.
 
-    UTF-8 it is unless more of it is damaged than in order. Raises what `open_bytes` and reading raise.
+    An encoding that is `given` (see `check_encoding`) decides; else it is UTF-8 unless more of it is damaged
+    than in order. Raises what `open_bytes` and reading raise.
     """
     if given is not None:
-        return Encoding(check_encoding(given), "given", is_sound=False)
+        return Encoding(given, "given", is_sound=False)
     with open_bytes(path) as file:
         start = b"".join(_blocks(file, SAMPLE))
         for mark, name in _MARKS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from lookalike.decode.columns import as_text, choose, facts_of, paths_of, too_many, value_at
 from lookalike.decode.delimited import DelimitedReader, check_delimiter
@@ -41,18 +41,19 @@ _MAGIC = (
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
-    """What is known beforehand of files of texts: their encoding, and what parts the cells of a table."""
+    """What is known beforehand of files of texts: their encoding, and what parts the cells of a table.
+
+    Both are as users name them; raises `UsageError` for what is neither.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
 
-    @classmethod
-    def checked(cls, encoding: str | None, delimiter: str | None) -> Self:
-        """Make it of what users name; raises `UsageError`."""
-        return cls(
-            None if encoding is None else check_encoding(encoding),
-            None if delimiter is None else check_delimiter(delimiter),
-        )
+    def __post_init__(self) -> None:
+        if self.encoding is not None:
+            object.__setattr__(self, "encoding", check_encoding(self.encoding))
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", check_delimiter(self.delimiter))
 
 
 AS_FOUND = ReadAs()
@@ -119,7 +120,7 @@ class TableFile:
                 values = values_of_lines(self._watched(file), MAX_FIELD)
             for number, value in enumerate(values, 1):
                 if isinstance(value, NoJson) and number == 1:
-                    raise QueryError("not JSON lines: the first line is no JSON")
+                    raise QueryError(f"no array of JSON, and not JSON lines: its first line is {value}")
                 for what in self._marks:
                     self._remark(what, number)
                 self._marks.clear()

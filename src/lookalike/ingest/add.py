@@ -36,7 +36,7 @@ class AddOptions:
     """How items are added: see `Collection.add`."""
 
     column: str | None = None
-    read_as: ReadAs = AS_FOUND
+    read_as: ReadAs | None = None
     kind: Kind | None = None
     prune: bool = False
     on_step: OnStep = lambda *_: None
@@ -56,7 +56,9 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     companion = opened.companion_of(store, embedder, create=True)
     if isinstance(embedder, TextEmbedder):
         texts = TextIngest(store, space, options.on_step, options.on_commit, embedder)
-        report = ingest_texts(texts, paths, options.column, read_as=options.read_as, prune=options.prune)
+        report = ingest_texts(
+            texts, paths, options.column, read_as=options.read_as or AS_FOUND, prune=options.prune
+        )
     else:
         parts = PhotoIngest(
             store, space, options.on_step, options.on_commit, opened.decoder, embedder, companion
@@ -94,7 +96,7 @@ def fill_space(opened: OpenCollection, store: Store, space: Space, on_step: OnSt
 
 def _is_of_texts(options: AddOptions) -> bool:
     """Whether something is said of what only texts have."""
-    return options.column is not None or options.read_as != AS_FOUND
+    return options.column is not None or options.read_as not in (None, AS_FOUND)
 
 
 def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions) -> Kind:
@@ -120,7 +122,7 @@ def _check_columns(paths: list[Path], options: AddOptions, *, has_items: bool) -
         if path.is_dir() or not is_table(str(path)):
             return
         try:
-            TableFile(str(path), options.column, read_as=options.read_as).check_column()
+            TableFile(str(path), options.column, read_as=options.read_as or AS_FOUND).check_column()
         except UsageError as error:
             problems.append(f"{path}: {error}")
         except (LookalikeError, OSError):  # reading it says so

@@ -55,7 +55,7 @@ def add(
     from lookalike.faces.text import printable
     from lookalike.sources.paths import read_list
 
-    read_as = ReadAs.checked(how.pop("encoding"), how.pop("delimiter"))
+    read_as = ReadAs(how.pop("encoding"), how.pop("delimiter"))
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
     if not wanted:
         raise UsageError("name at least one file or folder to add")
