@@ -1,10 +1,16 @@
 """Tables as people write them: cells too many, escapes, quotes, first lines, columns, what nobody can see."""
 
+import contextlib
+import csv
+import io
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lookalike.decode import delimited
+from lookalike.decode.delimited import DelimitedReader
 from lookalike.decode.tables import ReadAs, TableFile
 from lookalike.decode.texts import TextFile
 from lookalike.errors import QueryError, UsageError
@@ -230,3 +236,45 @@ def test_the_beginning_tells_whether_the_column_is_there(tmp_path):
     TableFile(str(path), "text").check_column()
     with pytest.raises(UsageError, match="no column 'txet'"):
         TableFile(str(path), "txet").check_column()
+
+
+CELLS = st.lists(st.tuples(st.text("ab\\\",;|\t\n'é "), st.text('ab\\",;\n ')), min_size=1, max_size=8)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CELLS, st.sampled_from(",;\t|^"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+def test_what_is_written_by_the_rules_is_read_so(rows, delimiter, quoting):
+    """Nothing that is done about those who do not keep to the rules changes what others write."""
+    written = io.StringIO(newline="")
+    writer = csv.writer(written, delimiter=delimiter, quoting=quoting)
+    writer.writerows([("a", "text"), *rows])
+    wrong = []
+    reader = DelimitedReader(
+        written.getvalue().splitlines(keepends=True),
+        "text",
+        delimiter,
+        ("utf-8", 1 << 20),
+        lambda *what: wrong.append(what),
+        lambda *what: wrong.append(what),
+    )
+    assert [(facts.get("a", ""), text) for _, text, facts in reader.rows()] == rows
+    assert wrong == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text('ab\\",;\n\r\0é '), st.sampled_from([None, ",", ";"]))
+def test_whatever_is_written_is_read_to_its_end(content, delimiter):
+    told = []
+    lines = io.StringIO("a,text\n" + content, newline="")
+    reader = DelimitedReader(
+        lines,
+        None,
+        delimiter,
+        ("utf-8", 50),
+        lambda *what: told.append(what),
+        lambda *what: told.append(what),
+    )
+    with contextlib.suppress(QueryError, UsageError):
+        found = [(number, text) for number, text, _ in reader.rows()]
+        numbers = [number for number, _ in found]
+        assert numbers == sorted(set(numbers))

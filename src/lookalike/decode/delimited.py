@@ -119,7 +119,8 @@ class DelimitedReader:
                 size += len(line)
         except QueryError as error:  # it must not cost the rows before it
             lines = _raising(error)
-        self._escapes = re.search(r'\\"[^",;|\s]', "".join(sample)) is not None
+        ends = re.escape(self.delimiter or ",;|")
+        self._escapes = re.search(rf'\\"[^"\s{ends}]', "".join(sample)) is not None
         return chain(sample, lines)
 
     def _kept(self, lines: Iterator[str]) -> Iterator[str]:
