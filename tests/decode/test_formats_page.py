@@ -206,7 +206,9 @@ CASES = {
             said="beyond the 256th",
         )
     ],
-    "half of a surrogate pair": [Case("t.jsonl", '{"text": "a\\ud800"}', ["a\ufffd"])],
+    "half of a surrogate pair": [
+        Case("t.jsonl", '{"text": "a\\ud800"}', ["a\ufffd"], said="halves of letters")
+    ],
 }
 
 

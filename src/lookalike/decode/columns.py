@@ -16,7 +16,7 @@ MOST_COLUMNS = 256
 LONGEST_VALUE = 200
 """Letters of a value of another column that are kept."""
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 _RESERVED = {"id", "uri", "folder"}
 _USUAL = ("text", "texts", "sentence", "content", "body", "title")
 _SPEAKERS = ("role", "from", "speaker", "author", "name")
@@ -89,7 +89,7 @@ def facts_of(row: Mapping[str, Any], column: str) -> dict[str, MetadataValue]:
         if isinstance(value, float) and not math.isfinite(value):
             continue
         is_number = isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 63)
-        found[name] = value if is_number else _SURROGATE.sub("\ufffd", as_text(value)[:LONGEST_VALUE])
+        found[name] = value if is_number else SURROGATE.sub("\ufffd", as_text(value)[:LONGEST_VALUE])
     return found
 
 

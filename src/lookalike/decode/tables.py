@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lookalike.decode.columns import as_text, choose, facts_of, paths_of, too_many, value_at
+from lookalike.decode.columns import SURROGATE, as_text, choose, facts_of, paths_of, too_many, value_at
 from lookalike.decode.delimited import DelimitedReader, check_delimiter
 from lookalike.decode.encodings import (
     DAMAGED,
@@ -27,6 +27,7 @@ from lookalike.decode.remarks import Remarks
 from lookalike.errors import QueryError
 from lookalike.records import MetadataValue
 
+HALF_A_LETTER = "halves of letters (surrogates without their pair), read as \ufffd"
 MAX_FIELD = 16 << 20  # letters; longer ones are most likely a quote that was never closed
 _Row = tuple[int, str, dict[str, MetadataValue]]
 _MAGIC = (
@@ -172,9 +173,10 @@ class TableFile:
 
     def _mended(self, text: str, number: int) -> str:
         """Return a text of JSON; in arrays, which are not read by lines, damage is seen only here."""
-        if DAMAGED in text:
-            self._remark(damage_of(self.encoding), number)
-        return text
+        if text.isascii() or not SURROGATE.search(text):
+            return text
+        self._remark(damage_of(self.encoding) if DAMAGED in text else HALF_A_LETTER, number)
+        return SURROGATE.sub("\ufffd", text)
 
     def _remark(self, what: str, number: int | None) -> None:
         place = self.uri or self.path
