@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from lookalike import files
 from lookalike.errors import QueryError
 
 LONGEST_LINE = 64 << 20  # bytes
@@ -28,7 +28,7 @@ def open_bytes(path: str, *, longest_line: int | None = None) -> io.BufferedRead
     Reading raises `QueryError` where the packed bytes are damaged or become far too many, and for a line of
     more than `longest_line` bytes.
     """
-    file = Path(path).open("rb", buffering=0)  # noqa: SIM115  # whoever reads closes it
+    file = files.open_bytes(path).detach()  # it is buffered below
     try:
         is_packed = file.read(2) == _PACKED
         file.seek(0)
@@ -47,7 +47,7 @@ def open_bytes(path: str, *, longest_line: int | None = None) -> io.BufferedRead
 class _Bounded(io.RawIOBase):
     """Reads a file, unpacking it where `limit` says how many bytes may come of it."""
 
-    def __init__(self, file: IO[bytes], limit: int | None, longest_line: int | None) -> None:
+    def __init__(self, file: io.RawIOBase, limit: int | None, longest_line: int | None) -> None:
         super().__init__()
         self._file = file
         self._source: Any = file if limit is None else gzip.GzipFile(fileobj=file)

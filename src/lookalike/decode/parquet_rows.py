@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
+from lookalike import files
 from lookalike.decode.columns import choose
 from lookalike.decode.packed import open_bytes
 from lookalike.errors import LookalikeError, MissingExtraError, QueryError
@@ -45,7 +45,7 @@ def parquet_rows(path: str, column: str | None) -> Iterator[tuple[str, dict[str,
 @contextmanager
 def _unpacked(path: str) -> Iterator[str | IO[bytes]]:
     """Give what Arrow reads: the path, or a packed file's content in a temporary one, as it needs to seek."""
-    with Path(path).open("rb") as file:
+    with files.open_bytes(path) as file:
         is_plain = file.read(len(_MAGIC)) == _MAGIC
     if is_plain or not path.lower().endswith(".gz"):
         yield path

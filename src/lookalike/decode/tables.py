@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lookalike import files
 from lookalike.decode.columns import SURROGATE, as_text, choose, facts_of, paths_of, too_many, value_at
 from lookalike.decode.delimited import DelimitedReader, check_delimiter
 from lookalike.decode.encodings import (
@@ -152,7 +153,7 @@ class TableFile:
 
     def _encoding(self) -> Encoding:
         """Find out how the file is encoded, and say so where it is a guess."""
-        with Path(self.path).open("rb") as file:
+        with files.open_bytes(self.path) as file:
             start = file.read(16)
         for magic, what in _MAGIC:
             if start.startswith(magic):
