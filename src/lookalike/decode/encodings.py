@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from encodings.aliases import aliases
-from typing import Literal
 
 from lookalike.decode.packed import open_bytes
 from lookalike.errors import QueryError, UsageError
@@ -45,11 +44,10 @@ _WIDE = (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file is encoded, and how that is known; `is_sound` unless bytes may not be readable so."""
+    """How a file is encoded, and whether that is a guess."""
 
     name: str
-    known: Literal["marked", "utf-8", "guessed", "given"]
-    is_sound: bool = True
+    is_guess: bool = False
 
 
 def check_encoding(name: str) -> str:
@@ -75,16 +73,16 @@ def find_encoding(path: str, given: str | None = None, *, limit: int | None = No
     than in order. Raises what `open_bytes` and reading raise.
     """
     if given is not None:
-        return Encoding(given, "given", is_sound=False)
+        return Encoding(given)
     with open_bytes(path) as file:
         start = b"".join(_blocks(file, SAMPLE))
         for mark, name in _MARKS:
             if start.startswith(mark):
-                return Encoding(name, "marked", is_sound=name == "utf-8-sig" and _is_utf8(start, file, limit))
+                return Encoding(name)
         if (unmarked := _wide(start) or _escaped(start)) is not None:
-            return Encoding(unmarked, "guessed", is_sound=False)
+            return Encoding(unmarked, is_guess=True)
         if _is_utf8(start, file, limit):
-            return Encoding("utf-8", "utf-8")
+            return Encoding("utf-8")
     return _of_damaged(path, limit)
 
 
@@ -158,12 +156,12 @@ def _of_damaged(path: str, limit: int | None) -> Encoding:
                     lines.append(line)
                     size += len(line)
     if sound >= damaged:
-        return Encoding("utf-8", "utf-8", is_sound=False)
+        return Encoding("utf-8")
     from lookalike.decode.scripts import guess_encoding  # slow to import, and seldom needed
 
     beyond = len(re.findall(rb"[\x80-\xff]", b"".join(lines)))
     guess = guess_encoding(lines) if beyond >= _TELLING else None
-    return Encoding(guess or "cp1252", "guessed", is_sound=False)
+    return Encoding(guess or "cp1252", is_guess=True)
 
 
 def _blocks(file: io.BufferedReader, limit: int | None) -> Iterator[bytes]:

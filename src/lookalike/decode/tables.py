@@ -160,7 +160,7 @@ class TableFile:
                 raise QueryError(f"no table but {what}")
         encoding = find_encoding(self.path, self.read_as.encoding, limit=self._limit)
         self.encoding = encoding.name
-        if encoding.known == "guessed":
+        if encoding.is_guess:
             self._remark(guess_of(encoding.name), None)
         return encoding
 

@@ -124,7 +124,7 @@ class TextFile:
     def _blocks(self) -> Iterator[str]:
         encoding = find_encoding(self.path, self.read_as.encoding)
         self.encoding = encoding.name
-        if encoding.known == "guessed":
+        if encoding.is_guess:
             self.remarks.note(guess_of(encoding.name), [self.uri])
         read = damaged = 0
         with open_text(self.path, encoding, newline=None) as file:
