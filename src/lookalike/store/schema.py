@@ -6,6 +6,7 @@ import sqlite3
 
 from lookalike.store.checksums import bound, row_checksum
 from lookalike.store.spaces import seal_spaces
+from lookalike.store.words import indexed
 
 APPLICATION_ID = 0x6C6B616C  # "lkal", in the file's header
 
@@ -160,6 +161,14 @@ UPDATE text_files
     SET checksum = row_checksum('text_files', uri, size, mtime_ns, column_name, manner, rows);
 UPDATE items SET checksum = bound(checksum, 'items', id);
 UPDATE texts SET checksum = bound(checksum, 'texts', item_id);
+DROP TABLE IF EXISTS text_words;
+"""
+
+WORDS_INDEX = """
+CREATE VIEW IF NOT EXISTS text_words_source AS SELECT item_id, indexed(CAST(text AS BLOB)) AS text FROM texts;
+CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact words: see words.py
+    text, content='text_words_source', content_rowid='item_id', tokenize='unicode61 remove_diacritics 2'
+);
 """
 
 MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
@@ -183,6 +192,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         run_script(connection, script)
         if number == 5:
+            run_script(connection, WORDS_INDEX)
+            connection.execute("INSERT INTO text_words (text_words) VALUES ('rebuild')")
             seal_spaces(connection)
             for (space,) in connection.execute("SELECT id FROM spaces").fetchall():
                 table = f"vectors_{space}"
@@ -195,6 +206,7 @@ def add_functions(connection: sqlite3.Connection) -> None:
     """Teach a connection the checksums that statements name."""
     connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
     connection.create_function("bound", 3, bound, deterministic=True)
+    connection.create_function("indexed", 1, indexed, deterministic=True)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

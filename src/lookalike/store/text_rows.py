@@ -9,6 +9,8 @@ from typing import Any
 
 from lookalike.store.checksums import agrees, place_key
 from lookalike.store.rows import select
+from lookalike.store.schema import WORDS_INDEX, run_script
+from lookalike.store.words import indexed
 
 WORDS_TABLE = "text_words"
 TEXT_FILE_CELLS = "uri, size, mtime_ns, column_name, manner, rows"
@@ -101,7 +103,7 @@ def put_texts(connection: sqlite3.Connection, texts: Iterable[tuple[int, str]]) 
     rows = [(item_id, text, text_checksum(item_id, text)) for item_id, text in texts]
     connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", rows)
     connection.executemany(
-        f"INSERT INTO {WORDS_TABLE} (rowid, text) VALUES (?, ?)", (row[:2] for row in rows)
+        f"INSERT INTO {WORDS_TABLE} (rowid, text) VALUES (?, ?)", ((row[0], indexed(row[1])) for row in rows)
     )
 
 
@@ -129,7 +131,7 @@ def delete_text(connection: sqlite3.Connection, item_id: int) -> None:
         sound = text_is_sound(item_id, *row)
         if sound:
             sql = f"INSERT INTO {WORDS_TABLE} ({WORDS_TABLE}, rowid, text) VALUES ('delete', ?, ?)"
-            connection.execute(sql, (item_id, row[0]))
+            connection.execute(sql, (item_id, indexed(row[0])))
         connection.execute("DELETE FROM texts WHERE item_id = ?", (item_id,))
         if not sound:
             rebuild_words(connection)
@@ -147,10 +149,7 @@ def rebuild_words(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {WORDS_TABLE}")
     except sqlite3.DatabaseError:  # too damaged even for that
         _cut_out_words(connection)
-    connection.execute(
-        f"CREATE VIRTUAL TABLE {WORDS_TABLE} USING fts5("
-        "text, content='texts', content_rowid='item_id', tokenize='unicode61 remove_diacritics 2')"
-    )
+    run_script(connection, WORDS_INDEX)
     connection.execute(f"INSERT INTO {WORDS_TABLE} ({WORDS_TABLE}) VALUES ('rebuild')")
 
 

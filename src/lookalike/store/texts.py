@@ -27,9 +27,9 @@ from lookalike.store.text_rows import (
     rebuild_words,
     text_is_sound,
 )
+from lookalike.store.words import query_terms
 
 _PAGE = 1000
-_MOST_WORDS = 64  # of a query, that are looked for
 
 
 class Texts:
@@ -84,7 +84,7 @@ class Texts:
         Texts with all of the words come before those with some. Case and accents do not matter. `allowed`
         are the only ids that may be returned.
         """
-        terms = _terms(words)
+        terms = query_terms(words)
         if not terms or limit < 1:
             return []
         found = self._found(" AND ".join(terms), limit, allowed)
@@ -226,10 +226,3 @@ class Texts:
             yield f"place {uri!r}", f"there is no item {item_id}", None, uri
         for item_id, uri in self._database.fetch(STRAY):
             yield f"item {item_id}", f"no text of it stands at {uri!r}", item_id, uri
-
-
-def _terms(words: str) -> list[str]:
-    """Return the words as terms of SQLite's full-text search: quoted, so that nothing else gets through."""
-    parts = [part for part in words.split() if any(letter.isalnum() for letter in part)]
-    quoted = (part.replace('"', '""').replace("\0", " ") for part in parts)
-    return list(dict.fromkeys(f'"{part}"' for part in quoted))[:_MOST_WORDS]
