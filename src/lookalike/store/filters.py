@@ -92,9 +92,13 @@ def _column(condition: Filter) -> tuple[str, list[str | float]]:
     name = condition.field.removeprefix(".")
     if not _is_utf8(name):
         raise UsageError(f"no column {name!r}: its name is not text")
-    column, named = "json_extract(metadata, ?)", f'$."{name}"'
+    column, named = (
+        _BOOLEAN.format("json_type(metadata, ?)", "json_extract(metadata, ?)"),
+        [f'$."{name}"'] * 2,
+    )
     if set('"\\') & set(name) or not name.isprintable():  # stands in JSON otherwise than it reads
-        column, named = "(SELECT value FROM json_each(metadata) WHERE key = ?)", name
+        fact = _BOOLEAN.format("type", "value")
+        column, named = f"(SELECT {fact} FROM json_each(metadata) WHERE key = ?)", [name]
     column = f"(SELECT CASE WHEN json_valid(metadata) THEN {column} END AS fact)"
     as_text, as_number = "CAST(fact AS TEXT)", _AS_NUMBER
     number = _finite(value)
@@ -110,8 +114,10 @@ def _column(condition: Filter) -> tuple[str, list[str | float]]:
         values = [number, value]
     else:
         sql, values = f"{as_text} {operator} ?", [value]
-    return f"coalesce((SELECT fact IS NOT NULL AND ({sql}) FROM {column}), 0)", [*values, named]
+    return f"coalesce((SELECT fact IS NOT NULL AND ({sql}) FROM {column}), 0)", [*values, *named]
 
+
+_BOOLEAN = "CASE {} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE {} END"
 
 _AS_NUMBER = """CASE WHEN typeof(fact) IN ('integer', 'real') THEN fact
     WHEN fact GLOB '[-+.0-9]*' AND fact GLOB '*[0-9]' AND substr(fact, 2) NOT GLOB '*[^.0-9]*'

@@ -25,6 +25,7 @@ from lookalike.store.rows import (
     vectors_table,
 )
 from lookalike.store.spaces import read_spaces
+from lookalike.store.text_columns import check_columns
 from lookalike.store.text_rows import HoldsTexts, count_places, delete_text, read_texts
 
 _PAGE = 1000
@@ -99,6 +100,8 @@ class Items:
             values += [after, limit]
             query = f"SELECT id FROM items WHERE {' AND '.join(conditions)} AND id > ? ORDER BY id LIMIT ?"
             rows = connection.execute(query, values).fetchall()
+            if texts and not rows and not after:
+                check_columns(connection, filters)
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def random(self, filters: Sequence[Filter], count: int) -> list[int]:

@@ -2,8 +2,8 @@
 
 Its tokenizer splits at what is no letter or number. That leaves out signs (`c++`, an emoji), and takes a run
 of a script that writes no spaces (Chinese, Japanese, Thai …) for one word. So each text goes into the index
-with terms behind it that say these: a run by each two neighbours in turn (so that any part of it is found as a
-phrase), each pictograph as a term of its own, and words that end in signs as a whole.
+with terms behind it that say these: a run by each two neighbours in turn (so that any part of it is found
+as a phrase), each pictograph as a term of its own, and words that end in signs as a whole.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def indexed(stored: str | bytes | None) -> str | None:
 
 
 def query_terms(words: str) -> list[str]:
-    """Return the words of a query as terms of SQLite's full-text search; quoted, nothing else gets through."""
+    """Return the words of a query as terms of SQLite's full-text search, each of them quoted."""
     terms: list[str] = []
     for part in words.split():
         runs = _RUN.findall(_folded(part))
