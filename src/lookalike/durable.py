@@ -21,6 +21,14 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, so that a power cut does not take them again."""
+    missing = [each for each in (folder, *folder.absolute().parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.absolute().parent)
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a new file to write beside `path`, and put it in its place once it is on disk.

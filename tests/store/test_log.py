@@ -165,6 +165,6 @@ def test_a_note_that_is_damaged_or_of_another_store_is_no_alarm(copy):
         changed = bytearray(whole)
         changed[at] ^= 0x40
         note.write_bytes(changed)
-        assert Acknowledged(copy).commits(whole[8:24]) in (0, int.from_bytes(whole[24:32], "little"))
+        assert Acknowledged(copy).read() is None
     with opened(copy) as collection:
         assert collection.verify().sound

@@ -11,6 +11,7 @@ import struct
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 from lookalike.files import read_bytes
 from lookalike.store.checksums import row_checksum
@@ -24,6 +25,13 @@ _RECORD = struct.Struct("<8s16sQI")
 _MAGIC = b"lkalack1"
 
 
+class Noted(NamedTuple):
+    """How many transactions of which store have been acknowledged."""
+
+    store_id: bytes
+    commits: int
+
+
 class Acknowledged:
     """The note of the store in `folder`, an aid that fails in silence; for several threads and processes."""
 
@@ -32,13 +40,12 @@ class Acknowledged:
         self._handle: int | None = None
         self._lock = threading.Lock()
 
-    def commits(self, store_id: bytes) -> int:
-        """Return how many transactions of that store were acknowledged; 0 where that is not known."""
+    def read(self) -> Noted | None:
+        """Return what is noted; None where that is not known."""
         try:
-            content = read_bytes(self._path)
+            return _parsed(read_bytes(self._path))
         except OSError:  # also where it is no file
-            return 0
-        return _parsed(content, store_id)
+            return None
 
     def note(self, clock: Clock, *, lower: bool = False) -> None:
         """Note that so many are on disk; a lower number than is noted only where that is meant."""
@@ -64,7 +71,9 @@ class Acknowledged:
             fcntl.flock(handle, fcntl.LOCK_EX)
         try:
             os.lseek(handle, 0, os.SEEK_SET)
-            if lower or _parsed(os.read(handle, _RECORD.size), clock.store_id) < clock.commits:
+            noted = _parsed(os.read(handle, _RECORD.size))
+            behind = noted is None or noted.store_id != clock.store_id or noted.commits < clock.commits
+            if lower or behind:
                 os.lseek(handle, 0, os.SEEK_SET)
                 os.write(handle, _packed(clock))
         finally:
@@ -77,9 +86,8 @@ def _packed(clock: Clock) -> bytes:
     return _RECORD.pack(_MAGIC, clock.store_id, clock.commits, checksum)
 
 
-def _parsed(content: bytes, store_id: bytes) -> int:
+def _parsed(content: bytes) -> Noted | None:
     if len(content) != _RECORD.size:
-        return 0
-    magic, noted_id, commits, checksum = _RECORD.unpack(content)
-    sound = checksum == row_checksum(magic, noted_id, commits)
-    return commits if sound and noted_id == store_id else 0
+        return None
+    magic, store_id, commits, checksum = _RECORD.unpack(content)
+    return Noted(store_id, commits) if checksum == row_checksum(magic, store_id, commits) else None

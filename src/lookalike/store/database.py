@@ -54,9 +54,12 @@ class Database:
 
     def lost_commits(self) -> int:
         """How many transactions that were acknowledged are not in the file; 0 where that is not known."""
+        noted = self._acknowledged.read()  # first: others may be writing
         with self.reading() as connection:
             clock = clock_of(connection.execute("SELECT * FROM clock").fetchall())
-        return 0 if clock is None else max(0, self._acknowledged.commits(clock.store_id) - clock.commits)
+        if clock is None or noted is None or noted.store_id != clock.store_id:
+            return 0
+        return max(0, noted.commits - clock.commits)
 
     def accept_loss(self) -> None:
         """Take what is in the file for all that was acknowledged."""

@@ -17,7 +17,7 @@ from lookalike.store.database import Database
 from lookalike.store.log import log_of, mend_log, read_log
 
 _LEFTOVERS = (
-    "*.sqlite.*.new",
+    "store.sqlite.*.new*",
     ".new-*",
     "store.rescue.new*",
     "store.salvage*",

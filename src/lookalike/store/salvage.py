@@ -14,6 +14,7 @@ from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError
 from lookalike.records import FileStamp, Space
 from lookalike.store.acknowledged import Acknowledged
+from lookalike.store.checksums import row_checksum
 from lookalike.store.clock import Clock, clock_of, set_clock
 from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
 from lookalike.store.credits import copy_credit, credit_is_sound
@@ -46,6 +47,7 @@ from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
 from lookalike.store.votes import copy_vote, vote_is_sound
 
 _SPACE_CELLS = 9
+_SKIPPED_PAGE = "SELECT * FROM skipped WHERE uri > ? ORDER BY uri LIMIT 1000"
 _Row = tuple[Any, ...]
 _UNBELIEVABLE = 1 << 53  # for an id or a clock
 
@@ -164,6 +166,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, noted: Acknowl
         _each(source, f"SELECT {columns} FROM {table} NOT INDEXED", "item_id", last, keep_vector)
     seal_spaces(target)
     _copy_texts(source, target, kept, last)
+    _copy_skipped(source, target)
     _copy_given(source, target)
 
 
@@ -196,6 +199,24 @@ def _copy_texts(source: sqlite3.Connection, target: sqlite3.Connection, kept: se
     target.execute(FORGET_END)
     rebuild_words(target)
     mend_places(target)
+
+
+def _copy_skipped(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy the notes of inputs that were skipped; those of older formats have no checksum."""
+
+    def keep(row: _Row) -> None:
+        if len(row) == 6 or row[6] == row_checksum("skipped", *row[:6]):
+            cells = (*row[:6], row_checksum("skipped", *row[:6]))
+            target.execute("INSERT OR IGNORE INTO skipped VALUES (?, ?, ?, ?, ?, ?, ?)", cells)
+
+    last = ""
+    with suppress(sqlite3.DatabaseError):
+        while rows := source.execute(_SKIPPED_PAGE, (last,)).fetchall():
+            for row in rows:
+                keep(row)
+            if not isinstance(rows[-1][0], str) or rows[-1][0] <= last:
+                return
+            last = rows[-1][0]
 
 
 def _copy_given(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
@@ -263,7 +284,9 @@ def _copy_clock(
     tables = ("clock", "removals", *(f"vectors_{space_id}" for space_id in spaces))
     seq = max(_first_readable(source, [f"SELECT max(seq) FROM {table}"]) or 0 for table in tables)
     store_id = clock.store_id if clock is not None else b""
-    set_clock(target, seq + 1, max(noted.commits(store_id), clock.commits if clock else 0) + 1, store_id)
+    known = noted.read()
+    acknowledged = known.commits if known is not None and known.store_id == store_id else 0
+    set_clock(target, seq + 1, max(acknowledged, clock.commits if clock else 0) + 1, store_id)
 
 
 def _last_id(source: sqlite3.Connection) -> int:

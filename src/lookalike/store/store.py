@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lookalike.durable import make_folder
 from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
 from lookalike.records import Kind, Passage, Space
 from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
@@ -45,7 +46,7 @@ class Store:
         _check_folder(folder, path, create)
         if create:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
             except OSError as error:
                 raise StorageError(f"cannot create {folder}: {error.strerror}") from error
         check_header(path)  # before anything is made beside what may be another program's

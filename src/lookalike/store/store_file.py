@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
 from lookalike.store import schema
 from lookalike.store.sqlite_errors import translate
@@ -26,12 +27,15 @@ def create_file(path: Path) -> None:
             schema.migrate(connection)
             connection.execute("COMMIT")
         _move_where_nothing_is(new, path)
+        sync_folder(path.parent)
     except sqlite3.DatabaseError as error:
         raise translate(error, path) from error
     except OSError as error:
         raise StorageError(f"cannot create {path}: {error.strerror}") from error
     finally:
-        new.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(OSError):  # cleared away by who comes next
+                new.with_name(f"{new.name}{suffix}").unlink(missing_ok=True)
 
 
 def _move_where_nothing_is(new: Path, path: Path) -> None:
