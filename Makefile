@@ -7,9 +7,10 @@ READY := $(VENV)/.ready
 DEMO_READY := $(VENV)/.demo-ready
 PHOTOS ?=
 SERVE ?= yes
+MINUTES ?= 10
 PARALLEL := --numprocesses auto --dist loadfile
 
-.PHONY: help setup browser demo test check lint bench models screenshots clean
+.PHONY: help setup browser demo test check lint bench torture models screenshots clean
 
 help:            ## say what there is
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 13
@@ -57,6 +58,9 @@ lint: setup
 bench: setup browser ## measure, and write docs/benchmarks.md and docs/quality.md (takes about an hour)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/evaluating.py
+
+torture: setup   ## kill, fill, cut, flip and crowd collections for MINUTES, and write the table of docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python -m torture --minutes $(MINUTES) --write docs/reliability.md
 
 screenshots: setup browser ## take the pictures of the page in docs/images
 	$(BIN)/python tools/screenshots.py
