@@ -12,7 +12,7 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
-from lookalike.errors import DamagedError, NotFoundError, UsageError
+from lookalike.errors import DamagedError, NotFoundError
 from lookalike.open_collection import OpenCollection, OpenSpace
 from lookalike.records import (
     Committed,
@@ -34,6 +34,7 @@ from lookalike.search.arguments import (
     as_query,
     as_search_options,
     as_target,
+    check_vote,
     ids_of,
 )
 from lookalike.search.queries import QueryContext, needs_model
@@ -48,8 +49,6 @@ if TYPE_CHECKING:  # a search from a cold start does without these, which are im
     from lookalike.reports import AddReport, Info
     from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
     from lookalike.upkeep.verify import VerifyReport
-
-_LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 
 
 class Collection:
@@ -118,13 +117,15 @@ class Collection:
 
     def use_model(self, name: str) -> None:
         """Make the space of that name the one that is searched unless another is named."""
-        self._opened.store().use_space(self._opened.space(name))
+        from lookalike.ingest import models
+
+        models.use_model(self._opened, name)
 
     def drop_model(self, name: str) -> None:
         """Forget a space with its vectors, and the one that was filled beside it; not the default one."""
-        from lookalike.ingest.models import drop_model
+        from lookalike.ingest import models
 
-        drop_model(self._opened, name)
+        models.drop_model(self._opened, name)
 
     def import_vectors(
         self,
@@ -257,8 +258,7 @@ class Collection:
 
         Raises `NotFoundError` for an unknown item or space.
         """
-        if value not in (1, 0, -1) or not query or len(query) > _LONGEST_KEY:
-            raise UsageError(f"a vote is 1, -1 or 0 on a hit of a query; got {value!r} for {query[:80]!r}")
+        check_vote(query, value)
         at = datetime.now(UTC).isoformat(timespec="seconds")
         self.engine.votes.put(query, item_id, value, self._opened.space(space).name, at)
 
@@ -300,9 +300,9 @@ class Collection:
 
     def wait_for_index(self) -> None:
         """Return when no index is being built in the background; raises what ended the build, if anything."""
-        for problem in [keeper.wait() for keeper in self._opened.index_keepers()]:
-            if problem is not None:
-                raise problem
+        problems = [keeper.wait() for keeper in self._opened.index_keepers()]
+        for problem in filter(None, problems):
+            raise problem
 
     def spaces(self) -> list[Space]:
         """Return the spaces, without counting what is in them."""

@@ -20,19 +20,6 @@ pytestmark = pytest.mark.slow
 ROUNDS = {"kills": 10, "errors": 8, "full": 8, "power": 4, "flips": 4, "logs": 2, "repairs": 6, "crowd": 2}
 TESTS = Path(__file__).parents[1]
 
-BROKEN = {
-    "kills": "a rescue leaves out the notes of skipped files",
-    "errors": "the same; and what fails while a store is made leaves half a store",
-    "full": "the same as for errors",
-    "power": "the folder of a new collection is not synced into the one that holds it",
-    "crowd": "a collection that is opened while others write is said to lack what was acknowledged",
-}
-"""Kinds that find something, and what."""
-
-
-def _mark(kind: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.xfail(reason=BROKEN[kind], strict=False)] if kind in BROKEN else []
-
 
 @pytest.fixture(scope="module")
 def library() -> Path:
@@ -43,7 +30,7 @@ def library() -> Path:
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=_mark(kind)) for kind in ROUNDS])
+@pytest.mark.parametrize("kind", ROUNDS)
 def test_nothing_is_lost_wrong_or_stuck(kind, tmp_path):
     """What fails says how to do it again."""
     command = [sys.executable, "-m", "torture", "--kinds", kind, "--rounds", str(ROUNDS[kind]), "--seed", "1"]

@@ -22,6 +22,7 @@ AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | t
 """A photo's path or bytes, an item's id, words, or weighted examples of these."""
 
 _MOST_EXAMPLES = 32
+_LONGEST_KEY = 10_000  # letters of `SearchResult.key`
 _MOST_WORDS = 10_000  # letters
 _DEEPEST = 100_000  # hits; beyond, the answer is a list of the whole collection
 
@@ -112,3 +113,9 @@ def ids_of(items: EngineItems, target: AnyPath | SupportsIndex) -> list[int]:
     uri = uri_of(wanted)
     item = items.by_uri(uri)
     return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()
+
+
+def check_vote(query: str, value: int) -> None:
+    """Refuse what is no vote."""
+    if value not in (1, 0, -1) or not query or len(query) > _LONGEST_KEY:
+        raise UsageError(f"a vote is 1, -1 or 0 on a hit of a query; got {value!r} for {query[:80]!r}")

@@ -17,7 +17,7 @@ from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
 from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
-from lookalike.store.store_file import check_format, check_header, create_file
+from lookalike.store.store_file import check_format, check_header, create_file, has_content
 
 _TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
 _CHECKPOINT_SECONDS = 60.0  # after which a single write takes the log over into the file
@@ -232,7 +232,7 @@ class Database:
         """Open the file to write, or where that is not possible to read; bring it to this format."""
         for query in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
             self._query, self.read_only = query, query != "mode=rw"
-            if "immutable" in query and _has_content(self.path.with_name(f"{self.path.name}-wal")):
+            if "immutable" in query and has_content(self.path.with_name(f"{self.path.name}-wal")):
                 break  # it would be read without the last changes
             try:
                 link = self._link()
@@ -307,7 +307,3 @@ class _OfOneThread:
 def lenient_text(raw: bytes) -> str:
     """Let damaged text pass as text that no checksum takes for sound, instead of failing a whole query."""
     return raw.decode(errors="surrogateescape")
-
-
-def _has_content(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0

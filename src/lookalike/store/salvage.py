@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lookalike.durable import sync_folder
-from lookalike.errors import DamagedError
+from lookalike.errors import DamagedError, StorageError
 from lookalike.records import FileStamp, Space
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.checksums import row_checksum
@@ -19,8 +20,9 @@ from lookalike.store.clock import Clock, clock_of, set_clock
 from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
 from lookalike.store.credits import copy_credit, credit_is_sound
 from lookalike.store.database import lenient_text
+from lookalike.store.header import copy_with_header, is_damaged_header
 from lookalike.store.lock import rescue_lock
-from lookalike.store.log import mend_log, read_log
+from lookalike.store.log import log_of, mend_log, read_log
 from lookalike.store.opening import (
     RESCUED_FILE,
     clear_leftovers,
@@ -65,6 +67,8 @@ def mend_file(path: Path) -> list[str]:
         database, found = open_database(path, alone=True, mend=True)
         database.close()
         return found
+    except OSError as error:
+        raise StorageError(f"cannot repair {path}: {error.strerror}") from error
     finally:
         lock.close()
 
@@ -76,28 +80,44 @@ def rescue(path: Path, inode: int | None = None) -> bool:
     or unreachable are left out: the files they stand for are read again by the next `add`. False where the
     file is not the one with that `inode` any more: somebody else has rescued it.
     """
-    check_header(path)
+    with suppress(DamagedError):  # its first bytes may be put right
+        check_header(path)
     lock = rescue_lock(path.parent)
     try:
         finish_rescue(path)
         clear_leftovers(path.parent)
         if inode is not None and path.stat().st_ino != inode:
             return False
-        was_kept, state = put_back_log(path), read_log(path)
-        if state == "damaged" or (was_kept and state == "unsure"):
-            keep_log(path)
-            mend_log(path)
         fresh = path.with_name("store.rescue.new")
-        _salvage(path, fresh)
+        _salvage(_source(path), fresh, Acknowledged(path.parent))
         fresh.replace(path.with_name(RESCUED_FILE))  # from here on it will be the store
         sync_folder(path.parent)
         finish_rescue(path)
+        clear_leftovers(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot rescue {path}: {error.strerror}") from error
     finally:
         lock.close()
     return True
 
 
-def _salvage(path: Path, fresh: Path) -> None:
+def _source(path: Path) -> Path:
+    """Return the file to rescue rows from: the store with its log mended, or a copy with a sound header."""
+    was_kept, state = put_back_log(path), read_log(path)
+    if state == "damaged" or (was_kept and state == "unsure"):
+        keep_log(path)
+        mend_log(path)
+    if not is_damaged_header(path):
+        check_header(path)
+        return path
+    copy = path.with_name("store.rescue.new-source")
+    copy_with_header(path, copy)
+    if log_of(path).exists():
+        shutil.copyfile(log_of(path), log_of(copy))
+    return copy
+
+
+def _salvage(path: Path, fresh: Path, noted: Acknowledged) -> None:
     """Write all sound rows of the store at `path` into a new file, on disk as a whole."""
     source = sqlite3.connect(path, isolation_level=None)
     source.text_factory = lenient_text
@@ -109,7 +129,7 @@ def _salvage(path: Path, fresh: Path) -> None:
         target.execute("PRAGMA synchronous = FULL")
         target.execute("BEGIN IMMEDIATE")
         migrate(target)
-        _copy(source, target, Acknowledged(path.parent))
+        _copy(source, target, noted)
         target.execute("COMMIT")
         target.execute("PRAGMA journal_mode = WAL")
     except BaseException as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.durable import make_folder
-from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError
+from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError, UsageError
 from lookalike.records import Kind, Passage, Space
 from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
 from lookalike.store.clock import tick
@@ -109,15 +110,26 @@ class Store:
     def use_space(self, space: Space) -> None:
         """Make a space the one that is searched unless another is named."""
         with self.database.writing() as connection:
+            self._check_there(connection, space)
             connection.execute("UPDATE spaces SET is_default = (id = ?)", (space.id,))
             seal_spaces(connection)
 
     def drop_space(self, space: Space) -> None:
         """Forget a space and its vectors; the items stay."""
         with self.database.writing() as connection:
+            if self._check_there(connection, space):
+                raise UsageError(f"{space.name} is the default; make another one that first")
             connection.execute("DELETE FROM spaces WHERE id = ?", (space.id,))
             connection.execute(f"DROP TABLE {vectors_table(space.id)}")
             seal_spaces(connection)
+
+    def _check_there(self, connection: sqlite3.Connection, space: Space) -> bool:
+        """Return whether a space is the default now; `NotFoundError` where it was dropped meanwhile."""
+        sql = "SELECT is_default FROM spaces WHERE id = ? AND model_id = ?"
+        row = connection.execute(sql, (space.id, space.model_id)).fetchone()
+        if row is None:
+            raise NotFoundError(f"no space named {space.name!r}: it was dropped meanwhile")
+        return bool(row[0])
 
     def vectors(self, space: Space) -> SpaceVectors:
         """Return the vectors of a space."""

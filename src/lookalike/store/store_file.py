@@ -11,6 +11,7 @@ from pathlib import Path
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
 from lookalike.store import schema
+from lookalike.store.header import is_nearly_ours
 from lookalike.store.sqlite_errors import translate
 
 _SMALLEST_FILE = 512  # bytes; one page
@@ -21,11 +22,13 @@ def create_file(path: Path) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     try:
         with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             schema.migrate(connection)
             connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")
+        if has_content(new.with_name(f"{new.name}-wal")):  # a checkpoint that fails at the end is not said
+            raise StorageError(f"cannot create {path}: not all of it could be written")
         _move_where_nothing_is(new, path)
         sync_folder(path.parent)
     except sqlite3.DatabaseError as error:
@@ -36,6 +39,11 @@ def create_file(path: Path) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             with suppress(OSError):  # cleared away by who comes next
                 new.with_name(f"{new.name}{suffix}").unlink(missing_ok=True)
+
+
+def has_content(path: Path) -> bool:
+    """Whether there is a file with anything in it."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _move_where_nothing_is(new: Path, path: Path) -> None:
@@ -70,6 +78,8 @@ def check_header(path: Path) -> None:
         return
     version, application_id = header
     if application_id != schema.APPLICATION_ID and (application_id, version) != (0, 0):
+        if is_nearly_ours(application_id):
+            raise DamagedError(f"{path} is damaged in its first bytes; run: lookalike verify --repair")
         raise NotACollectionError(f"{path} belongs to another program")
     check_format(version, path.parent)
 

@@ -32,7 +32,13 @@ def verify_collection(opened: OpenCollection, *, repair: bool = False) -> Verify
     if not repair or report.sound:
         return report
     opened.check_writable()
-    return repair_damage(opened, report)
+    try:
+        return repair_damage(opened, report)
+    except DamagedError as error:
+        raise DamagedError(
+            f"{opened.path} is too damaged to be repaired ({error}); what is left of it is kept: add the "
+            "photos to a new collection"
+        ) from error
 
 
 def repair_damage(opened: OpenCollection, report: VerifyReport) -> VerifyReport:

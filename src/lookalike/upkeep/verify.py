@@ -133,6 +133,8 @@ def _check_indexes(folder: Path) -> Iterator[Damage]:
     for path in sorted(folder.glob("*.ivf")):
         try:
             load_index(path)
+        except FileNotFoundError:  # another process has removed it meanwhile
+            continue
         except DamagedError as error:
             yield Damage(f"index/{path.name}", str(error))
 
