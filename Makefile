@@ -8,6 +8,8 @@ DEMO_READY := $(VENV)/.demo-ready
 PHOTOS ?=
 SERVE ?= yes
 MINUTES ?= 10
+JOBS ?= 2
+JOBS ?= 2
 PARALLEL := --numprocesses auto --dist loadfile
 
 .PHONY: help setup browser demo test check lint bench torture models screenshots clean
@@ -60,7 +62,7 @@ bench: setup browser ## measure, and write docs/benchmarks.md and docs/quality.m
 	$(BIN)/python bench/evaluating.py
 
 torture: setup   ## kill, fill, cut, flip and crowd collections for MINUTES, and write the table of docs/reliability.md
-	PYTHONPATH=tests $(BIN)/python -m torture --minutes $(MINUTES) --write docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python -m torture --minutes $(MINUTES) --jobs $(JOBS) --write docs/reliability.md
 
 screenshots: setup browser ## take the pictures of the page in docs/images
 	$(BIN)/python tools/screenshots.py

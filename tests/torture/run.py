@@ -7,6 +7,9 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import count
 from pathlib import Path
 
 from torture.report import table, write
@@ -14,6 +17,8 @@ from torture.rounds import KINDS
 from torture.tally import Tally
 
 _MEMORY = Path("/dev/shm")
+_TIMES = {"kills": 8, "errors": 3, "full": 2, "flips": 5, "logs": 5, "repairs": 8, "crowd": 4}
+"""Rounds of a kind to one of the slowest."""
 
 
 def one_round(kind: str, seed: int, keep: Path) -> Tally:
@@ -52,6 +57,7 @@ def command_line() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first round")
     parser.add_argument("--replay", metavar="KIND:SEED", help="do one round again")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this document")
+    parser.add_argument("--jobs", type=int, default=1, help="rounds at once")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "torture-failures")
     asked = parser.parse_args()
     if asked.replay:
@@ -63,20 +69,39 @@ def command_line() -> None:
     tallies = rotate(asked.kinds.split(","), asked)
     print(table(tallies))
     if asked.write:
-        write(asked.write, tallies, f"make torture MINUTES={asked.minutes:g}", asked.seed)
+        write(asked.write, tallies, f"make torture MINUTES={asked.minutes:g} JOBS={asked.jobs}", asked.seed)
     sys.exit(any(tally.problems for tally in tallies.values()))
 
 
 def rotate(kinds: list[str], asked: argparse.Namespace) -> dict[str, Tally]:
-    """Do rounds of all kinds in turns."""
+    """Do rounds of all kinds in turns, some at once; quick kinds have more rounds to a turn."""
     tallies = {kind: Tally() for kind in kinds}
     end = time.monotonic() + asked.minutes * 60
-    seed = asked.seed
-    print(f"seeds from {seed}; what fails is kept in {asked.keep}", flush=True)
-    while time.monotonic() < end if asked.rounds is None else seed < asked.seed + asked.rounds:
-        for kind in kinds:
-            tally = one_round(kind, seed, asked.keep)
-            tell(kind, seed, tally)
-            tallies[kind].add(tally)
-        seed += 1
+    print(f"seeds from {asked.seed}; what fails is kept in {asked.keep}", flush=True)
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        running: dict[Future[Tally], tuple[str, int]] = {}
+        for kind, seed in _plan(kinds, asked):
+            if asked.rounds is None and time.monotonic() > end:
+                break
+            while len(running) >= asked.jobs:
+                _gather(running, tallies)
+            running[pool.submit(one_round, kind, seed, asked.keep)] = kind, seed
+        while running:
+            _gather(running, tallies)
     return tallies
+
+
+def _plan(kinds: list[str], asked: argparse.Namespace) -> Iterator[tuple[str, int]]:
+    """Yield kinds and seeds: so many rounds of each, or turns without end."""
+    for turn in count() if asked.rounds is None else range(asked.rounds):
+        for kind in kinds:
+            times = _TIMES.get(kind, 1) if asked.rounds is None else 1
+            yield from ((kind, asked.seed + turn * times + at) for at in range(times))
+
+
+def _gather(running: dict[Future[Tally], tuple[str, int]], tallies: dict[str, Tally]) -> None:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for each in done:
+        kind, seed = running.pop(each)
+        tell(kind, seed, each.result())
+        tallies[kind].add(each.result())

@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from lookalike.store.rows import (
 from lookalike.store.schema import VECTORS_TABLE, add_functions, migrate, run_script
 from lookalike.store.spaces import mended_spaces, seal_spaces, space_of
 from lookalike.store.sqlite_errors import translate
-from lookalike.store.store_file import check_header
+from lookalike.store.store_file import check_header, has_content
 from lookalike.store.text_rows import FORGET_END, place_is_sound, rebuild_words, text_checksum, text_is_sound
 from lookalike.store.votes import COLUMNS as VOTE_COLUMNS
 from lookalike.store.votes import copy_vote, vote_is_sound
@@ -119,35 +119,34 @@ def _source(path: Path) -> Path:
 
 def _salvage(path: Path, fresh: Path, noted: Acknowledged) -> None:
     """Write all sound rows of the store at `path` into a new file, on disk as a whole."""
-    source = sqlite3.connect(path, isolation_level=None)
-    source.text_factory = lenient_text
-    target = sqlite3.connect(fresh, isolation_level=None)
     try:
-        with suppress(sqlite3.DatabaseError):
-            source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
-        add_functions(target)
-        target.execute("PRAGMA synchronous = FULL")
-        target.execute("BEGIN IMMEDIATE")
-        migrate(target)
-        _copy(source, target, noted)
-        target.execute("COMMIT")
-        target.execute("PRAGMA journal_mode = WAL")
-    except BaseException as error:
-        target.close()
-        fresh.unlink(missing_ok=True)
-        if not isinstance(error, sqlite3.DatabaseError):
-            raise
+        with closing(sqlite3.connect(path, isolation_level=None)) as source:
+            source.text_factory = lenient_text
+            with suppress(sqlite3.DatabaseError):
+                source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
+            with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
+                _fill(source, target, noted)
+    except sqlite3.DatabaseError as error:
         translated = translate(error, path)
         if not isinstance(translated, DamagedError):
             raise translated from error
         raise DamagedError(
             f"{path} is too damaged to rescue anything; add the photos to a new collection"
         ) from error
-    finally:
-        source.close()
-        target.close()
+    if has_content(log_of(fresh)):  # a checkpoint that fails at the end is not said
+        raise StorageError(f"cannot rescue {path}: not all of it could be written")
     with fresh.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _fill(source: sqlite3.Connection, target: sqlite3.Connection, noted: Acknowledged) -> None:
+    add_functions(target)
+    target.execute("PRAGMA synchronous = FULL")
+    target.execute("BEGIN IMMEDIATE")
+    migrate(target)
+    _copy(source, target, noted)
+    target.execute("COMMIT")
+    target.execute("PRAGMA journal_mode = WAL")
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, noted: Acknowledged) -> None:
