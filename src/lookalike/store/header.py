@@ -9,10 +9,12 @@ import shutil
 from pathlib import Path
 
 from lookalike.files import open_bytes
-from lookalike.store.schema import APPLICATION_ID
+from lookalike.store.schema import APPLICATION_ID, FORMAT
 
 _SIZE = 100
 _PAGE_SIZE = 4096
+_FORMAT_AT = 60
+_MOST_AHEAD = 30  # formats of newer versions that are taken for such
 _MOST_DAMAGED = 12  # bits; beyond, it is more likely something else
 
 _KNOWN = {
@@ -27,16 +29,28 @@ def is_damaged_header(path: Path) -> bool:
     """Tell whether a file begins as a store does but for some bits. Nobody may have it open."""
     with open_bytes(path) as file:
         head = file.read(_SIZE)
-    return 0 < _differing_bits(head) <= _MOST_DAMAGED
+    damaged = _differing_bits(head)
+    return 0 < damaged <= _MOST_DAMAGED or (damaged == 0 and is_no_format(_format(head)))
 
 
 def copy_with_header(path: Path, target: Path) -> None:
     """Copy a store, giving the copy the header that each store has."""
     shutil.copyfile(path, target)
     with target.open("rb+") as file:
-        for at, known in _KNOWN.items():
+        head = file.read(_SIZE)
+        known = {**_KNOWN, _FORMAT_AT: FORMAT.to_bytes(4, "big")} if is_no_format(_format(head)) else _KNOWN
+        for at, right in known.items():
             file.seek(at)
-            file.write(known)
+            file.write(right)
+
+
+def is_no_format(version: int) -> bool:
+    """Tell whether a number is no format that there is or may be for a long time to come."""
+    return not 0 <= version <= FORMAT + _MOST_AHEAD
+
+
+def _format(head: bytes) -> int:
+    return int.from_bytes(head[_FORMAT_AT : _FORMAT_AT + 4], "big", signed=True)
 
 
 def is_nearly_ours(application_id: int) -> bool:

@@ -80,8 +80,11 @@ def rescue(path: Path, inode: int | None = None) -> bool:
     or unreachable are left out: the files they stand for are read again by the next `add`. False where the
     file is not the one with that `inode` any more: somebody else has rescued it.
     """
-    with suppress(DamagedError):  # its first bytes may be put right
+    try:
         check_header(path)
+    except DamagedError:
+        if not is_damaged_header(path):  # which is put right
+            raise
     lock = rescue_lock(path.parent)
     try:
         finish_rescue(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
 from lookalike.store import schema
-from lookalike.store.header import is_nearly_ours
+from lookalike.store.header import is_nearly_ours, is_no_format
 from lookalike.store.sqlite_errors import translate
 
 _SMALLEST_FILE = 512  # bytes; one page
@@ -100,6 +100,8 @@ def _read_header(path: Path) -> tuple[int, int] | None:
 
 def check_format(version: int, folder: Path) -> None:
     """Refuse a collection of a format that this lookalike does not know."""
+    if is_no_format(version):
+        raise DamagedError(f"{folder} is damaged in its first bytes; run: lookalike verify --repair")
     if version > schema.FORMAT:
         raise NewerFormatError(
             f"{folder} was written by a newer lookalike (format {version}, this one knows {schema.FORMAT}); "
