@@ -168,7 +168,7 @@ class Hit:
     """Whether it was also found by the exact words of the query (`SearchOptions.hybrid`)."""
     closer_than: float | None = None
     """The share of random pairs of the collection that score lower, 0 to 1 (see `background`); None where it
-    was not asked for or cannot be told."""
+    was not asked for or cannot be told: for words among photos, several examples, few items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,3 +140,16 @@ def test_nothing_in_common_is_one_clear_line(two, tmp_path):
             compare(*sides(collection, "made"), second, truth)
     with pytest.raises(UsageError, match="no query of the truth is an item that both sides have"):
         compare(*sides(collection, "made", "noisy"), Judgements({9_000: {1: 1.0}}))
+
+
+@pytest.mark.parametrize("singles", [1, 40, 250, 298])
+def test_items_whose_label_occurs_once_are_ranked_as_elsewhere(two, singles):
+    collection, truth = two
+    labels = {item: str(item) if item > 300 - singles else truth.given[item] for item in range(1, 301)}
+    if singles == 298:
+        labels |= {1: "pair", 2: "pair"}
+    some = Labels(labels)
+    found = compare(*sides(collection, "noisy", "made"), some).measures[0]
+    for side, value in (("noisy", found.a), ("made", found.b)):
+        alone = measure_queries(collection.open_space(side), some).queries
+        assert value.mean == pytest.approx(np.mean([one.measures["map"] for one in alone]))

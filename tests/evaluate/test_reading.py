@@ -157,3 +157,36 @@ def test_votes_are_judgements_and_stale_ones_are_left_out(photos, items, make_ph
         "votes on items that were removed or have changed, left out: 1",
         "votes on queries that are no single item, left out: 1",
     )
+
+
+@pytest.mark.parametrize(
+    ("folders", "labels", "told"),
+    [
+        (["2019/holiday", "2020/holiday"], ["2019/holiday", "2020/holiday"], True),
+        (["a/x/y", "a/x/z", "a/x/y/deep"], ["y", "y/deep", "z"], False),
+        ([".", "cat"], ["cat", "set"], False),
+        (["a/b", "b"], ["a/b", "b"], True),
+        (["set/set", "set/other"], ["other", "set"], False),
+    ],
+)
+def test_folders_of_one_name_at_two_places_are_two_labels(tmp_path, make_photo, folders, labels, told):
+    root = tmp_path / "set"
+    for at, folder in enumerate(folders):
+        for number in (1, 2):
+            make_photo(root / folder / f"{at}-{number}.png", 10 * at + number)
+    with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
+        collection.add(root)
+        truth = labels_by_folder(collection.open_space().items)
+    assert sorted(truth.names) == labels
+    assert any("labels of their own" in each for each in truth.problems) == told
+
+
+@pytest.mark.parametrize("singles", [1, 5])
+def test_one_pair_among_singles_is_enough(tmp_path, make_photo, singles):
+    for name in ("pair/1", "pair/2", *(f"single{at}/x" for at in range(singles))):
+        make_photo(tmp_path / "photos" / f"{name}.png", len(name) * 31 + ord(name[-3]))
+    with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
+        collection.add(tmp_path / "photos")
+        truth = labels_by_folder(collection.open_space().items)
+    assert truth.names == ("pair",)
+    assert (len(truth.queries), len(truth.candidates)) == (2, 2 + singles)

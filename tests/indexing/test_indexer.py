@@ -184,3 +184,67 @@ def test_a_failed_save_leaves_the_old_file_and_no_litter(store, monkeypatch):
         indexer.save(live)
     assert indexer.path.read_bytes() == before
     assert [path.name for path in indexer.path.parent.iterdir()] == [indexer.path.name]
+
+
+def topics(n, seed, count, spread=0.35):
+    """Rows around as many middles of their own."""
+    random = np.random.default_rng(seed)
+    middle = random.standard_normal((count, DIM), dtype=np.float32)
+    made = middle[random.integers(0, count, n)] + spread * random.standard_normal((n, DIM), dtype=np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def put(store, made, name):
+    space = store.ensure_space("fake", "ab" * 32, DIM)
+    batch = PhotoBatch()
+    for at, row in enumerate(made):
+        photo = Photo(f"/p/{name}-{at}.jpg", FileStamp(1, 1), f"{name}-{at}".encode(), None, {})
+        batch.photos.append((photo, row))
+    store.commit(space, batch, reader="test", is_gone=lambda uri: False)
+
+
+NEW_TOPICS = [(0.1, 1), (0.1, 20), (0.05, 3), (0.2, 60)]
+
+
+@pytest.mark.parametrize(("share", "count"), NEW_TOPICS)
+def test_new_topics_are_found_as_surely_as_is_said(store, share, count):
+    put(store, topics(4000, 1, 40, 0.1), "old")
+    indexer = indexer_of(store)
+    live = indexer.refresh(None)
+    new = topics(int(4000 * share), 7, count, 0.9)
+    put(store, new, "new")
+    live = indexer.refresh(live)
+    measured = recall_of(live, store, new[:200])
+    assert live.index.recall <= measured + 0.02
+    assert measured >= FLOOR
+    assert not live.needs_measuring
+    assert indexer.describe()[1] == live.index.recall
+
+
+def test_what_fell_and_cannot_be_built_anew_is_shown_as_it_is(store, monkeypatch):
+    put(store, topics(4000, 1, 40, 0.1), "old")
+    indexer = indexer_of(store)
+    live = indexer.refresh(None)
+    monkeypatch.setattr(indexer, "build", lambda *_: (_ for _ in ()).throw(StorageError("full")))
+    for part in range(3):  # few at a time do not go unnoticed either
+        put(store, topics(60, 7 + part, 20, 0.9), f"new{part}")
+        try:
+            indexer.refresh(live)
+        except StorageError:
+            break
+    measured = recall_of(live, store, topics(60, 7, 20, 0.9))
+    assert live.measured > 0
+    assert live.index.recall <= measured + 0.03
+
+
+def test_more_of_the_same_is_measured_and_built_no_more(store, monkeypatch):
+    fill(store, 4000, 1)
+    indexer = indexer_of(store)
+    live = indexer.refresh(None)
+    monkeypatch.setattr(indexer, "build", None)  # is not called
+    fill(store, 300, 2)
+    assert indexer.refresh(live) is live
+    assert live.measured == 300
+    again = indexer.open()
+    assert (again.measured, again.needs_measuring) == (300, False)
+    assert 0.98 <= again.index.recall <= 1

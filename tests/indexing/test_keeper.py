@@ -98,3 +98,20 @@ def test_many_threads_share_one_build(threads):
     indexer.let_go.set()
     keeper.wait()
     assert (indexer.opened, indexer.built) == (1, 1)
+
+
+def test_what_others_added_is_measured_in_the_background():
+    class Worn(LiveIndex):
+        needs_measuring = True
+
+    index = ExactIndex(2)
+    index.add(np.arange(3), np.eye(3, 2, dtype=np.float32))
+    indexer = FakeIndexer(Worn(index, 0, 3))
+    measured = live()
+    refreshed = []
+    indexer.refresh = lambda given: refreshed.append(given) or measured
+    keeper = IndexKeeper(indexer)
+    first = keeper.live()
+    assert keeper.wait() is None
+    assert refreshed == [first] and keeper.live() is measured
+    assert indexer.built == 0

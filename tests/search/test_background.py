@@ -124,3 +124,44 @@ def test_the_sample_is_drawn_anew_when_the_collection_has_changed_much():
     assert background.line(query) == first and vectors.drawn == 1  # the clock stands still
     vectors.clock += 1
     assert background.line(query) > first and vectors.drawn == 2
+
+
+def themes(sizes, dim=300, seed=0):
+    """Unit-length rows of some kinds, so many of each, and the kind of each row."""
+    rng = np.random.default_rng(seed)
+    middles = rng.standard_normal((len(sizes), dim)) + 0.7
+    kinds = np.repeat(np.arange(len(sizes)), sizes)
+    return unit_length(middles[kinds] + 0.9 * rng.standard_normal((len(kinds), dim))), kinds
+
+
+@pytest.mark.parametrize(
+    "sizes", [[40] * 3, [40] * 5, [30] * 10, [20] * 20, [100, *[20] * 8], [5] * 60, [60, 60, *[1] * 80]]
+)
+@pytest.mark.parametrize("alike", [True, False])
+def test_few_kinds_do_not_lift_the_line_into_themselves(sizes, alike):
+    kept, false = [], []
+    for seed in range(5):
+        rows, kinds = themes(sizes, seed=seed)
+        background = Background(Vectors(rows))
+        for at in range(0, len(rows), 7):
+            same = kinds == kinds[at]
+            above = rows @ rows[at] >= background.line(rows[at], alike=alike)
+            kept.append(above[same].mean())
+            false.append(above[~same].mean())
+    assert np.mean(kept) >= 0.7
+    assert np.mean(false) <= 0.02
+
+
+def test_where_most_pairs_score_the_same_the_line_is_not_among_them():
+    rows = np.eye(200, dtype=np.float32)  # as of texts that share no word
+    rows[:20, 0] = 1
+    rows = unit_length(rows)
+    line = Background(Vectors(rows)).line(rows[30])
+    assert np.mean(rows @ rows[30] >= line) <= 0.05
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.3, 0.45])
+def test_the_line_is_never_above_what_copies_score(noise):
+    rows = themes([200], seed=1)[0]
+    alike = unit_length(rows[0] + noise * rows)
+    assert Background(Vectors(alike)).line(alike[0]) <= 0.9

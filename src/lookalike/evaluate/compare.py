@@ -236,9 +236,8 @@ def _mapped(side: Side, truth: Truth, candidates: Ids, queries: Ids) -> Truth:
     """Return a truth about the common candidates and the queries drawn, by a side's own ids."""
     wanted = set(queries.tolist())
     if isinstance(truth, Labels):
-        labels = {side.own(item): truth.label(item) for item in candidates.tolist()}
-        chosen = np.array(sorted(side.own(query) for query in wanted), np.int64)
-        return _Chosen({item: label for item, label in labels.items() if label is not None}, chosen)
+        labels = {side.own(item): truth.given[item] for item in candidates.tolist()}
+        return _Chosen(labels, np.array(sorted(side.own(query) for query in wanted), np.int64))
     assert isinstance(truth, Judgements)  # there are two kinds
     known = set(candidates.tolist())
     grades = {

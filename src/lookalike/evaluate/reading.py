@@ -22,8 +22,18 @@ _ITEM_COLUMNS = ("id", "uri", "path", "file", "item")
 
 
 def labels_by_folder(items: EngineItems) -> Labels:
-    """Label each item by the name of the folder that it lies in; a text, by its file's."""
-    return _some(Labels({item.id: _folder(item) for page in items.pages() for item in page}), "folder")
+    """Label each item by the folder that it lies in, below what all have in common; a text, by its file.
+
+    So 2019/holiday and 2020/holiday are two labels; folders of one name at several places are told of.
+    """
+    folders = {item.id: _folder(item) for page in items.pages() for item in page}
+    names = _below_common(set(folders.values()))
+    places: dict[str, list[str]] = {}
+    for name in sorted(set(names.values())):
+        places.setdefault(PurePath(name).name, []).append(name)
+    several = [name for found in places.values() if len(found) > 1 for name in found]
+    problems = [f"folders of the same name are labels of their own: {named(several)}"] if several else []
+    return _some(Labels({each: names[folder] for each, folder in folders.items()}, problems), "folder")
 
 
 def labels_by_field(items: EngineItems, field: str) -> Labels:
@@ -147,9 +157,19 @@ def find_item(items: EngineItems, name: str, base: Path) -> int | None:
     return None if found is None else found.id
 
 
-def _folder(item: Item) -> str:
+def _folder(item: Item) -> PurePath:
+    """Return what an item lies in: a photo in a folder, a text in a file."""
     path = PurePath(path_of(item.uri.partition("#")[0] if item.text is not None else item.uri))
-    return path.name if item.text is not None else path.parent.name
+    return path if item.text is not None else path.parent
+
+
+def _below_common(folders: set[PurePath]) -> dict[PurePath, str]:
+    """Return the path of each below the innermost folder that holds all; that folder itself by its name."""
+    parts = [folder.parts for folder in folders]
+    common = 0
+    while parts and all(len(each) > common for each in parts) and len({each[common] for each in parts}) == 1:
+        common += 1
+    return {each: "/".join(each.parts[common:]) or each.name or str(each) for each in folders}
 
 
 @contextmanager
@@ -174,7 +194,7 @@ def _some(labels: Labels, what: str) -> Labels:
     if not len(labels.queries):
         said = f" ({'; '.join(labels.problems)})" if labels.problems else ""
         raise UsageError(f"no two items have the same label by {what}{said}")
-    if len(labels.names) < 2:
+    if len(labels.names) < 2 and len(labels.queries) == len(labels.ids):
         raise UsageError(f"all items have one label by {what}, {labels.names[0]!r}: nothing could be wrong")
     return labels
 

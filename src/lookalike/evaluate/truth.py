@@ -44,6 +44,8 @@ class Labels:
     """One label for each of some items; those of one label are relevant to each other, with grade 1."""
 
     def __init__(self, labels: Mapping[int, str], problems: Sequence[str] = ()) -> None:
+        self.given = labels
+        """Each item's label, that of single ones included."""
         counts = Counter(labels.values())
         single = sorted(name for name, count in counts.items() if count < 2)
         self.names = tuple(sorted(name for name, count in counts.items() if count > 1))

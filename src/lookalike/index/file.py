@@ -42,6 +42,8 @@ class Header:
     depth: int
     damaged: tuple[int, ...] = ()
     """Items that it lacks because their stored vector was damaged when it was built."""
+    measured: int = 0
+    """How many of the changes recall was measured with."""
 
 
 def save_index(path: Path, index: IvfIndex, header: Header) -> None:

@@ -49,15 +49,28 @@ def ranks_needed(k: int = RECALL_AT) -> int:
     return k + 1 + _SPARE
 
 
-def tune(index: IvfIndex, truth: TrueNeighbours, target: float = RECALL_TARGET) -> None:
-    """Give `index` the cheapest settings that reach the target, or the best there are, and its recall."""
-    found: dict[int, npt.NDArray[np.int64]] = {}
-    best = (0.0, index.settings)
+def tune(
+    index: IvfIndex,
+    truth: TrueNeighbours,
+    target: float = RECALL_TARGET,
+    *,
+    also: TrueNeighbours | None = None,
+) -> None:
+    """Give `index` the cheapest settings that reach the target, or the best there are, and its recall.
+
+    That of the queries `also`, where there are such, has to reach it for itself: the lower one counts.
+    """
+    truths = [truth] if also is None else [truth, also]
+    found: dict[int, list[npt.NDArray[np.int64]]] = {}
+    best = (-1.0, index.settings)
     for settings in ladder(index.lists, len(index)):
         if settings.nprobe not in found:
             index.settings = Settings(settings.nprobe, DEPTHS[-1])
-            found[settings.nprobe] = _stacked(index.search(truth.queries, RECALL_AT + 1), DEPTHS[-1])
-        recall = measured_recall(found[settings.nprobe][:, : settings.depth], truth)
+            found[settings.nprobe] = [
+                _stacked(index.search(each.queries, RECALL_AT + 1), DEPTHS[-1]) for each in truths
+            ]
+        answered = zip(found[settings.nprobe], truths, strict=True)
+        recall = min(measured_recall(table[:, : settings.depth], each) for table, each in answered)
         best = max(best, (recall, settings), key=lambda pair: pair[0])
         if recall >= min(1.0, target + _MARGIN):
             break
@@ -71,6 +84,11 @@ def measured_recall(candidates: npt.NDArray[np.int64], truth: TrueNeighbours) ->
         wanted = min(RECALL_AT, len(right))
         shares.append(min(wanted, len(np.intersect1d(row, right))) / wanted if wanted else 1.0)
     return float(np.mean(shares))
+
+
+def recall_of(found: list[Ids], truth: TrueNeighbours, depth: int) -> float:
+    """Return the share of true neighbours among the first `depth` candidates found for each query, 0 to 1."""
+    return measured_recall(_stacked(found, depth), truth)
 
 
 def _stacked(rows: list[Ids], width: int) -> npt.NDArray[np.int64]:

@@ -11,11 +11,12 @@ from lookalike.index.exact import ExactIndex
 from lookalike.index.file import Header, load_index, read_header, remove_leftovers, save_index
 from lookalike.index.ivf import IvfIndex
 from lookalike.index.tune import RECALL_TARGET
-from lookalike.indexing.build import build_ivf
+from lookalike.indexing.build import build_ivf, recall_of_newest
 from lookalike.indexing.live import LiveIndex, is_small
 from lookalike.records import Space
 from lookalike.store.vectors import SpaceVectors
 
+_FALLEN = 0.01  # share of true neighbours that the newest items may find fewer than the older ones
 _SAVE_AFTER = 200  # changes from which on saving is cheaper than catching up at every start
 
 
@@ -41,18 +42,23 @@ class Indexer:
         if (header.space, header.model_id) != (self._space.name, self._space.model_id) or header.seq > seq:
             return None  # copied from elsewhere, or newer than a store that was put back from a backup
         damaged = frozenset(header.damaged)
-        live = LiveIndex(index, header.seq, header.built_count, header.changed, damaged=damaged)
+        live = LiveIndex(
+            index, header.seq, header.built_count, header.changed, header.measured, damaged=damaged
+        )
         live.catch_up(self.vectors)
         return live
 
-    def build(self, target: float = RECALL_TARGET) -> LiveIndex:
-        """Build, measure and save an index of all vectors; small spaces stay exact and without a file."""
+    def build(self, target: float = RECALL_TARGET, newest: int = 0) -> LiveIndex:
+        """Build, measure and save an index of all vectors; small spaces stay exact and without a file.
+
+        Recall has to reach the target among the `newest` items, too.
+        """
         if is_small(self.vectors.count()):
             remove_file(self.path)
             live = self.open()
             assert live is not None  # an exact one always opens
             return live
-        live = build_ivf(self.vectors, target)
+        live = build_ivf(self.vectors, target, newest)
         self.save(live)
         return live
 
@@ -81,17 +87,30 @@ class Indexer:
             settings.nprobe,
             settings.depth,
             tuple(sorted(live.damaged)),
+            live.measured,
         )
         save_index(self.path, live.index, header)
         live.unsaved = 0
 
     def refresh(self, live: LiveIndex | None, target: float = RECALL_TARGET) -> LiveIndex:
-        """After an add: bring the index up to date, building or saving it where that pays."""
+        """After an add: bring the index up to date, building, measuring or saving it where that pays."""
         if live is None:
             return self.build(target)
         live.catch_up(self.vectors)
         if live.needs_rebuild:
             return self.build(target)
+        if live.needs_measuring and self._has_fallen(live, target):
+            return self.build(target, live.changed)
         if live.unsaved > _SAVE_AFTER:
             self.save(live)
         return live
+
+    def _has_fallen(self, live: LiveIndex, target: float) -> bool:
+        """Measure on the newest items, which becomes the recall shown where it is lower."""
+        changed = live.changed
+        assert isinstance(live.index, IvfIndex)  # others need no measuring
+        before = live.index.recall
+        newest = recall_of_newest(self.vectors, live, changed - live.measured)
+        live.index.recall = min(before, newest)
+        live.measured, live.unsaved = changed, live.unsaved + 1
+        return newest < min(target, before) - _FALLEN

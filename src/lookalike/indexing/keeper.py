@@ -32,9 +32,9 @@ class IndexKeeper:
             if not self._opened:
                 self._live, self._opened = self._indexer.open(), True
             live = self._live
-            needed = live is None or live.needs_rebuild
+            needed = live is None or live.needs_rebuild or live.needs_measuring
             if needed and self._builder is None and self._problem is None:
-                self._builder = threading.Thread(target=self._build, name="build index")
+                self._builder = threading.Thread(target=self._build, args=(live,), name="build index")
                 self._builder.start()
         if live is not None:
             live.catch_up(self._indexer.vectors)
@@ -57,10 +57,11 @@ class IndexKeeper:
             builder.join()
         return self._problem
 
-    def _build(self) -> None:
+    def _build(self, live: LiveIndex | None) -> None:
         built = None
         try:
-            built = self._indexer.build()
+            is_worn = live is None or live.needs_rebuild
+            built = self._indexer.build() if is_worn else self._indexer.refresh(live)
         except Exception as error:  # a full disk, say: answers stay exact, and the next process tries again
             self._problem = error
         with self._lock:

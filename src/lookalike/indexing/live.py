@@ -13,6 +13,7 @@ from lookalike.records import Ids, Vectors
 from lookalike.store.vectors import SpaceVectors
 
 _REBUILD_AFTER = 0.25  # share of items that may change before lists and recall are measured anew
+_MEASURE_AFTER = 0.02  # share of items after which recall is measured on the newest
 
 
 def is_small(count: int) -> bool:
@@ -31,6 +32,8 @@ class LiveIndex:
     seq: int
     built_count: int
     changed: int = 0
+    measured: int = 0
+    """How many of the changes recall was measured with."""
     unsaved: int = 0
     damaged: frozenset[int] = frozenset()
     """Items that are left out because their stored vector is not what was written."""
@@ -42,6 +45,12 @@ class LiveIndex:
         if isinstance(self.index, ExactIndex):
             return not is_small(len(self.index))
         return self.changed > _REBUILD_AFTER * self.built_count
+
+    @property
+    def needs_measuring(self) -> bool:
+        """Whether so much has changed that its recall may be another one."""
+        is_approximate = not isinstance(self.index, ExactIndex)
+        return is_approximate and self.changed - self.measured > _MEASURE_AFTER * self.built_count
 
     def search(self, queries: Vectors, k: int, allowed: Ids | None) -> list[Ids]:
         """See `Index.search`."""

@@ -7,34 +7,75 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.embed import COMPANION
 from lookalike.embed.known import LONGEST_WORD, UNREAD, KnownShares, all_known
-from lookalike.records import Hit, Vectors
+from lookalike.engine.protocol import Engine
+from lookalike.records import Hit, Ids, Space, Vectors
 
 NEAR_COPY = 0.9
-"""From this score on two photos are taken for versions of the same one: no two Caltech-101 photos of
-different classes come as near (`bench/background.py`)."""
+"""From this score on two texts are taken for versions of the same one."""
+
+SAME_PHOTO = 0.96
+"""From this score on two photos are. Measured (`python bench/background.py copies`): of 590,110 pairs within
+Caltech-101, garments and COCO five come as near, all of them copies; of the 21 between 0.9 and that many are
+different photos, the nearest at 0.955. Of copies, those reach it that were saved as JPEG of quality 75 (99 %)
+or as WebP (94 %), made brighter (90 %), given more contrast (81 %), saved as JPEG of quality 30 (54 %), made
+half as large (48 %), or grey (10 %). What is missed shows as a hit; what is marked falsely would not show."""
 
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
 
 
-def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_known) -> list[Hit]:
-    """Name for each hit the best one, itself no copy, that it is a near copy of; `rows` `(hits, dim)`.
+def space_of_copies(engine: Engine, searched: Space) -> Space | None:
+    """Return the space whose scores tell copies among what `searched` found; None where none can.
 
-    Texts of which the model knows hardly anything have vectors that are near for that reason alone: they are
-    copies of nothing. `known_shares` is asked about texts that are near another and beyond ASCII.
+    Photos need one that was made of what they look like: words put all photos of one kind at one place, and
+    vectors that were decoded from a lossy index have fallen together.
     """
-    near = np.tril(rows @ rows[:_COMPARED].T >= NEAR_COPY, -1)
+    if searched.kind == "text":
+        return searched
+    looks = [
+        each for each in engine.spaces() if not each.reference.startswith(COMPANION) and not each.approximate
+    ]
+    return next((each for each in looks if each.is_default), looks[0] if looks else None)
+
+
+def rows_of(engine: Engine, space: Space, ids: Ids) -> Vectors:
+    """Return the vectors `(n, dim)` of items in the order of `ids`; zeros for those that have none."""
+    block = engine.vectors(space).fetch(ids.tolist())
+    rows = np.zeros((len(ids), space.dim), np.float32)
+    places = {item_id: at for at, item_id in enumerate(ids.tolist())}
+    rows[[places[each] for each in block.ids.tolist()]] = block.rows
+    return rows
+
+
+def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_known) -> list[Hit]:
+    """Name for each hit the best one, itself no copy, that it is a near copy of.
+
+    `rows` `(hits, dim)` are of `space_of_copies`. Texts of which the model knows hardly anything have vectors
+    that are near for that reason alone: they are copies of nothing. `known_shares` is asked about texts that
+    are near another and beyond ASCII.
+    """
+    bar = SAME_PHOTO if all(hit.text is None for hit in hits) else NEAR_COPY
+    near = np.tril(rows @ rows[:_COMPARED].T >= bar, -1)
     unread = _unread(hits, near, known_shares)
     near[unread] = False
     near[:, unread[unread < near.shape[1]]] = False
     firsts = np.ones(near.shape[1], bool)
     marked = list(hits)
-    for at in np.flatnonzero(near.any(axis=1)):  # mostly few
-        originals = np.flatnonzero(near[at] & firsts)
+    for at in np.flatnonzero(near.any(axis=1)).tolist():  # mostly few
+        originals = _not_taken_apart(hits, at, np.flatnonzero(near[at] & firsts))
         if len(originals):
             firsts[at : at + 1] = False
             marked[at] = replace(hits[at], copy_of=hits[originals[0]].id)
     return marked
+
+
+def _not_taken_apart(hits: list[Hit], at: int, originals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return those hits that were not taken at another moment: shots of one scene are different photos."""
+    taken = hits[at].metadata.get("taken")
+    if taken is None:
+        return originals
+    return originals[[hits[each].metadata.get("taken", taken) == taken for each in originals]]
 
 
 def _unread(hits: list[Hit], near: npt.NDArray[np.bool_], known_shares: KnownShares) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ from lookalike.engine.protocol import Candidates, Engine, EngineVectors, Selecti
 from lookalike.errors import QueryError
 from lookalike.records import Hit, Ids, Item, SearchOptions, SearchResult, Space, Vectors, Words
 from lookalike.search.background import Background
-from lookalike.search.copies import mark_copies
+from lookalike.search.copies import mark_copies, rows_of, space_of_copies
 from lookalike.search.fusion import fuse
 from lookalike.search.queries import Query, QueryContext, ResolvedQuery, resolve
 from lookalike.store.filters import Filter
@@ -196,7 +196,7 @@ def _result(
         if len(hits) >= end:
             break
     if options.mark_copies:
-        hits = mark_copies(hits[:end], scored.rows[kept[:end]], context.queries.known_shares)
+        hits = _with_copies(context, hits[:end], scored.rows[kept[:end]])
     line = None
     if options.background:
         hits, line = _with_meaning(context, query, hits)
@@ -223,16 +223,30 @@ def _damaged_among(context: SearchContext, lost: list[int]) -> frozenset[int]:
     return frozenset(context.engine.items.damaged(lost)) | {*context.vectors.fetch(lost).ids.tolist()}
 
 
+def _with_copies(context: SearchContext, hits: list[Hit], rows: Vectors) -> list[Hit]:
+    """Say of each hit what it is a near copy of; `rows` are of the space that was searched."""
+    space = space_of_copies(context.engine, context.space)
+    if space is None or not hits:
+        return hits
+    if space.id != context.space.id:
+        rows = rows_of(context.engine, space, np.array([hit.id for hit in hits], np.int64))
+    return mark_copies(hits, rows, context.queries.known_shares)
+
+
 def _with_meaning(
     context: SearchContext, query: ResolvedQuery, hits: list[Hit]
 ) -> tuple[list[Hit], float | None]:
-    """Say of each hit how much of what is drawn by chance scores lower; and give the line to background."""
-    alike = len(query.query) == 1 and (
-        context.space.kind == "text" or not isinstance(query.query[0].source, Words)
-    )
-    drawn = context.background.against(query.row, alike=alike)
-    if drawn is None:
+    """Say of each hit how much of what is drawn by chance scores lower; and give the line to background.
+
+    Neither for words among photos, whose scores tell what is nearer, not what is near; no share for several
+    examples, since no random pair is like them.
+    """
+    if context.space.kind == "photo" and any(isinstance(each.source, Words) for each in query.query):
         return hits, None
+    alike = len(query.query) == 1
+    drawn = context.background.against(query.row, alike=alike)
+    if drawn is None or not alike:
+        return hits, None if drawn is None else drawn.line
     shares = drawn.closer_than([hit.score for hit in hits])
     told = [replace(hit, closer_than=share) for hit, share in zip(hits, shares, strict=True)]
     return told, drawn.line

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     click.option(
-        "--by", metavar="FIELD", help="The label is this metadata field, or folder: the item's folder."
+        "--by",
+        metavar="FIELD",
+        help="The label is this metadata field, or folder: the item's, below what all have in common.",
     ),
     click.option("--labels", type=PathArgument(), help="A CSV with label, and id, uri, path or file."),
     click.option("--qrels", type=PathArgument(), help="Relevance judgements in TREC's form."),

@@ -1,0 +1,162 @@
+"""Which photos are folded as copies: those that look the same, whatever they were found by."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lookalike import Collection
+from lookalike.embed import COMPANION
+from lookalike.embed.fake import FakePairedEmbedder
+from lookalike.embed.vectors import unit_length
+from lookalike.records import Hit, SearchOptions, Space, Words
+from lookalike.search.copies import NEAR_COPY, SAME_PHOTO, mark_copies, space_of_copies
+from lookalike.search.queries import Example
+
+OPTIONS = SearchOptions(30, mark_copies=True)
+
+
+class OneKind(FakePairedEmbedder):
+    """A model to whose words all photos are the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.companion.embed = lambda pixels: unit_length(np.ones((len(pixels), 12), np.float32))
+
+    def embed_pair(self, pixels):
+        return self.embed(pixels), self.companion.embed(pixels)
+
+
+@pytest.fixture
+def collection(tmp_path, make_photo):
+    """Twelve photos that words cannot tell apart, and a smaller copy of one."""
+    photos = [make_photo(tmp_path / "photos" / f"{seed:02}.png", seed) for seed in range(12)]
+    with Image.open(photos[3]) as picture:
+        picture.resize((48, 32)).save(tmp_path / "photos" / "03-small.png")
+    with Collection(tmp_path / "c.lookalike", embedder=OneKind()) as made:
+        made.add(tmp_path / "photos")
+        yield made
+
+
+def folded(result):
+    """The names of the hits that are folded into another."""
+    return [hit.uri.rsplit("/", 1)[1] for hit in result if hit.copy_of is not None]
+
+
+@pytest.mark.parametrize(
+    ("query", "space"),
+    [
+        (Words("red"), None),
+        ([Example(Words("red")), Example(1)], None),
+        ([Example(Words("red")), Example(Words("blue"), -0.5)], None),
+        (1, "fake-words"),
+        ([Example(1), Example(2)], "fake-words"),
+        (1, "fake"),
+    ],
+)
+def test_only_what_looks_the_same_is_folded(collection, query, space):
+    (result,) = collection.answer([query], replace(OPTIONS, space=space))
+    assert len(result) >= 11
+    assert len(folded(result)) == 1 and folded(result)[0].startswith("03")
+
+
+def test_nor_where_words_are_searched_by_default(collection):
+    collection.use_model("fake-words")
+    assert len(folded(collection.answer([Words("red")], OPTIONS)[0])) == 1
+
+
+def spaces(*references, approximate=()):
+    return [
+        Space(at, f"s{at}", "m", 4, at == 1, "photo", reference, at in approximate)
+        for at, reference in enumerate(references, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        (spaces("lite", COMPANION + "lite"), 1),
+        (spaces(COMPANION + "lite", "lite"), 2),
+        (spaces("lite", "clip", "dino"), 1),
+        (spaces("", "clip", approximate=[1]), 2),
+        (spaces("", approximate=[1]), None),
+        (spaces(COMPANION + "lite"), None),
+    ],
+)
+def test_the_space_that_tells_copies_is_of_looks(there, expected):
+    class Engine:
+        def spaces(self):
+            return there
+
+    for searched in there:
+        found = space_of_copies(Engine(), searched)
+        assert (found and found.id) == expected
+    text = Space(9, "t", "m", 4, True, "text", "minilm")
+    assert space_of_copies(Engine(), text) is text
+
+
+def shots(*taken):
+    """Hits that look the same, each with the moment it was taken, and their vectors."""
+    hits = [
+        Hit(at, f"/{at}.jpg", 0.9, {} if each is None else {"taken": each}, b"")
+        for at, each in enumerate(taken, 1)
+    ]
+    return hits, np.repeat(np.eye(1, 4, dtype=np.float32), len(hits), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "copies"),
+    [
+        (("2024-05-01T10:00:00", "2024-05-01T10:00:01"), [None, None]),
+        (("2024-05-01T10:00:00", "2024-05-01T10:00:00"), [None, 1]),
+        (("2024-05-01T10:00:00", None), [None, 1]),
+        ((None, "2024-05-01T10:00:00"), [None, 1]),
+        ((None, None, None), [None, 1, 1]),
+        (("a", "b", "a", "b", None), [None, None, 1, 2, 1]),
+    ],
+)
+def test_shots_of_different_moments_are_different_photos(taken, copies):
+    hits, rows = shots(*taken)
+    assert [hit.copy_of for hit in mark_copies(hits, rows)] == copies
+
+
+def test_the_bar_is_where_it_is_said_to_be():
+    def two(score):
+        return np.array([[1, 0], [score, np.sqrt(1 - score * score)]], np.float32)
+
+    photos, _ = shots(None, None)
+    for hits, bar in ((photos, SAME_PHOTO), ([replace(hit, text="a") for hit in photos], NEAR_COPY)):
+        assert mark_copies(hits, two(bar + 1e-4))[1].copy_of == 1
+        assert mark_copies(hits, two(bar - 1e-4))[1].copy_of is None
+
+
+def test_an_item_without_a_vector_there_is_a_copy_of_nothing(collection):
+    engine = collection.engine
+    default = next(space for space in engine.spaces() if space.is_default)
+    from lookalike.search.copies import rows_of
+
+    rows = rows_of(engine, default, np.array([999, 2, 1], np.int64))
+    assert not rows[0].any()
+    block = engine.vectors(default).fetch([1, 2])
+    assert np.array_equal(rows[1:], block.rows[::-1])
+
+
+def test_alike_photos_of_a_kind_are_not_folded_and_copies_are(tmp_path, shared_data):
+    """Signs, symbols and leopards, which come as near as 0.955, beside one photo in many colour modes."""
+    kinds = [shared_data / "caltech50" / name for name in ("yin_yang", "Leopards", "euphonium", "butterfly")]
+    with Collection(tmp_path / "c.lookalike") as collection:
+        collection.add(*kinds, shared_data / "neardup" / "modes")
+        every = [item.id for item in collection.items(limit=200)]
+        results = collection.answer(
+            [*every, Words("butterfly"), Words("yin yang")], SearchOptions(100, mark_copies=True)
+        )
+    pairs = {
+        (hit.uri, leader.uri)
+        for result in results
+        for hit in result
+        for leader in result
+        if hit.copy_of == leader.id
+    }
+    assert len(pairs) >= 6
+    assert all("/modes/" in uri for pair in pairs for uri in pair), pairs
