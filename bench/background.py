@@ -1,7 +1,7 @@
 """The line between related and unrelated hits, what scores mean, words, and near copies, on labelled data.
 
 python bench/background.py          photos of Caltech-101 and garments, questions of Banking77; neardup/
-python bench/background.py draws    the line in collections of few kinds; its one number chosen on half of them
+python bench/background.py draws    the line in collections of few kinds, its one number chosen on half
 python bench/background.py copies   which score tells copies: edits of photos, and pairs of different ones
 python bench/background.py words    whether scores of words tell right photos from others
 """
@@ -87,7 +87,8 @@ def drawn_lines() -> dict[str, Any]:
     """Return what the line keeps and lets pass in collections of few kinds, and among all.
 
     For cross-validation `_SPREADS` is chosen on every second draw, the lowest that lets no more than
-    `MOST_FALSE` of other kinds pass on average in each kind of collection, and measured on the other draws; and the other way round. What is in use is higher, for collections unlike these.
+    `MOST_FALSE` of other kinds pass on average in each kind of collection, and measured on the other draws;
+    and the other way round. What is in use is higher, for collections unlike these.
     """
     drawn: dict[str, list[dict[float, tuple[float, float]]]] = {}
     for name, scores, same in _collections():
@@ -110,7 +111,7 @@ def _spreads() -> list[float]:
 
 
 def _collections() -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_]]]:
-    """Yield each set whole and drawn to few kinds: all items' scores with each other, and who is of one kind."""
+    """Yield each set whole and drawn to few kinds: all scores with each other, and who is of one kind."""
     random = np.random.default_rng(1)
     _, files, rows = _space("coco256")
     shown = _categories(files)

@@ -7,7 +7,7 @@ import pytest
 from evaluate_helpers import clusters, collection_of, unit
 
 from lookalike.evaluate import factories
-from lookalike.evaluate.index import evaluate_index, frontier
+from lookalike.evaluate.index import SweepLimits, evaluate_index, frontier
 from lookalike.evaluate.intervals import Interval
 from lookalike.evaluate.trial import IndexRow, make_trial
 
@@ -102,7 +102,7 @@ def test_what_does_not_suit_is_said_and_the_rest_goes_on(many, factory, said):
         k=K,
         queries=20,
         sweep=[factory, "SQ8"],
-        memory=500_000 if "HNSW" in factory else 1 << 30,
+        limits=SweepLimits(500_000 if "HNSW" in factory else 1 << 30),
     )
     (odd,) = [row for row in report.rows if row.kind == factory]
     assert said in odd.problem and "\n" not in odd.problem
@@ -141,3 +141,39 @@ def test_the_frontier_holds_what_none_beats():
         IndexRow("refused", "", problem="no"),
     ]
     assert [each.kind for each in frontier(rows) if each.is_best] == ["fast", "good", "exact"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_a_sweep_ends_in_time_with_what_it_has(many, seconds):
+    collection, _ = many
+    told = []
+    tried = ["Flat", "IVF77,PQ16x4", "HNSW32", "SQ8"]
+    limits = SweepLimits(seconds=seconds, on_row=told.append)
+    report = evaluate_index(collection.open_space(), k=K, queries=100, sweep=tried, limits=limits)
+    assert [(row.kind, row.setting) for row in told] == [(row.kind, row.setting) for row in report.rows]
+    assert report.rows[0].is_current and report.rows[0].recall is not None  # whatever the time
+    assert {row.kind for row in report.rows} >= {*tried}
+    for row in report.rows[1:]:
+        assert (row.recall is None) == (row.problem is not None)
+    assert any("the time" in (row.problem or "") for row in report.rows)
+
+
+def test_rows_are_told_one_by_one_and_settings_are_put_back(many):
+    collection, _ = many
+    opened = collection.open_space()
+    before = [hit.id for hit in collection.search(5, K)]
+
+    class EnoughError(Exception):
+        pass
+
+    heard = []
+
+    def stop(row):
+        heard.append(row)
+        if len(heard) == 3:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        evaluate_index(opened, k=K, queries=20, sweep=["Flat"], limits=SweepLimits(on_row=stop))
+    assert [hit.id for hit in collection.search(5, K)] == before
+    assert heard[0].is_current

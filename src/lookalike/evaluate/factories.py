@@ -12,7 +12,7 @@ import numpy as np
 
 from lookalike.errors import UsageError
 from lookalike.evaluate.candidates import blocks_of, drawn
-from lookalike.evaluate.trial import IndexRow, Trial, rescored
+from lookalike.evaluate.trial import OUT_OF_TIME, IndexRow, Trial, rescored
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Vectors
 from lookalike.transfer.exporting.faiss_index import Factory, fill, reason
@@ -42,33 +42,38 @@ def sweep(items: int, dim: int) -> tuple[str, ...]:
     return tuple(each.format(lists=lists, quarter=dim // 4) for each in SWEEP)
 
 
-def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> list[IndexRow]:
-    """Build an index and measure its settings, each alone and with exact re-scoring of its best.
+def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> Iterator[IndexRow]:
+    """Build an index and measure its settings, each alone and with exact re-scoring of its best, one by one.
 
-    What Faiss refuses, or what needs more than `memory` bytes, gives one row that says so.
+    What Faiss refuses, or what needs more than `memory` bytes, gives one row that says so. What has begun to
+    be built is finished; no setting begins after the trial's time.
     """
     count = opened.vectors.count()
     needed = count * opened.space.dim * (4 if _FULL.search(text) else 1)
     if needed > memory:
         said = f"needs about {needed / 1e9:.1f} GB, more than the {memory / 1e9:.1f} GB allowed"
-        return [IndexRow(text, "", problem=said)]
+        yield IndexRow(text, "", problem=said)
+        return
+    if trial.is_over:
+        yield IndexRow(text, "", problem=OUT_OF_TIME)
+        return
     try:
         factory = Factory(text, opened.space.dim, count)
         begun = time.perf_counter()
         ids = _filled(opened, factory)
         seconds = time.perf_counter() - begun
         size = len(faiss.serialize_index(factory.index)) / max(1, len(ids))
-        return [
-            _row(
-                opened, trial, (factory.index, ids), depth, IndexRow(text, setting, None, 0, 0, size, seconds)
-            )
-            for setting in _settings(factory)
-            for depth in ((0,) if text == "Flat" else (0, _DEPTH))
-        ]
+        for setting in _settings(factory):
+            for depth in (0,) if text == "Flat" else (0, _DEPTH):
+                row = IndexRow(text, setting, None, 0, 0, size, seconds)
+                if trial.is_over:
+                    yield IndexRow(text, setting, problem=OUT_OF_TIME)
+                    return
+                yield _row(opened, trial, (factory.index, ids), depth, row)
     except UsageError as error:
-        return [IndexRow(text, "", problem=str(error))]
+        yield IndexRow(text, "", problem=str(error))
     except (RuntimeError, MemoryError, AssertionError) as error:
-        return [IndexRow(text, "", problem=f"Faiss cannot build it: {reason(error)}")]
+        yield IndexRow(text, "", problem=f"Faiss cannot build it: {reason(error)}")
 
 
 def _filled(opened: OpenSpace, factory: Factory) -> Ids:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lookalike.evaluate.factories import measure_factory
-from lookalike.evaluate.trial import IndexRow, Trial, make_trial, rescored
+from lookalike.evaluate.trial import OUT_OF_TIME, IndexRow, Trial, make_trial, rescored
 from lookalike.index.ivf import IvfIndex, Settings
 from lookalike.index.tune import RECALL_TARGET
 from lookalike.indexing.build import build_ivf
@@ -16,6 +16,15 @@ from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, OnStep, Vectors
 
 QUERIES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLimits:
+    """How far a sweep goes: bytes for one index, seconds for all; `on_row` hears of each row in turn."""
+
+    memory: int = 2 << 30
+    seconds: float = 120.0
+    on_row: Callable[[IndexRow], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +46,21 @@ def evaluate_index(
     k: int = 10,
     queries: int = QUERIES,
     sweep: Sequence[str] | None = None,
-    memory: int = 2 << 30,
+    limits: SweepLimits = SweepLimits(),
     on_step: OnStep = lambda *_: None,
 ) -> IndexReport:
     """Measure the index that a space is searched by; with `sweep`, others beside it.
 
     `sweep` are Faiss factory strings; for the current kind more settings are tried then, too. Every query is
-    one item, searched for alone in one thread; times of what re-scores from the store include that. An index
-    that would need more than `memory` bytes is left out. Memory holds one index and a block of vectors.
+    one item, searched for alone in one thread; times of what re-scores from the store include that. What
+    goes beyond `limits` is left out. Memory holds one index and a block of vectors.
     """
     begun = time.perf_counter()
     trial = make_trial(opened.vectors, k, queries, on_step)
-    rows = _current(opened, trial, with_settings=sweep is not None, on_step=on_step)
-    for at, factory in enumerate(sweep or ()):
-        on_step("trying other indexes", at, len(sweep or ()))
-        rows += measure_factory(opened, trial, factory, memory)
+    rows = []
+    for row in _all_rows(opened, trial, sweep, limits, on_step):
+        rows.append(row)
+        limits.on_row(row)
     return IndexReport(
         opened.space.name,
         opened.vectors.count(),
@@ -61,6 +70,17 @@ def evaluate_index(
         frontier(rows),
         time.perf_counter() - begun,
     )
+
+
+def _all_rows(
+    opened: OpenSpace, trial: Trial, sweep: Sequence[str] | None, limits: SweepLimits, on_step: OnStep
+) -> Iterator[IndexRow]:
+    """Yield the index in use first, then what is tried beside it, each as soon as it is measured."""
+    bounded = replace(trial, until=time.perf_counter() + limits.seconds)
+    yield from _current(opened, trial, bounded if sweep is not None else None, on_step)
+    for at, factory in enumerate(sweep or ()):
+        on_step("trying other indexes", at, len(sweep or ()))
+        yield from measure_factory(opened, bounded, factory, limits.memory)
 
 
 def frontier(rows: Sequence[IndexRow]) -> tuple[IndexRow, ...]:
@@ -78,8 +98,8 @@ def frontier(rows: Sequence[IndexRow]) -> tuple[IndexRow, ...]:
     return tuple(replace(row, is_best=is_best(row)) for row in rows)
 
 
-def _current(opened: OpenSpace, trial: Trial, *, with_settings: bool, on_step: OnStep) -> list[IndexRow]:
-    """Measure the index in use, and what it takes to build it anew."""
+def _current(opened: OpenSpace, trial: Trial, bounded: Trial | None, on_step: OnStep) -> Iterator[IndexRow]:
+    """Measure the index in use, and what it takes to build it anew; its other settings with `bounded`."""
     on_step("building the index anew", 0, None)
     begun = time.perf_counter()
     live = opened.indexer.open()
@@ -89,15 +109,21 @@ def _current(opened: OpenSpace, trial: Trial, *, with_settings: bool, on_step: O
     seconds = time.perf_counter() - begun
     row = IndexRow("exact", "as in use", is_current=True, build_seconds=seconds)
     if not isinstance(live.index, IvfIndex):
-        return [_measured(opened, trial, live, row)]
+        yield _measured(opened, trial, live, row)
+        return
     kept = live.index.settings
     row = replace(row, kind="the collection's own", setting=f"as in use: {_named(kept)}")
-    rows = [_measured(opened, trial, live, row)]
-    for settings in _settings(live.index) if with_settings else ():
+    yield _measured(opened, trial, live, row)
+    for settings in _settings(live.index) if bounded is not None else ():
+        assert bounded is not None  # for the type checker
+        other = replace(row, setting=_named(settings), is_current=False)
+        if bounded.is_over:
+            yield replace(other, problem=OUT_OF_TIME)
+            break
         live.index.settings = settings
-        rows.append(_measured(opened, trial, live, replace(row, setting=_named(settings), is_current=False)))
-    live.index.settings = kept
-    return rows
+        measured = _measured(opened, bounded, live, other)
+        live.index.settings = kept  # also where whoever listens goes away
+        yield measured
 
 
 def _named(settings: Settings) -> str:

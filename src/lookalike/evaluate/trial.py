@@ -22,6 +22,8 @@ Answer = Callable[[Vectors], Ids]
 """From a query `(dim,)` to the ids found for it, best first."""
 
 _WARM = 8  # searches that are not timed
+_FEWEST = 32  # queries that say something
+OUT_OF_TIME = "not tried: the time for other indexes was over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +50,31 @@ class IndexRow:
 class Trial:
     """Queries with their true neighbours: whoever answers is measured on them.
 
-    Equal scores share their rank, so that more than `k` ids may be right.
+    Equal scores share their rank, so that more than `k` ids may be right. At the moment `until` (of
+    `time.perf_counter`) it ends with the queries asked so far, some by chance.
     """
 
     ids: Ids
     rows: Vectors
     right: tuple[frozenset[int], ...]
     k: int
+    until: float = float("inf")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is."""
+        return time.perf_counter() >= self.until
 
     def measure(self, answer: Answer) -> tuple[Interval, float, float]:
         """Return recall@k with its interval, and median and 99th percentile of ms per query, one by one."""
-        shares, times = [], []
+        shares, times = list[float](), list[float]()
         with _one_thread():
             for row in self.rows[:_WARM]:
                 answer(row)
-            for own, row, right in zip(self.ids.tolist(), self.rows, self.right, strict=True):
+            for at in np.random.default_rng(0).permutation(len(self.ids)).tolist():
+                if len(times) >= _FEWEST and self.is_over:
+                    break
+                own, row, right = int(self.ids[at]), self.rows[at], self.right[at]
                 begun = time.perf_counter()
                 found = answer(row)
                 times.append(1_000 * (time.perf_counter() - begun))

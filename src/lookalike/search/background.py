@@ -15,7 +15,7 @@ three sets as they are.
 A query of several examples has scores of another range: its line is that of a sample of the items, and no
 share is told. Words for photos have neither (`python bench/background.py words`): above a line that 2 % of
 the others reach, chosen with hindsight, are 32 % of the photos of COCO that show what was asked for, and 30 %
-if each photo's score is held against those of 1,000 other words; the first hit is right for two words in three.
+if each photo's score is held against those of 1,000 other words; the first hit is right for two in three.
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ _NOTE = (
 @click.option("--sweep", is_flag=True, help="Try other settings and other indexes, too.")
 @click.option("--try", "factories", multiple=True, metavar="FACTORY", help="And this one of Faiss'.")
 @click.option("--memory", type=click.FloatRange(0), default=2.0, show_default=True, help="GB for one index.")
+@click.option(
+    "--seconds", type=click.FloatRange(0), default=120.0, show_default=True, help="For all that is tried."
+)
 @click.option("--space", metavar="MODEL", help="Of this one of the collection's models.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw recall against time, .png or .svg."
@@ -42,10 +45,10 @@ def index_command(
     """Measure what the index finds of the truth, how fast, and how large it is.
 
     Queries are items of the collection, the truth is exact search over all. With --sweep, other settings and
-    Faiss indexes stand beside it, such as the IVF√n,PQ16 that many notebooks use.
+    Faiss indexes stand beside it, such as the IVF√n,PQ16 that many notebooks use. Each is told of in turn.
     """
     from lookalike.evaluate.factories import sweep
-    from lookalike.evaluate.index import evaluate_index
+    from lookalike.evaluate.index import SweepLimits, evaluate_index
     from lookalike.faces.cli.evaluate import reporting
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.report.html import check_report
@@ -60,13 +63,15 @@ def index_command(
         tried: list[str] | None = list(asked["factories"])
         if asked["sweep"]:
             tried = [*sweep(opened.vectors.count(), opened.space.dim), *asked["factories"]]
+        heard = _tell if tried else (lambda _: None)
+        limits = SweepLimits(int(asked["memory"] * 1e9), asked["seconds"], heard)
         with StepProgress(quiet=as_json) as progress:
             found = evaluate_index(
                 opened,
                 k=asked["k"],
                 queries=asked["queries"],
                 sweep=tried or None,
-                memory=int(asked["memory"] * 1e9),
+                limits=limits,
                 on_step=progress.step,
             )
         if as_json:
@@ -83,6 +88,14 @@ def index_command(
         if report is not None:
             title = f"What the index of {found.space} finds"
             reporting.write_report(report, title, collection, summary(found), sections(found))
+
+
+def _tell(row: IndexRow) -> None:
+    """Say on standard error what was just measured: a sweep takes minutes."""
+    said = row.problem
+    if row.recall is not None:
+        said = f"recall {row.recall.mean:.4f}, {row.median_ms:.2f} ms"
+    click.echo(f"{row.kind} {row.setting}: {said}".replace(" :", ":"), err=True)
 
 
 def index_table(found: IndexReport) -> Table:
