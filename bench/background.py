@@ -49,10 +49,10 @@ def main() -> None:
 def measure() -> dict[str, Any]:
     """Return what the line keeps and lets pass, and how many pairs of photos count as near copies."""
     lines = {name: _line(name) for name in SETS}
-    _, labels, rows = _space("caltech50")
+    _, labels, rows = space_of("caltech50")
     near = np.triu(rows @ rows.T >= SAME_PHOTO, 1)
     same = labels[:, None] == labels[None]
-    _, families, edits = _space("neardup")
+    _, families, edits = space_of("neardup")
     modes = edits[families == "modes"]
     return {
         "lines": lines,
@@ -64,7 +64,7 @@ def measure() -> dict[str, Any]:
 
 def _line(name: str) -> dict[str, float]:
     """Return shares of the same and of other labels above the line; and of the latter above each share."""
-    background, labels, rows = _space(name)
+    background, labels, rows = space_of(name)
     chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:QUERIES])
     scores = rows[chosen] @ rows.T
     same = labels[chosen][:, None] == labels[None]
@@ -113,7 +113,7 @@ def _spreads() -> list[float]:
 def _collections() -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[np.bool_]]]:
     """Yield each set whole and drawn to few kinds: all scores with each other, and who is of one kind."""
     random = np.random.default_rng(1)
-    _, files, rows = _space("coco256")
+    _, files, rows = space_of("coco256")
     shown = _categories(files)
     some = np.array([at for at, each in enumerate(shown) if each])
     yield (
@@ -122,7 +122,7 @@ def _collections() -> Iterator[tuple[str, npt.NDArray[np.float32], npt.NDArray[n
         np.array([[bool(shown[a] & shown[b]) for b in some] for a in some]),
     )
     for name, kinds in KINDS.items():
-        _, labels, rows = _space(name)
+        _, labels, rows = space_of(name)
         names = np.unique(labels)
         for count in (len(names), *kinds):
             for _ in range(1 if count == len(names) else DRAWS):
@@ -210,7 +210,7 @@ def copies() -> dict[str, Any]:
     pairs = {str(bar): 0 for bar in BARS}
     compared = 0
     for name in PHOTO_SETS:
-        _, _, these = _space(name)
+        _, _, these = space_of(name)
         scores = (these @ these.T)[np.triu_indices(len(these), 1)]
         compared += len(scores)
         pairs = {key: count + int((scores >= float(key)).sum()) for key, count in pairs.items()}
@@ -233,7 +233,7 @@ def _edited(folder: Path) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], 
     """Return of each edit its title, the number of its photo, and its vector."""
     with Collection(fresh("background-edits-items") / "items.lookalike") as collection:
         collection.add(folder)
-        opened = collection.open_space()
+        opened = collection.openspace_of()
         block = opened.vectors.fetch(opened.vectors.ids().tolist())
         items = opened.items.get(block.ids.tolist())
     paths = [Path(items[item_id].uri) for item_id in block.ids.tolist()]
@@ -280,7 +280,7 @@ def _parted(scores: npt.NDArray[Any], right: npt.NDArray[np.bool_]) -> float:
     return round(float((scores[right] >= np.quantile(scores[~right], 0.98)).mean()), 3)
 
 
-def _space(name: str) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+def space_of(name: str) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[np.float32]]:
     """Return the background of a set's items, their labels (of COCO: their files) and their vectors."""
     folder = fresh(f"background-{name}") / "items.lookalike"
     is_text = name == "banking77"

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from background import copies
 from common import CLI, DATA, ROOT, machine, need_data, run
 from run import collection as made_collection
 
@@ -55,7 +56,8 @@ def measure() -> dict[str, Any]:
     folder = made_collection(ITEMS)
     _json("index", "-c", folder)  # builds the index
     found["index"] = _json("index", "-c", folder)
-    found["sweep"] = _json("index", "--sweep", "-c", folder)
+    found["sweep"] = _json("index", "--sweep", "--seconds", "600", "-c", folder)
+    found["copies"] = copies()
     return found
 
 
@@ -84,9 +86,34 @@ def _kept(report: dict[str, Any]) -> dict[str, Any]:
 
 def render(f: dict[str, Any]) -> str:
     """Return docs/quality.md."""
-    parts = [_HEAD, f"Machine: {f['machine']}.\n", _labels(f["labels"]), _line(f["labels"])]
+    parts = [
+        _HEAD,
+        f"Machine: {f['machine']}.\n",
+        _labels(f["labels"]),
+        _line(f["labels"]),
+        _copies(f["copies"]),
+    ]
     parts += [_compare(f["compare"]), _index(f["index"], f["sweep"])]
     return "\n".join(parts)
+
+
+def _copies(f: dict[str, Any]) -> str:
+    bars = list(f["pairs_near"])
+    rows = ["## Near copies", "", "`python bench/background.py copies`", ""]
+    rows += [
+        f"From a cosine of {f['photos']:g} on two photos are taken for copies of one. Which shares of edited"
+    ]
+    rows += [
+        f"photos reach that and other bars, and how many of the {f['pairs']:,} pairs of different files in"
+    ]
+    rows += ["three sets do: the five nearest are copies, most below are different photos.", ""]
+    rows += [f"| edit | {' | '.join(f'≥ {bar}' for bar in bars)} |", "|---" * (1 + len(bars)) + "|"]
+    for title, reached in f["edits"].items():
+        rows.append(f"| {title} | {' | '.join(f'{100 * reached[bar]:.0f} %' for bar in bars)} |")
+    rows.append(
+        f"| pairs of different files | {' | '.join(str(count) for count in f['pairs_near'].values())} |"
+    )
+    return "\n".join(rows) + "\n"
 
 
 def _labels(some: dict[str, Any]) -> str:
