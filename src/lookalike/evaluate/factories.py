@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import faiss
@@ -12,7 +13,8 @@ import numpy as np
 
 from lookalike.errors import UsageError
 from lookalike.evaluate.candidates import blocks_of, drawn
-from lookalike.evaluate.trial import OUT_OF_TIME, IndexRow, Trial, rescored
+from lookalike.evaluate.trial import OUT_OF_TIME, IndexRow, Trial, one_thread, rescored
+from lookalike.indexing.live import is_small
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Vectors
 from lookalike.transfer.exporting.faiss_index import Factory, fill, reason
@@ -60,7 +62,8 @@ def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> 
     try:
         factory = Factory(text, opened.space.dim, count)
         begun = time.perf_counter()
-        ids = _filled(opened, factory)
+        with one_thread() if is_small(count) else nullcontext():  # several would wait longer than they work
+            ids = _filled(opened, factory)
         seconds = time.perf_counter() - begun
         size = len(faiss.serialize_index(factory.index)) / max(1, len(ids))
         for setting in _settings(factory):

@@ -68,7 +68,7 @@ class Trial:
     def measure(self, answer: Answer) -> tuple[Interval, float, float]:
         """Return recall@k with its interval, and median and 99th percentile of ms per query, one by one."""
         shares, times = list[float](), list[float]()
-        with _one_thread():
+        with one_thread():
             for row in self.rows[:_WARM]:
                 answer(row)
             for at in np.random.default_rng(0).permutation(len(self.ids)).tolist():
@@ -102,7 +102,7 @@ def rescored(vectors: SpaceVectors, candidates: Ids, row: Vectors, count: int) -
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let Faiss use one thread, as a search does beside others."""
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)

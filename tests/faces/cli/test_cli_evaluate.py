@@ -175,3 +175,11 @@ def test_votes_come_to_a_verdict(run, labelled):
     assert (shown["duels"][0]["wins_a"], shown["duels"][0]["more_needed"]) == (11, 0)
     assert [one["model"] for one in shown["models"]] == ["fake", "noise"]
     assert run("evaluate", "labels", "--votes").lines[0].startswith("fake: 1 queries")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_sweep_tells_what_it_has_before_it_ends(run, labelled, form):
+    told = run("evaluate", "index", "--sweep", "--seconds", "0", *form)
+    assert told.code == 0
+    assert "exact as in use: recall 1.0000" in told.err
+    assert "SQ8: not tried: the time for other indexes was over" in told.err

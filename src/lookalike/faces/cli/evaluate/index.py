@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,11 +92,13 @@ def index_command(
 
 
 def _tell(row: IndexRow) -> None:
-    """Say on standard error what was just measured: a sweep takes minutes."""
+    """Say on standard error what was just measured, above the bar of progress: a sweep takes minutes."""
+    from tqdm import tqdm
+
     said = row.problem
     if row.recall is not None:
         said = f"recall {row.recall.mean:.4f}, {row.median_ms:.2f} ms"
-    click.echo(f"{row.kind} {row.setting}: {said}".replace(" :", ":"), err=True)
+    tqdm.write(f"{row.kind} {row.setting}".strip() + f": {said}", file=sys.stderr)
 
 
 def index_table(found: IndexReport) -> Table:
