@@ -61,6 +61,10 @@ def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> 
         return
     try:
         factory = Factory(text, opened.space.dim, count)
+        if hasattr(
+            factory.index, "do_polysemous_training"
+        ):  # half a minute for an order of codes nobody uses
+            factory.index.do_polysemous_training = False
         begun = time.perf_counter()
         with one_thread() if is_small(count) else nullcontext():  # several would wait longer than they work
             ids = _filled(opened, factory)
