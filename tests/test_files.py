@@ -315,7 +315,7 @@ ALLOWED = {
     "looked at just before": {
         "decode/tables.py": ["parquet.ParquetFile(self.path)"],
         "transfer/importing/arrays.py": ["np.load(path"],
-        "transfer/importing/folders.py": ["parquet.ParquetFile(self.path)"],
+        "transfer/importing/parquet.py": ["parquet.ParquetFile(path)"],
         "transfer/importing/faiss_child.py": ["faiss.read_index(path)"],
         "models/keras/files.py": ["zipfile.ZipFile(path)", "h5py.File(", "archive.open("],
         "embed/session.py": ["ort.InferenceSession(source"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 
 import faiss
@@ -11,8 +12,8 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
-from lookalike.errors import ModelMismatchError, UsageError
-from lookalike.records import SearchOptions
+from lookalike.errors import ModelMismatchError, UntrustedModelError, UsageError
+from lookalike.records import SearchOptions, Words
 from lookalike.transfer.transfer import ExportOptions, ImportRequest
 from text_helpers import write_csv
 
@@ -112,3 +113,143 @@ def test_the_tweets_open_from_their_faiss_index_and_find_their_copies(shared_dat
             best = {raw[row].strip() for row in np.flatnonzero(scores >= np.sort(scores)[-40])}
             own = raw[at].strip()
             assert {hit.text for hit in collection.search(items[own].id, k=8)} <= best - {own}
+
+
+@pytest.fixture
+def photos(tmp_path, make_photo):
+    for seed in range(8):
+        make_photo(tmp_path / "photos" / f"{seed}.png", seed)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def exported(photos, tmp_path):
+    """An export of a collection with the bundled model."""
+    with Collection(tmp_path / "first.lookalike") as first:
+        first.add(photos)
+        first.export(tmp_path / "out", options=ExportOptions(jsonl=True))
+    return tmp_path / "out"
+
+
+def by_words(collection):
+    return {hit.uri: pytest.approx(hit.score, abs=1e-3) for hit in collection.search(Words("a red bus"), k=3)}
+
+
+@pytest.mark.parametrize("options", [ExportOptions(), ExportOptions(jsonl=True, with_vectors=True)])
+def test_an_export_comes_back_with_its_bundled_model(photos, tmp_path, options):
+    with Collection(tmp_path / "first.lookalike") as first:
+        first.add(photos)
+        first.export(tmp_path / "out", options=options)
+        words = by_words(first)
+    with Collection(tmp_path / "again.lookalike") as again:
+        report, problem = again.import_vectors(ImportRequest(tmp_path / "out"))
+        assert (report.added, report.space.reference, report.notes) == (8, "efficientnet-lite0", ())
+        assert problem is None
+        assert again.search(photos / "3.png", k=1)[0].uri == str(photos / "3.png")
+        assert by_words(again) == words
+        assert again.add(photos).unchanged == 8
+        assert again.verify().sound
+    with Collection(tmp_path / "beside.lookalike") as beside:  # as vectors, without what made them
+        report, _ = beside.import_vectors(ImportRequest(tmp_path / "out", name="beside"))
+        assert (report.space.name, report.space.reference) == ("beside", "")
+
+
+def test_an_export_of_texts_is_searched_by_words_again(tmp_path):
+    with Collection(tmp_path / "first.lookalike") as first:
+        first.add(write_csv(tmp_path / "texts.csv", TEXTS), column="text")
+        first.export(tmp_path / "out")
+        best = first.search(Words("the number 7"), k=1)[0].text
+    with Collection(tmp_path / "again.lookalike") as again:
+        again.import_vectors(ImportRequest(tmp_path / "out"))
+        assert again.search(Words("the number 7"), k=1)[0].text == best
+
+
+def test_an_export_of_the_space_for_words_comes_back_as_that(photos, exported, tmp_path):
+    with Collection(tmp_path / "first.lookalike") as first:
+        first.export(tmp_path / "words", space="efficientnet-lite0-words")
+        words = by_words(first)
+    with Collection(tmp_path / "again.lookalike") as again:
+        again.import_vectors(ImportRequest(exported))
+        report, _ = again.import_vectors(ImportRequest(tmp_path / "words"))
+        assert (report.unchanged, report.space.reference) == (8, "words:efficientnet-lite0")
+        assert by_words(again) == words
+
+
+def test_an_export_with_another_models_vectors_is_refused(exported, tmp_path):
+    rows = np.load(exported / "vectors.npy")
+    np.save(exported / "vectors.npy", np.random.default_rng(0).normal(size=rows.shape).astype("f4"))
+    with (
+        Collection(tmp_path / "again.lookalike") as again,
+        pytest.raises(ModelMismatchError, match="not those"),
+    ):
+        again.import_vectors(ImportRequest(exported))
+    assert not (tmp_path / "again.lookalike").exists()
+
+
+def rewrite(folder, **facts):
+    said = json.loads((folder / "space.json").read_text())
+    (folder / "space.json").write_text(json.dumps({**said, **facts}))
+
+
+def test_an_export_of_an_older_bundled_model_comes_without_it(exported, tmp_path):
+    rewrite(exported, model_id="0" * 64)
+    with Collection(tmp_path / "again.lookalike") as again:
+        report, _ = again.import_vectors(ImportRequest(exported))
+        assert (report.space.name, report.space.reference) == ("out", "")
+        assert "made other vectors then" in report.notes[0]
+
+
+@pytest.mark.parametrize("reference", ["hf:owner/name@" + "0" * 40, "/models/mine"])
+def test_the_model_of_an_export_is_not_touched_before_its_user_agrees(
+    photos, exported, tmp_path, reference, monkeypatch
+):
+    rewrite(exported, model=reference, space="theirs", model_id="1" * 64)
+    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda *_, **__: pytest.fail("it was run"))
+    with Collection(tmp_path / "again.lookalike") as again:
+        report, _ = again.import_vectors(ImportRequest(exported))
+        assert (report.added, report.space.name, report.space.reference) == (8, "theirs", reference)
+        assert f"lookalike models trust {reference}" in report.notes[0]
+        assert again.search(again.items()[0].id, k=2)
+        with pytest.raises(UntrustedModelError, match="models trust"):
+            again.search(photos / "1.png")
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"space": 3}, {"model": "a\nb"}, {"model_id": None}, {"dim": "x"}, {"kind": "sound"},
+        {"model": "x" * 5_000}, {"space": ""},
+    ],
+)  # fmt: skip
+def test_what_an_export_says_of_its_model_is_looked_at(exported, tmp_path, facts):
+    rewrite(exported, **facts)
+    with (
+        Collection(tmp_path / "again.lookalike") as again,
+        pytest.raises(UsageError, match="remove it to import"),
+    ):
+        again.import_vectors(ImportRequest(exported))
+    (exported / "space.json").unlink()
+    with Collection(tmp_path / "again.lookalike") as again:
+        assert again.import_vectors(ImportRequest(exported))[0].space.name == "out"
+
+
+@pytest.mark.parametrize("jsonl", [False, True])
+def test_the_table_of_an_export_may_carry_the_vectors(photos, tmp_path, jsonl):
+    with Collection(tmp_path / "first.lookalike") as first:
+        first.add(photos)
+        first.export(tmp_path / "out", options=ExportOptions(jsonl=jsonl, with_vectors=True))
+    rows = np.load(tmp_path / "out" / "vectors.npy")
+    if jsonl:
+        table = tmp_path / "out" / "items.jsonl"
+        held = [json.loads(line)["vector"] for line in table.read_text().splitlines()]
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        table = tmp_path / "out" / "items.parquet"
+        column = parquet.read_table(table).column("vector")
+        assert str(column.type).startswith("fixed_size_list<")
+        assert column.type.list_size == rows.shape[1]
+        held = column.to_pylist()
+    assert np.array_equal(np.array(held, np.float32), rows)
+    with Collection(tmp_path / "again.lookalike") as again:  # the table alone is enough
+        report, _ = again.import_vectors(ImportRequest(table))
+        assert (report.added, report.space.name, report.without_file) == (8, "items", 0)

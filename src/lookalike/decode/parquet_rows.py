@@ -10,8 +10,9 @@ from typing import IO, Any
 
 from lookalike import files
 from lookalike.decode.columns import choose
+from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.decode.packed import open_bytes
-from lookalike.errors import LookalikeError, MissingExtraError, QueryError
+from lookalike.errors import LookalikeError, MissingExtraError, QueryError, UsageError
 
 _BATCH = 1024
 _MAGIC = b"PAR1"
@@ -20,7 +21,8 @@ _MAGIC = b"PAR1"
 def parquet_rows(path: str, column: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the column of the texts, a path with dots where it lies inside others, and each row.
 
-    A row has that column and those that hold plain values. Raises `UsageError`, `QueryError`,
+    A row has that column and those that hold plain values. Raises `UsageError`, also for a column of photos,
+    `QueryError`,
     `MissingExtraError`, `OSError`.
     """
     try:
@@ -32,9 +34,12 @@ def parquet_rows(path: str, column: str | None) -> Iterator[tuple[str, dict[str,
             schema = file.schema_arrow
             wanted = choose([name for each in schema for name in _paths(each)], column)
             needed = [each.name for each in schema if _is_plain(each.type) or _holds(each.name, wanted)]
+            has_files = _has_files(schema.field(wanted).type if wanted in schema.names else None)
             dotted = any("." in name for name in schema.names)  # which Arrow takes for paths
             for batch in file.iter_batches(batch_size=_BATCH, columns=None if dotted else needed):
                 for row in batch.select(needed).to_pylist():
+                    if has_files or _is_photo(row.get(wanted)):
+                        raise _no_texts(wanted)
                     yield wanted, row
     except (OSError, LookalikeError):
         raise
@@ -73,3 +78,19 @@ def _is_struct(kind: Any) -> bool:
 def _is_plain(kind: Any) -> bool:
     """Whether a column has values that can be conditions: no lists, records or bytes."""
     return kind.num_fields == 0 and not str(kind).endswith("binary") and "binary[" not in str(kind)
+
+
+def _has_files(kind: Any) -> bool:
+    """Whether a column holds files with their names, as datasets keeps photos and sounds."""
+    return _is_struct(kind) and {"bytes", "path"} <= {kind.field(at).name for at in range(kind.num_fields)}
+
+
+def _is_photo(value: Any) -> bool:
+    return isinstance(value, bytes) and sniff(value[:HEAD_BYTES]) not in (None, "BMP")  # texts begin with BM, too
+
+
+def _no_texts(column: str) -> UsageError:
+    return UsageError(
+        f"the column {column!r} holds photos or other files themselves, not texts: write each into a file of its "
+        "own, such as photos/1.jpg, then run: lookalike add photos"
+    )

@@ -123,6 +123,7 @@ def import_json(report: ImportReport, problem: str | None) -> Json:
         "empty": report.empty,
         "without_file": report.without_file,
         "copies": report.copies,
+        "notes": list(report.notes),
         "problem": problem,
     }
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lookalike.embed import COMPANION, CompanionEmbedder, EmbedderSpec, PairedEmbedder
+from lookalike.embed.loaded import AnyEmbedder
+from lookalike.errors import LookalikeError
 from lookalike.ingest.add import fill_spaces, refresh_indexes
+from lookalike.models import bundled_names
+from lookalike.models.trust import is_trusted, refusal
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Committed, OnStep
 from lookalike.transfer.exporting.run import ExportOptions, ExportReport, export_vectors
 from lookalike.transfer.importing.checks import check_model
+from lookalike.transfer.importing.exported import exported_spec
 from lookalike.transfer.importing.run import ImportContext, ImportReport, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
+
+_Runs = AnyEmbedder | CompanionEmbedder
 
 __all__ = ["ExportOptions", "ExportReport", "ImportReport", "ImportRequest", "export_space", "import_space"]
 
@@ -25,17 +34,66 @@ def import_space(
     All is checked before anything is touched. Returns what was done and what hindered the other spaces or
     indexes, as one line.
     """
-    embedder = opened.embedders.load(request.model, on_step) if request.model is not None else None
-    spec = embedder.spec if embedder is not None else None
+    embedder, spec, note = _model(opened, request, on_step)
     with open_source(request, spec, held=opened.kind(), on_step=on_step) as source:
         if embedder is not None:
             check_model(source, embedder, opened.decoder)
         store = opened.store(create=True)
         report = import_vectors(ImportContext(store, opened.decoder, on_step, on_commit), source)
+    if isinstance(embedder, PairedEmbedder):
+        opened.companion_of(store, embedder, create=True)  # words find photos, as after add
     problem = fill_spaces(opened, store, on_step)
     store.database.checkpoint()
     on_step("indexing", 0, None)
+    report = replace(report, notes=(*report.notes, *([note] if note else [])))
     return report, refresh_indexes(opened, store) or problem
+
+
+def _model(
+    opened: OpenCollection, request: ImportRequest, on_step: OnStep
+) -> tuple[_Runs | None, EmbedderSpec | None, str]:
+    """Return what runs the model of the vectors, what its space is, and what there is to say.
+
+    The model is the one that was named, or that of an export, unless the space gets another name.
+    """
+    if request.model is not None:
+        embedder = opened.embedders.load(request.model, on_step)
+        return embedder, embedder.spec, ""
+    exported = exported_spec(request.vectors) if request.name is None else None
+    if exported is None:
+        return None, None, ""
+    if exported.reference.removeprefix(COMPANION) in bundled_names():
+        made = _bundled(opened, exported.reference, on_step)
+        if made is not None and made.spec.model_id == exported.model_id:
+            return made, made.spec, ""
+        note = f"the model {exported.reference} made other vectors then than now: these come without it"
+        return None, None, note
+    return _brought(opened, exported, on_step)
+
+
+def _bundled(opened: OpenCollection, reference: str, on_step: OnStep) -> _Runs | None:
+    """Return what runs a bundled model, or the space that one fills beside its own."""
+    embedder = opened.embedders.load(reference.removeprefix(COMPANION), on_step)
+    if not reference.startswith(COMPANION):
+        return embedder
+    return embedder.companion if isinstance(embedder, PairedEmbedder) else None
+
+
+def _brought(
+    opened: OpenCollection, exported: EmbedderSpec, on_step: OnStep
+) -> tuple[_Runs | None, EmbedderSpec, str]:
+    """Return what runs a model that did not come with lookalike, if its user has agreed to it.
+
+    Else no more than its name is kept, as in a collection that others made.
+    """
+    if not is_trusted(exported.reference, exported.model_id):
+        return None, exported, str(refusal(exported.reference))
+    try:
+        embedder = opened.embedders.load(exported.reference, on_step)
+    except LookalikeError as error:  # searching will say so, too
+        return None, exported, str(error)
+    is_same = embedder.spec.model_id == exported.model_id
+    return (embedder, embedder.spec, "") if is_same else (None, exported, "")
 
 
 def export_space(

@@ -60,7 +60,9 @@ def test_export_writes_a_folder_that_import_takes(run, photos, tmp_path):
     run("add", photos)
     told = run("export", tmp_path / "out", "--jsonl", "--faiss", "Flat")
     assert (told.code, told.err) == (0, "")
-    assert told.lines == [f"6 items in {tmp_path / 'out'}: README.txt, index.faiss, items.jsonl, vectors.npy"]
+    assert told.lines == [
+        f"6 items in {tmp_path / 'out'}: README.txt, index.faiss, items.jsonl, space.json, vectors.npy"
+    ]
     again = run("export", tmp_path / "out")
     assert again.code == 2
     assert str(tmp_path / "out") in again.err

@@ -69,7 +69,7 @@ def exported(
 def test_numpy_and_pyarrow_read_it(store, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     report = exported(store, tmp_path / "new" / "out")
-    assert report.files == ("README.txt", "items.parquet", "vectors.npy")
+    assert report.files == ("README.txt", "items.parquet", "space.json", "vectors.npy")
     assert (report.rows, report.dim, report.left_out) == (COUNT, DIM, ())
     rows = np.load(tmp_path / "new" / "out" / "vectors.npy")
     assert (rows.shape, rows.dtype) == ((COUNT, DIM), np.float32)

@@ -129,3 +129,101 @@ def test_without_the_extra_the_install_line_is_given(clip, imported, monkeypatch
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"lookalike\[parquet\]"):
         imported.add(clip[0])
+
+
+def part(folder, number, rows, columns, kind="img_emb"):
+    """Write one part, as clip-retrieval does."""
+    for name in (kind, "metadata"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    if rows is not None:
+        np.save(folder / kind / f"{kind}_{number}.npy", rows)
+    if columns is not None:
+        parquet.write_table(pyarrow.table(columns), folder / "metadata" / f"metadata_{number}.parquet")
+
+
+EMPTY = {
+    "no rows": (np.empty((0, 24), "f2"), {"image_path": pyarrow.array([], pyarrow.string())}),
+    "no dimension": (np.empty((0,), "f4"), {"image_path": pyarrow.array([], pyarrow.string())}),
+    "no columns": (np.empty((0, 24), "f2"), {}),
+    "no table": (np.empty((0, 24), "f2"), None),
+    "no array": (None, {"image_path": pyarrow.array([], pyarrow.string())}),
+}
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+@pytest.mark.parametrize("number", [3, 11])
+def test_an_empty_part_is_left_out_and_told(clip, imported, empty, number):
+    folder, _ = clip
+    part(folder, number, *EMPTY[empty])
+    report = imported.add(folder)
+    assert report.added == 625
+    assert report.notes == (f"left out part {number} of {folder}, which is empty",)
+
+
+def test_a_part_that_lacks_what_the_other_file_has_is_refused(clip, imported):
+    folder, _ = clip
+    part(folder, 3, EMPTY["no rows"][0], {"image_path": ["a.jpg"]})
+    with pytest.raises(UsageError, match=r"has the shape \(0, 24\)"):
+        imported.add(folder)
+    part(folder, 3, None, EMPTY["no rows"][1])
+    (folder / "img_emb" / "img_emb_3.npy").write_bytes(b"")
+    assert imported.add(folder).added == 625
+
+
+def test_a_folder_of_nothing_but_empty_parts_is_refused(tmp_path, imported):
+    for number in range(3):
+        part(tmp_path / "out", number, *EMPTY["no rows"])
+    with pytest.raises(UsageError, match="all its parts are empty"):
+        imported.add(tmp_path / "out")
+
+
+def test_a_folder_of_texts_alone_becomes_a_collection_of_texts(tmp_path, imported):
+    rows = random_rows(7, 24)
+    captions = [f"a photo of {at} cats" for at in range(7)]
+    part(tmp_path / "out", 0, rows[:4], {"caption": captions[:4]}, "text_emb")
+    part(tmp_path / "out", 1, rows[4:], {"caption": captions[4:], "lang": ["en"] * 3}, "text_emb")
+    report = imported.add(tmp_path / "out")
+    assert (report.added, report.space.kind, report.notes) == (7, "text", ())
+    with Collection(imported.folder) as collection:
+        items = {item.text: item for item in collection.items(limit=10)}
+    assert list(items) == captions
+    assert items[captions[5]].metadata == {"lang": "en"}
+    assert items[captions[5]].uri == f"{tmp_path / 'out' / 'metadata' / 'metadata_1.parquet'}#2"
+    vector = imported.vectors("out")[items[captions[5]].id]
+    assert vector @ rows[5] == pytest.approx(np.linalg.norm(rows[5]), rel=1e-3)
+
+
+def test_of_photos_and_texts_the_photos_come_in_unless_texts_are_wanted(tmp_path, imported):
+    columns = {"image_path": ["1.jpg", "2.jpg"], "caption": ["one", "two words"]}
+    part(tmp_path / "out", 0, random_rows(2), columns)
+    part(tmp_path / "out", 0, random_rows(2, seed=2), None, "text_emb")
+    report = imported.add(tmp_path / "out")
+    assert (report.added, report.space.kind) == (2, "photo")
+    assert report.notes[0].startswith("left out the vectors of texts in ")
+    assert "--texts" in report.notes[0]
+    texts = Imported(tmp_path / "texts.lookalike")
+    report = texts.add(tmp_path / "out", kind="text")
+    assert (report.added, report.space.kind, report.notes) == (2, "text", ())
+    part(tmp_path / "alone", 0, random_rows(2), columns)
+    with pytest.raises(UsageError, match="has no vectors of texts"):
+        Imported(tmp_path / "t.lookalike").add(tmp_path / "alone", kind="text")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"image_path": ["000000000", "000000001"], "url": ["https://a.org/1.jpg", "https://a.org/2.jpg"]},
+        {"url": ["https://a.org/1.jpg", "https://a.org/2.jpg"], "key": ["000000000", "000000001"]},
+        {
+            "image_path": [None, ""],
+            "url": ["https://a.org/1.jpg", "https://a.org/2.jpg"],
+            "status": ["success"] * 2,
+        },
+    ],
+)
+def test_parts_made_of_webdataset_have_their_photos_at_addresses(tmp_path, imported, columns):
+    part(tmp_path / "out", 0, random_rows(2), columns)
+    part(tmp_path / "out", 1, random_rows(1, seed=3), {"image_path": ["5"], "url": ["https://a.org/5.jpg"]})
+    report = imported.add(tmp_path / "out")
+    assert (report.added, report.without_file) == (3, 3)
+    assert set(imported.uris()) == {f"https://a.org/{at}.jpg" for at in (1, 2, 5)}

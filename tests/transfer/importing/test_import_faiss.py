@@ -88,15 +88,100 @@ def test_ids_are_row_numbers(tmp_path, factory):
 
 
 @pytest.mark.parametrize("factory", ["IDMap,Flat", "IVF16,PQ16x4"])
-def test_ids_that_are_no_row_numbers_are_refused(tmp_path, factory):
-    path = tmp_path / "x.index"
+def test_an_id_that_comes_twice_is_refused(tmp_path, factory):
+    path = with_ids(tmp_path / "x.index", factory, [7, 8, 7])
+    with pytest.raises(
+        UsageError, match="its ids are not the row numbers of a list, and it has the id 7 twice"
+    ):
+        FaissFile(path, lambda: np.array([7, 8, 7]))
+
+
+def with_ids(path: Path, factory: str, ids: list[int]) -> Path:
     index = faiss.index_factory(ROWS.shape[1], factory)
     silence(index)
     index.train(ROWS)
-    index.add_with_ids(ROWS[:3], np.array([7, 8, 7]))
+    index.add_with_ids(ROWS[: len(ids)], np.array(ids, np.int64))
     faiss.write_index(index, str(path))
-    with pytest.raises(UsageError, match=r"its ids \(7, .*\) are not the row numbers 0 to 2"):
+    return path
+
+
+OWN_IDS = [(at * 7_919) % 100_003 + 2**40 for at in range(40)]
+"""As keys of a database, in no order."""
+
+
+@pytest.mark.parametrize(
+    "factory", ["IDMap,Flat", "IDMap2,PQ16x4", "IDMap,IVF4,SQ8", "IVF4,Flat", "OPQ16,IVF4,SQ8"]
+)
+def test_ids_of_its_own_are_found_in_a_table(tmp_path, factory):
+    path = with_ids(tmp_path / "x.index", factory, OWN_IDS)
+    with pytest.raises(UsageError, match=r"its ids \(\d+, .*--names TABLE --id-column NAME"):
         FaissFile(path)
+    turned = np.array(OWN_IDS[::-1])
+    opened = FaissFile(path, lambda: turned)
+    rows = np.concatenate(list(opened.blocks(16)))
+    opened.close()
+    assert (unit(rows) * ROWS[:40][::-1]).sum(axis=1).min() > LEAST["PQ16x4"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        (OWN_IDS[:39], f"it has ids that the table lacks, such as {OWN_IDS[39]}"),
+        ([*OWN_IDS[:39], 5], "the table has ids that the index lacks, such as 5"),
+        ([*OWN_IDS, 2**62], f"the table has ids that the index lacks, such as {2**62}"),
+        ([], "it has ids that the table lacks"),
+    ],
+)
+def test_ids_that_do_not_fit_the_table_are_refused(tmp_path, ids, words):
+    path = with_ids(tmp_path / "x.index", "IDMap,Flat", OWN_IDS)
+    with pytest.raises(UsageError, match=words):
+        FaissFile(path, lambda: np.array(ids, np.int64))
+
+
+def test_an_index_with_ids_and_its_table_become_a_collection(tmp_path):
+    imported = Imported(tmp_path / "c.lookalike")
+    path = with_ids(tmp_path / "x.index", "IDMap2,Flat", OWN_IDS)
+    lines = [f"{number},{at}.jpg" for at, number in enumerate(OWN_IDS)]
+    table = listed(tmp_path / "t.csv", ["id,path", *reversed(lines)])
+    assert imported.add(path, table).added == 40
+    vectors = imported.vectors("x")
+    assert vectors[imported.uris()[str(tmp_path / "3.jpg")]] @ ROWS[3] == pytest.approx(1, abs=1e-5)
+    other = listed(tmp_path / "o.csv", ["key,path", *lines])
+    with pytest.raises(UsageError, match="--id-column"):
+        imported.add(path, other, name="o")
+    assert imported.add(path, other, name="o", id_column="key").filled == 40
+    listed(tmp_path / "o.csv", ["key,path", *lines[:-1], "none,x.jpg"])
+    with pytest.raises(UsageError, match="row 40 of the column key has no id but 'none'"):
+        imported.add(path, other, name="p", id_column="key")
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        *("IVF4,PQ8x4fs", "IVF4,PQ8x4fsr", "IDMap,IVF4,PQ8x4fs", "OPQ8,IVF4,PQ8x4fs", "PCA16,IVF4,PQ8x4fs"),
+        "IVF4,RaBitQfs",  # which would give other vectors
+    ],
+)
+def test_fast_scan_lists_are_refused_and_called_by_their_name(tmp_path, factory):
+    path = written(tmp_path / "x.index", factory, ids=np.arange(400) if "IDMap" in factory else None)
+    with pytest.raises(UsageError, match=r"Faiss cannot give the vectors of an IndexIVF\w+FastScan .* back"):
+        FaissFile(path)
+
+
+@pytest.mark.parametrize("factory", ["PQ16x4fs", "IVF4,PQ8x4fs,RFlat"])
+def test_fast_scan_codes_that_can_be_decoded_come_in(tmp_path, factory):
+    rows, is_approximate = read(written(tmp_path / "x.index", factory))
+    assert is_approximate == (factory == "PQ16x4fs")
+    assert (unit(rows) * ROWS).sum(axis=1).min() > LEAST["PQ16x4"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_kind_that_ends_faiss_when_it_is_decoded_is_named(tmp_path, monkeypatch):
+    said = 'b\'{"decoding": "IndexFuture"}\\n\''
+    code = f"import os, signal; os.write(1, {said}); os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr(faiss_file, "_START", code)
+    with pytest.raises(DamagedError, match=r"cannot give back \(IndexFuture\): .* ended by SIGSEGV"):
+        FaissFile(written(tmp_path / "x.index", "Flat"))
 
 
 def test_an_empty_index_and_one_that_gives_nothing_back(tmp_path):

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.command("import")
 @click.argument("vectors", type=PathArgument())
 @click.option("--names", type=PathArgument(), help="What the vectors stand for, row by row: a list or table.")
-@click.option("--column", help="The column of that table.")
+@click.option("--column", help="The column of that table, or of VECTORS where that is one.")
+@click.option(
+    "--vector-column", help="The column of VECTORS that holds them.  [default: embedding, vector …]"
+)
+@click.option("--id-column", help="The column with the ids of a Faiss index that has its own.  [default: id]")
 @click.option("--base", type=PathArgument(), help="Where relative names lie.  [default: beside the list]")
 @click.option("--name", help="The space's name.  [default: made of the file's]")
 @click.option("--model", help="The model that made them: then its photos and words search them.")
@@ -30,9 +34,9 @@ if TYPE_CHECKING:
 def import_(vectors: Path, as_json: bool, folder: Path | None, device: str, **what: Any) -> None:
     """Bring in VECTORS made elsewhere, with what they stand for.
 
-    VECTORS is an .npy array, a Faiss index (vectors out of a lossy one are approximate), the folder of
-    clip-retrieval, or one of lookalike export. Nothing is touched unless vectors and names fit each other;
-    run it again after an interruption, and it goes on.
+    VECTORS is an .npy array, a Faiss index (vectors out of a lossy one are approximate), a table with a
+    column of vectors (Parquet, CSV, JSON), the folder of clip-retrieval, or one of lookalike export. Nothing
+    is touched unless vectors and names fit each other; run it again after an interruption, and it goes on.
     """
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, import_json
@@ -55,8 +59,17 @@ def import_(vectors: Path, as_json: bool, folder: Path | None, device: str, **wh
 @click.option("--faiss", "factory", metavar="FACTORY", help="And a Faiss index, such as IVF200,PQ16 or Flat.")
 @click.option("--space", metavar="MODEL", help="The vectors of this one of the collection's models.")
 @click.option("--jsonl", is_flag=True, help="Items as JSON lines instead of Parquet.")
+@click.option("--with-vectors", is_flag=True, help="Vectors in the table of items, too, as column vector.")
 @collection_option
-def export(target: Path, factory: str | None, space: str | None, jsonl: bool, folder: Path | None) -> None:
+def export(
+    target: Path,
+    factory: str | None,
+    space: str | None,
+    folder: Path | None,
+    *,
+    jsonl: bool,
+    with_vectors: bool,
+) -> None:
     """Write vectors and items into a new FOLDER, as files that other programs read.
 
     vectors.npy, items.parquet and, with --faiss, an index that plain Faiss opens; row i of each is the same
@@ -66,7 +79,8 @@ def export(target: Path, factory: str | None, space: str | None, jsonl: bool, fo
     from lookalike.transfer.transfer import ExportOptions
 
     with cli_options.open_collection(folder) as collection, StepProgress() as progress:
-        report = collection.export(target, space=space, options=ExportOptions(factory, jsonl, progress.step))
+        options = ExportOptions(factory, jsonl, progress.step, with_vectors)
+        report = collection.export(target, space=space, options=options)
     _print_export(report)
 
 
@@ -116,6 +130,8 @@ def _print_import(report: ImportReport, problem: str | None) -> None:
         click.echo(f"{counted(report.without_file, 'photo')} whose file is not there", err=True)
     if report.skipped:
         click.echo("see why rows were skipped with: lookalike info --skipped", err=True)
+    for note in report.notes:
+        click.echo(printable(note), err=True)
     if not report.space.reference:
         click.echo("without the model that made them, these vectors are searched by items", err=True)
     if problem:

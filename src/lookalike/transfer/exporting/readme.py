@@ -9,7 +9,9 @@ _MODEL = "The model is known to lookalike as {reference} (sha256 {model_id})."
 _NO_MODEL = "The vectors were imported without their model."
 
 
-def readme(space: Space, rows: int, table: str, factory: Factory | None) -> str:
+def readme(
+    space: Space, rows: int, table: str, factory: Factory | None, *, with_vectors: bool = False
+) -> str:
     """Return the text of an export's README."""
     model = _MODEL if space.reference else _NO_MODEL
     about = model.format(reference=space.reference, model_id=space.model_id)
@@ -23,11 +25,14 @@ def readme(space: Space, rows: int, table: str, factory: Factory | None) -> str:
         f"vectors.npy\n    numpy.load: float32 ({rows}, {space.dim}), each row of length 1, so that the\n"
         "    inner product of two rows is their cosine similarity.",
         f"{table}\n    {read}: id in the collection, uri, sha256 of the content, metadata as JSON"
-        + (", text and the\n    places where it stands." if space.kind == "text" else ", and usual facts."),
+        + (", text and the\n    places where it stands." if space.kind == "text" else ", and usual facts.")
+        + ("\n    The vector of each is in the column vector, too." if with_vectors else ""),
+        "space.json\n    the space, its model and its sha256, for lookalike import.",
     ]
     if factory is not None:
         parts.append(_index(factory))
-    parts.append("To bring it back: lookalike import FOLDER")
+    back = "To bring it back: lookalike import FOLDER"
+    parts.append(back + (", which goes on with the model." if space.reference else ""))
     return "\n\n".join(parts) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import shutil
 import threading
@@ -25,6 +26,8 @@ from lookalike.transfer.exporting.readme import readme
 VECTORS_FILE = "vectors.npy"
 INDEX_FILE = "index.faiss"
 README_FILE = "README.txt"
+SPACE_FILE = "space.json"
+"""Says by which model the vectors were made; importing reads it."""
 
 _PAGE = 250  # items
 _SPARE_BYTES = 64 << 20
@@ -35,12 +38,14 @@ _LEFTOVER_SECONDS = 86_400  # an index may be trained for hours without a byte w
 class ExportOptions:
     """What is wanted: a Faiss index by its `factory` string, items as JSON lines instead of Parquet.
 
-    `on_step("exporting" or "indexing", done, total)` hears of progress.
+    `with_vectors` puts the vectors into the table of items, too. `on_step("exporting" or "indexing", done,
+    total)` hears of progress.
     """
 
     factory: str | None = None
     jsonl: bool = False
     on_step: OnStep = lambda *_: None
+    with_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,9 @@ def export_vectors(
     _check_target(folder)
     count = store.vectors(space).count()
     factory = None if options.factory is None else Factory(options.factory, space.dim, count)
-    with _made_whole(folder, count * space.dim * 4) as new:
-        table = items_table(new, space.kind, jsonl=options.jsonl)
+    with _made_whole(folder, count * space.dim * (8 if options.with_vectors else 4)) as new:
+        dim = space.dim if options.with_vectors else 0
+        table = items_table(new, space.kind, jsonl=options.jsonl, dim=dim)
         rows, left_out = _write_rows(store, space, new, table, options)
         trained_on = 0
         if factory is not None:
@@ -83,7 +89,8 @@ def export_vectors(
                 new / INDEX_FILE,
                 lambda done: options.on_step("indexing", done, rows),
             )
-        text = readme(space, rows, table.name, factory)
+        _write_space(new / SPACE_FILE, space, rows)
+        text = readme(space, rows, table.name, factory, with_vectors=options.with_vectors)
         (new / README_FILE).write_text(text, encoding="utf-8")
         files = tuple(sorted(path.name for path in new.iterdir()))
     return ExportReport(folder, files, rows, space.dim, tuple(left_out), trained_on)
@@ -105,9 +112,10 @@ def _write_rows(
             left_out += block.damaged
             left_out += [item_id for item_id in block.ids.tolist() if item_id not in items]
             file.write(np.ascontiguousarray(block.rows[whole], "<f4").tobytes())
-            for item in (items[int(block.ids[at])] for at in whole):
+            for at in whole:
+                item = items[int(block.ids[at])]
                 places = store.texts.places(item.id) if item.places > 1 else [item.uri]
-                table.add(item, places)
+                table.add(item, places, block.rows[at])
             rows += len(whole)
             options.on_step("exporting", rows, total)
         if not rows:
@@ -116,6 +124,19 @@ def _write_rows(
         _write_header(file, rows, space.dim)
         assert file.tell() == start  # the header has room for any number of rows
     return rows, left_out
+
+
+def _write_space(path: Path, space: Space, rows: int) -> None:
+    facts = {
+        "space": space.name,
+        "kind": space.kind,
+        "dim": space.dim,
+        "rows": rows,
+        "model": space.reference,
+        "model_id": space.model_id,
+        "approximate": space.approximate,
+    }
+    path.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_header(file: object, rows: int, dim: int) -> None:

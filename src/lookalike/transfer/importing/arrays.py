@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,9 @@ def unit_rows(block: npt.NDArray[Any]) -> tuple[Vectors, dict[int, str]]:
     problems: dict[int, str] = {}
     peaks = np.abs(rows).max(axis=1)
     for at in np.flatnonzero(~np.isfinite(peaks)).tolist():
+        if np.isnan(rows[at]).all():
+            problems[at] = f"it has no vector of {rows.shape[1]:,} numbers"
+            continue
         problems[at] = "its vector holds what is no finite number"
     for at in np.flatnonzero(peaks == 0).tolist():
         problems[at] = "its vector is all zeros, so it has no direction"
@@ -181,6 +185,25 @@ def refuse_pickle(path: Path, way_out: str) -> None:
     by_name = path.suffix.lower() in (".pkl", ".pickle", ".joblib")
     if by_name or (head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
         raise UsageError(f"{path} is a pickle, which may run any program when it is read; {way_out}")
+
+
+def refuse_archive(path: Path) -> None:
+    """Raise `UsageError` for an archive or a table of another program, by its name or first bytes."""
+    with open_bytes(path) as file:
+        head = file.read(512)
+    is_tar = head[257:262] == b"ustar" or bool(re.search(r"\.(tar|tgz|tar\.\w+)$", path.name.lower()))
+    if is_tar or (head.startswith(_ZIP) and path.suffix.lower() != ".npz"):
+        how = f"tar -xf {path.name}" if is_tar else f"unzip {path.name}"
+        raise UsageError(
+            f"{path} is an archive, not vectors: unpack it ({how}), then bring in its photos with lookalike "
+            f"add "
+            "FOLDER, or the vectors in it with lookalike import"
+        )
+    if head.startswith((b"PAR1", b"ARROW1", b"\x89HDF\r\n", b"\xff\xff\xff\xff")):
+        raise UsageError(
+            f"{path} is a table or array in another format, or under another name: write it as a file "
+            "*.parquet, such as pandas' to_parquet and datasets' to_parquet do, or as .npy"
+        )
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -31,18 +31,21 @@ _LONGEST_LINE = 10_000
 class FaissFile:
     """The vectors of a Faiss index, by their row numbers; lossy ones are `approximate`.
 
-    Raises `NotFoundError`, `UsageError` for an index whose vectors cannot be had back, and `DamagedError`.
+    Where its ids are others than row numbers, `ids()` returns those of the rows, int64. Raises
+    `NotFoundError`, `UsageError` for an index whose vectors cannot be had back, and `DamagedError`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ids: Callable[[], npt.NDArray[np.int64]] | None = None) -> None:
         check_file(path)
         self.path = path
         size = path.stat().st_size
+        self._ids = ids
+        self._decoding = ""  # the kind of index that Faiss decodes
         self._kept = b""  # read, but not yet yielded
         self._seconds = _SECONDS * (1 + size / (1 << 30))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START, str(path), str(_MEMORY + 3 * size), *filter(None, sys.path)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # it complains in its own words
             start_new_session=True,  # Ctrl-C is this process' to handle
@@ -89,6 +92,8 @@ class FaissFile:
         self._process.kill()
         self._process.wait()
         self._output.close()
+        with suppress(OSError):
+            cast(IO[bytes], self._process.stdin).close()
 
     @property
     def _output(self) -> IO[bytes]:
@@ -105,8 +110,26 @@ class FaissFile:
                 raise self._died() from None
             if "problem" in facts:
                 raise UsageError(f"{self.path} cannot be imported: {facts['problem']}")
+            self._decoding = str(facts.get("decoding", self._decoding))
+            if "ids" in facts:
+                self._tell_ids(facts["ids"])
             if "rows" in facts:
                 return cast(dict[str, Any], facts)
+
+    def _tell_ids(self, some: list[int]) -> None:
+        """Tell the process which ids the rows have."""
+        if self._ids is None:
+            shown = ", ".join(str(each) for each in some)
+            raise UsageError(
+                f"{self.path} cannot be imported: its ids ({shown} …) are not the row numbers of a list; "
+                f"name the "
+                "table that has them: --names TABLE --id-column NAME"
+            )
+        ids = self._ids()
+        with suppress(BrokenPipeError), self._watched():  # what ended it, reading its answer says
+            stream = cast(IO[bytes], self._process.stdin)
+            stream.write(len(ids).to_bytes(8, "little") + ids.astype("<i8").tobytes())
+            stream.flush()
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -127,6 +150,12 @@ class FaissFile:
         if code is not None and code < 0:
             with suppress(ValueError):
                 how = f"by {signal.Signals(-code).name}"
+        if self._decoding and code is not None and code < 0:
+            return DamagedError(
+                f"{self.path} is damaged, or an index whose vectors Faiss cannot give back "
+                f"({self._decoding}): the "
+                f"process decoding it was ended {how}"
+            )
         return DamagedError(
             f"{self.path} is damaged, or no Faiss index that this Faiss reads: the process reading it was "
             f"ended {how}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from lookalike.decode.encodings import encoding_of
 from lookalike.decode.tables import MAX_FIELD, TableFile
@@ -19,7 +23,10 @@ from lookalike.sources.uris import uri_of
 from lookalike.sources.walk import TEXT_SUFFIXES
 from lookalike.transfer.importing.arrays import check_file, refuse_pickle
 
-_PHOTO_COLUMNS = ("image_path", "path", "file", "filename", "file_name", "image", "name", "uri", "url")
+_PHOTO_COLUMNS = (
+    *("image_path", "path", "filepath", "file_path", "file", "filename", "file_name", "image", "name", "uri"),
+    *("url", "image_url"),
+)
 _PHOTO = re.compile(r"\.(jpe?g|png|gif|webp|tiff?|bmp|avif|hei[cf]|jp2)(\?.*)?$", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _LOOKED_AT = 1_000  # names
@@ -100,7 +107,7 @@ def open_names(path: Path, column: str | None, kind: Kind | None = None) -> Entr
         if column is not None:
             raise UsageError(f"{path} has no columns: they are read from {', '.join(TEXT_SUFFIXES[:6])}")
         return Lines(path)
-    return Rows(path, column or _usual_column(path, kind))
+    return Rows(path, column or usual_column(Rows, path, kind))
 
 
 def guess_kind(names: Entries, base: Path) -> Kind:
@@ -109,7 +116,9 @@ def guess_kind(names: Entries, base: Path) -> Kind:
     photos = sum(_is_photo(value, base) for value in values)
     if 2 * photos > len(values):
         return "photo"
-    usual = isinstance(names, Rows) and names.column is None  # that of texts, by its name, or the only one
+    usual = (
+        not isinstance(names, Lines) and names.column is None
+    )  # that of texts, by its name, or the only one
     if not photos and (usual or any(" " in value for value in values)):
         return "text"
     raise UsageError(f"does {names.path} hold names of photos, or texts? say so with --photos or --texts")
@@ -135,6 +144,18 @@ def counted(names: Entries, kind: Kind, on_row: Callable[[int], None] = lambda _
     return count
 
 
+def read_ids(path: Path, column: str) -> npt.NDArray[np.int64]:
+    """Return the whole numbers in a column of a table; raises `UsageError` for any other value."""
+    ids = array("q")
+    for number, entry in enumerate(Rows(path, column).entries("text"), 1):
+        try:
+            ids.append(int(entry.value or ""))
+        except (ValueError, OverflowError):
+            shown = "nothing" if entry.value is None else repr(entry.value[:40])
+            raise UsageError(f"{path}: row {number} of the column {column} has no id but {shown}") from None
+    return np.array(ids, np.int64)
+
+
 def _named(table: TableFile, path: Path) -> Iterator[tuple[int, str, Metadata]]:
     """Yield a table's rows; what is wrong with it is said together with its name."""
     try:
@@ -152,13 +173,16 @@ def _damaged(table: TableFile, number: int) -> Entry:
     return Entry(None, problem=next(reasons, "it cannot be read").partition(": ")[2] or "it cannot be read")
 
 
-def _usual_column(path: Path, kind: Kind | None) -> str | None:
-    """Return the column that holds names of photos or texts, by its name; None for the usual one."""
+def usual_column(rows: Callable[[Path, str | None], Entries], path: Path, kind: Kind | None) -> str | None:
+    """Return the column that holds names of photos or texts, by its name; None for the usual one of texts.
+
+    Raises `UsageError` where a table has none.
+    """
     tried = (*_PHOTO_COLUMNS, None) if kind == "photo" else (None, *_PHOTO_COLUMNS)
     problem: LookalikeError | None = None
     for wanted in tried:
         try:
-            next(_named(TableFile(str(path), wanted), path), None)
+            next(rows(path, wanted).entries("text"), None)
         except UsageError as error:
             problem = error if wanted is None else problem
         else:

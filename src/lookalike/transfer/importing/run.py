@@ -20,8 +20,10 @@ from lookalike.store import PhotoBatch, Store
 from lookalike.store.commit import FilledVector
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.transfer.importing.arrays import unit_rows
+from lookalike.transfer.importing.json_table import JsonRows
 from lookalike.transfer.importing.names import Entry, Lines, Rows, is_address, photo_uri
 from lookalike.transfer.importing.source import ImportSource
+from lookalike.transfer.importing.vector_table import TableNames
 
 BATCH = 256
 """Rows per transaction."""
@@ -52,7 +54,7 @@ class ImportReport:
 
     `filled` counts items that were known and got their vector, `unchanged` those that had it; `empty` rows
     without a text or name. `without_file` of the items added are photos whose file is not there; `copies`
-    are texts that stand at another place, too.
+    are texts that stand at another place, too. `notes` tell in words what of the source was left out.
     """
 
     space: Space
@@ -65,6 +67,7 @@ class ImportReport:
     empty: int = 0
     without_file: int = 0
     copies: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -229,7 +232,7 @@ def _photos(run: _Run, fresh: list[tuple[str, Entry, int]]) -> Iterator[tuple[Ph
 def _text_file(run: _Run) -> TextFileRead | None:
     """Return what to note of the file that the texts stand in, where the collection begins with it."""
     names = run.source.names
-    if not run.is_default or not isinstance(names, Lines | Rows):
+    if not run.is_default or not isinstance(names, Lines | Rows | TableNames | JsonRows):
         return None
     uri = uri_of(names.path)
     stamp = examine(path_of(uri)).stamp or FileStamp(0, 0)
@@ -294,4 +297,5 @@ def _report(run: _Run) -> ImportReport:
     if run.source.kind == "text":
         with run.parts.store.scan_texts(run.space, READER) as scan:
             copies = scan.count_copies([uri_of(run.source.names.path)])
-    return ImportReport(run.space, run.source.vectors.rows, copies=copies, **run.tally)
+    notes = run.source.notes
+    return ImportReport(run.space, run.source.vectors.rows, copies=copies, notes=notes, **run.tally)

@@ -5,33 +5,51 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
+import numpy.typing as npt
 
 from lookalike.embed import EmbedderSpec
 from lookalike.errors import ModelMismatchError, UsageError
 from lookalike.files import open_bytes
 from lookalike.records import Kind, OnStep
-from lookalike.transfer.importing.arrays import VectorFile, check_file, open_npy, refuse_pickle
+from lookalike.transfer.importing.arrays import (
+    VectorFile,
+    check_file,
+    open_npy,
+    refuse_archive,
+    refuse_pickle,
+)
+from lookalike.transfer.importing.clip_folder import ClipRows
 from lookalike.transfer.importing.faiss_file import FaissFile
 from lookalike.transfer.importing.folders import ExportedItems, open_folder
-from lookalike.transfer.importing.names import Entries, counted, guess_kind, open_names
+from lookalike.transfer.importing.names import Entries, Rows, counted, guess_kind, open_names, read_ids
+from lookalike.transfer.importing.vector_table import is_vector_table, names_beside, open_vector_table
 
 _LONGEST_NAME = 100
-_ENDINGS = re.compile(r"(\.saved_predictions|\.npy|\.index|\.faiss|\.ivf|\.bin)+$", re.IGNORECASE)
+_ENDINGS = re.compile(
+    r"(\.saved_predictions|\.npy|\.index|\.faiss|\.ivf|\.bin|\.parquet|\.csv|\.tsv|\.jsonl?|\.ndjson)+$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """What the user asks for.
 
-    `vectors` is an .npy file, a Faiss index or a folder (see `folders`); `names` the list of what its rows
-    stand for, in `column` where it is a table. Relative names of photos are taken from `base`, by default
-    the folder of the list. `name` is that of the space, by default made of the file's. `model` is what the
-    vectors were made by, named as for `Collection`, where that is known: then they are part of its space, and
-    searched by its photos and words. `kind` tells names of photos from texts.
+    `vectors` is an .npy file, a Faiss index, a folder (see `folders`) or a table with a `vector_column`;
+    `names` the list of what its rows stand for, in `column` where it is a table, which may be that of the
+    vectors itself. `id_column` has the ids of a Faiss index where they are no row numbers. Relative names of
+    photos are taken from `base`, by default the folder of the list. `name` is that of the space, by default
+    made of the file's. `model` is what the vectors were made by, named as for `Collection`, where that is
+    known: then they are part of its space, and searched by its photos and words. `kind` tells names of
+    photos from texts.
     """
 
     vectors: Path
@@ -41,13 +59,15 @@ class ImportRequest:
     name: str | None = None
     model: str | None = None
     kind: Kind | None = None
+    vector_column: str | None = None
+    id_column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSource:
     """Vectors and what they stand for, found to fit each other; use it as a context manager.
 
-    `is_named` tells that the user chose the name of the space.
+    `is_named` tells that the user chose the name of the space, `notes` what is left out, in words.
     """
 
     vectors: VectorFile
@@ -58,6 +78,7 @@ class ImportSource:
     model_id: str
     reference: str
     is_named: bool
+    notes: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -86,7 +107,7 @@ def open_source(
     """
     if model is not None and request.name not in (None, model.name):
         raise UsageError(f"vectors of the model {model.name} are part of its space: leave out --name")
-    vectors, names = _opened(request)
+    vectors, names = _opened(request, held)
     try:
         base = (request.base or (names.path if names.path.is_dir() else names.path.parent)).absolute()
         kind = _kind(request, model, names, base, held)
@@ -103,38 +124,62 @@ def open_source(
             raise UsageError(f"{name[:_LONGEST_NAME]!r} cannot name a space: use letters, digits, - and .")
         facts = json.dumps([name, vectors.dim, vectors.identity()])
         model_id = hashlib.sha256(f"imported:{facts}".encode()).hexdigest()
-        return ImportSource(vectors, names, kind, base, name, model_id, "", request.name is not None)
+        notes = names.notes if isinstance(names, ClipRows) else ()
+        return ImportSource(vectors, names, kind, base, name, model_id, "", request.name is not None, notes)
     except BaseException:
         vectors.close()
         raise
 
 
-def _opened(request: ImportRequest) -> tuple[VectorFile, Entries]:
+def _opened(request: ImportRequest, held: Kind | None) -> tuple[VectorFile, Entries]:
     path = request.vectors
     if path.is_dir():
-        if request.names is not None or request.column is not None:
-            raise UsageError(f"{path} is a folder, which names its own rows: leave out --names and --column")
-        return open_folder(path)
+        if (request.names, request.column, request.vector_column, request.id_column) != (None,) * 4:
+            raise UsageError(f"{path} is a folder, which names its own rows: leave out --names and columns")
+        return open_folder(path, request.kind or held)
     check_file(path)
+    if is_vector_table(path):
+        table = open_vector_table(path, request.vector_column)
+        if request.names is None:
+            return table, names_beside(table, request.column, request.kind)
+        return table, open_names(request.names, request.column, request.kind)
+    if request.vector_column is not None:
+        raise UsageError(f"{path} has no columns: leave out --vector-column")
+    refuse_archive(path)
+    refuse_pickle(path, "save the array with numpy.save")
+    with open_bytes(path) as file:
+        is_array = file.read(6) == b"\x93NUMPY" or path.suffix.lower() in (".npy", ".npz")
     if request.names is None:
         raise UsageError(f"say what the vectors of {path} stand for: --names FILE, a list or a table")
     names = open_names(request.names, request.column, request.kind)
-    if path.suffix.lower() in (".npy", ".npz"):
-        return open_npy(path), names
-    refuse_pickle(path, "save the array with numpy.save")
-    with open_bytes(path) as file:
-        is_array = file.read(6) == b"\x93NUMPY"
-    return (open_npy(path) if is_array else FaissFile(path)), names
+    if not is_array:
+        return FaissFile(path, _ids(names, request.id_column)), names
+    if request.id_column is not None:
+        raise UsageError(f"{path} is an array, which has no ids: leave out --id-column")
+    return open_npy(path), names
+
+
+def _ids(names: Entries, column: str | None) -> Callable[[], npt.NDArray[np.int64]] | None:
+    """Return what reads the ids that a table of names has; None where there are none."""
+    if not isinstance(names, Rows):
+        if column is not None:
+            raise UsageError(f"{names.path} has no columns: leave out --id-column")
+        return None
+    try:
+        next(Rows(names.path, column or "id").entries("text"), None)
+    except UsageError:
+        if column is not None:
+            raise
+        return None
+    return partial(read_ids, names.path, column or "id")
 
 
 def _kind(
     request: ImportRequest, model: EmbedderSpec | None, names: Entries, base: Path, held: Kind | None
 ) -> Kind:
     """Return what the rows stand for; refuses to mix photos and texts."""
-    if isinstance(names, ExportedItems):
+    if isinstance(names, ExportedItems | ClipRows):
         found: Kind = names.kind()
-    elif names.path.is_dir():  # clip-retrieval's
-        found = "photo"
     else:
         found = request.kind or (model.kind if model else None) or held or guess_kind(names, base)
     if request.kind is not None and found != request.kind:
@@ -156,7 +201,10 @@ def _of_model(
             f"a dimension that contradicts: the vectors have {vectors.dim:,} numbers, those of the model "
             f"{model.name} {model.dim:,}"
         )
-    return ImportSource(vectors, names, kind, base, model.name, model.model_id, model.reference, True)
+    notes = names.notes if isinstance(names, ClipRows) else ()
+    return ImportSource(
+        vectors, names, kind, base, model.name, model.model_id, model.reference, is_named=True, notes=notes
+    )
 
 
 def _default_name(path: Path) -> str:
