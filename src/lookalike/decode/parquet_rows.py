@@ -86,11 +86,15 @@ def _has_files(kind: Any) -> bool:
 
 
 def _is_photo(value: Any) -> bool:
-    return isinstance(value, bytes) and sniff(value[:HEAD_BYTES]) not in (None, "BMP")  # texts begin with BM, too
+    return isinstance(value, bytes) and sniff(value[:HEAD_BYTES]) not in (
+        None,
+        "BMP",
+    )  # texts begin with BM, too
 
 
 def _no_texts(column: str) -> UsageError:
     return UsageError(
-        f"the column {column!r} holds photos or other files themselves, not texts: write each into a file of its "
+        f"the column {column!r} holds photos or other files themselves, not texts: write each into a file of "
+        f"its "
         "own, such as photos/1.jpg, then run: lookalike add photos"
     )

@@ -11,6 +11,7 @@ import pytest
 from import_helpers import Imported, listed, random_rows
 
 from lookalike import Collection
+from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.errors import LookalikeError, UsageError
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -184,8 +185,9 @@ UNFIT = {
     "no.jsonl": (b'{"path": "a.jpg"}\n', "has the columns path; say which"),
     "words.csv": (b"path,embedding\na.jpg,none\n", "its column embedding holds no vectors"),
     "alone.jsonl": (b'{"embedding": [1, 2]}\n', "say so with --column|--column NAME"),
-    "no.json": (b"[1, 2]", "holds no table"),
-    "half.json": (b'[{"embedding": [1', "is no JSON"),
+    "no.json": (b"[1, 2]", "holds no vectors"),
+    "half.json": (b'[{"embedding": [1', r"row 1 of its array is no JSON"),
+    "cut.json": (b'{"samples": [{"embedding": [1', "is no JSON"),
     "ragged.json": (b'{"a": [1], "embedding": [[1, 2], [2, 3]]}', "holds no table"),
     "bad.parquet": (b"PAR1 and nothing more", "is damaged"),
     "other.pq": (b"PAR1" + bytes(40), "under another name: write it as a file"),
@@ -227,7 +229,9 @@ def test_folders_of_other_programs_say_how_to_go_on(tmp_path, imported, name):
     "kind", [pyarrow.binary(), pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])]
 )
 def test_photos_within_parquet_are_no_texts(tmp_path, kind):
-    value = b"PNG" if kind == pyarrow.binary() else {"bytes": b"PNG", "path": "a.png"}
+    value = (
+        b"\xff\xd8\xff\xe0" if kind == pyarrow.binary() else {"bytes": b"\xff\xd8\xff\xe0", "path": "a.png"}
+    )
     table = pyarrow.table({"image": pyarrow.array([value] * 3, kind), "label": [1, 2, 3]})
     parquet.write_table(table, tmp_path / "photos.parquet")
     with (
@@ -236,7 +240,19 @@ def test_photos_within_parquet_are_no_texts(tmp_path, kind):
     ):
         collection.add(tmp_path / "photos.parquet", column="image")
     assert not (tmp_path / "c.lookalike").exists()
-    with pytest.raises(UsageError, match="holds files themselves"):
+    with pytest.raises(UsageError, match="holds photos or other files themselves"):
         rows = [[1.0, 2.0]] * 3
         parquet.write_table(table.append_column("embedding", pyarrow.array(rows)), tmp_path / "p.parquet")
         Imported(tmp_path / "d.lookalike").add(tmp_path / "p.parquet", column="image")
+
+
+def test_bytes_that_are_texts_are_texts(tmp_path):
+    table = pyarrow.table({"text": pyarrow.array([b"BM is not a picture", b"GIF neither"], pyarrow.binary())})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    with Collection(tmp_path / "c.lookalike", embedder=FakeTextEmbedder()) as collection:
+        assert collection.add(tmp_path / "t.parquet", column="text").added == 2
+
+
+def test_records_a_line_may_be_called_json(tmp_path, imported):
+    lines()[1](tmp_path / "t.json")
+    assert imported.add(tmp_path / "t.json").added == 300

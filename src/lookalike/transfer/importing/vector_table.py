@@ -147,9 +147,10 @@ def _chosen_of_lines(path: Path, column: str | None) -> str:
             refused = error
         else:
             return name
-    if column is not None:
+    there = str(refused).partition("it has ")[2].partition(";")[0]
+    if column is not None or not there:
         raise refused
-    raise _unclear(path, [str(refused).partition("it has ")[2].partition(";")[0]])
+    raise _unclear(path, [there])
 
 
 def _unclear(path: Path, names: list[str]) -> UsageError:
