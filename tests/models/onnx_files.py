@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 FLOAT, INT64 = 1, 7
@@ -81,6 +82,76 @@ def text_model(output: str = "last_hidden_state", length: int | str = "tokens", 
         [value_info(output, FLOAT, shape)],
         [node("Cast", "input_ids", output, "", integer("to", 1))],
     )
+
+
+def weights(name: str, dims: Shape, where: bytes = b"", raw: bytes | None = None) -> bytes:
+    """An initializer of floats: in the file, or where other fields say."""
+    inside = b"" if raw is None else message(9, raw)
+    return message(
+        5, b"".join(number(1, size) for size in dims) + number(2, FLOAT) + message(8, name) + inside + where
+    )
+
+
+def beside(file: str, offset: int = 0, length: int = 36) -> bytes:
+    """The fields of a tensor whose numbers are in another file."""
+    said = {"location": file, "offset": str(offset), "length": str(length)}
+    return b"".join(message(13, message(1, key) + message(2, value)) for key, value in said.items()) + number(
+        14, 1
+    )
+
+
+def joined(kind: str, sources: list[str], targets: list[str], attributes: bytes = b"") -> bytes:
+    """A node of several inputs or outputs."""
+    ends = b"".join(message(1, each) for each in sources) + b"".join(message(2, each) for each in targets)
+    return ends + message(4, kind) + attributes
+
+
+def turned_model(where: bytes, raw: bytes | None = None) -> bytes:
+    """Takes photos, gives their mean colour times a matrix `(3, 3)` that lies where `where` says."""
+    nodes = [
+        node("GlobalAveragePool", "pixel_values", "mean"),
+        node("Flatten", "mean", "flat", "", integer("axis", 1)),
+        joined("MatMul", ["flat", "w"], ["pooler_output"]),
+    ]
+    return model(
+        [value_info("pixel_values", FLOAT, ("n", 3, 8, 8))],
+        [value_info("pooler_output", FLOAT, ("n", 3))],
+        nodes,
+        weights("w", (3, 3), where, raw),
+    )
+
+
+def dynamic_photo_model() -> bytes:
+    """Takes photos, gives their mean colour in 8-bit integers of a range found anew for each batch."""
+    nodes = [
+        node("GlobalAveragePool", "pixel_values", "mean"),
+        node("Flatten", "mean", "flat", "", integer("axis", 1)),
+        joined("DynamicQuantizeLinear", ["flat"], ["q", "scale", "zero"]),
+        joined("DequantizeLinear", ["q", "scale", "zero"], ["pooler_output"]),
+    ]
+    return model(
+        [value_info("pixel_values", FLOAT, ("n", 3, 8, 8))],
+        [value_info("pooler_output", FLOAT, ("n", 3))],
+        nodes,
+    )
+
+
+def dynamic_text_model(dim: int = 3) -> bytes:
+    """Takes tokens, gives numbers of theirs, likewise."""
+    axis = message(
+        5, number(1, 1) + number(2, INT64) + message(8, "axis") + message(9, (2).to_bytes(8, "little"))
+    )
+    table = weights("table", (dim,), raw=struct.pack(f"<{dim}f", *(0.37 * at - 0.5 for at in range(dim))))
+    nodes = [
+        node("Cast", "input_ids", "floats", "", integer("to", 1)),
+        joined("Unsqueeze", ["floats", "axis"], ["rows"]),
+        joined("Mul", ["rows", "table"], ["product"]),
+        joined("Add", ["product", "table"], ["sum"]),
+        joined("DynamicQuantizeLinear", ["sum"], ["q", "scale", "zero"]),
+        joined("DequantizeLinear", ["q", "scale", "zero"], ["last_hidden_state"]),
+    ]
+    inputs = [value_info(name, INT64, ("n", "tokens")) for name in ("input_ids", "attention_mask")]
+    return model(inputs, [value_info("last_hidden_state", FLOAT, ("n", "tokens", dim))], nodes, axis + table)
 
 
 TOKENIZER = {

@@ -108,7 +108,7 @@ def test_siglip_without_its_special_tokens_is_refused(tmp_path):
 def test_what_is_no_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match="there is no model folder"):
         read(tmp_path / "missing")
-    with pytest.raises(ModelError, match=r"has no \.onnx file; expected a single-file ONNX model"):
+    with pytest.raises(ModelError, match=r"has no \.onnx file; expected an ONNX model"):
         read(tmp_path)
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from fake_hub import COMMIT, FakeHub, serving
-from onnx_files import photo_folder, photo_model, text_folder
+from onnx_files import beside, photo_folder, photo_model, text_folder, turned_model
 
 from lookalike import Collection
 from lookalike.errors import FetchError, ModelError, StorageError, UsageError
@@ -202,12 +202,29 @@ def test_a_redirect_to_another_kind_of_address_is_not_followed(hub, tmp_path):
         find_model("owner/name")
 
 
-def test_weights_in_a_second_file_are_refused_before_anything_is_fetched(hub, home):
-    for beside in ("onnx/model.onnx_data", "onnx/model.onnx.data"):
-        hub.files[beside] = b"weights"
-        with pytest.raises(ModelError, match=f"keeps the weights of {ONNX} in {beside}"):
-            find_model("owner/name")
-        del hub.files[beside]
+@pytest.mark.parametrize("name", ["model.onnx_data", "model.onnx.data", "model.onnx_data_1"])
+def test_weights_in_a_second_file_are_fetched_and_pinned(hub, home, name):
+    hub.files[ONNX], hub.files[f"onnx/{name}"] = turned_model(beside(name)), bytes(36)
+    hub.files |= {"onnx/model_fp16.onnx_data": b"of another one", "model.onnx_data": b"likewise"}
+    seen = []
+    record = find_model("owner/name", on_progress=lambda there, total: seen.append((there, total)))
+    (weights,) = record.photo.file.beside
+    assert weights.read_bytes() == bytes(36)
+    facts = json.loads((home / COMMIT / "lookalike.json").read_text())
+    assert facts["files"][f"onnx/{name}"] == weights.sha256 == hashlib.sha256(bytes(36)).hexdigest()
+    assert not [each for each in facts["files"] if "fp16" in each or each == "model.onnx_data"]
+    assert seen[-1][0] == seen[-1][1] == sum(len(hub.files[each]) for each in facts["files"])
+    assert find_model("owner/name", cached_only=True) == record
+    weights.path.write_bytes(b"\1" * 36)
+    again = find_model("owner/name", cached_only=True)  # held to what was fetched, when it is used
+    with pytest.raises(ModelError, match=f"{name} has sha256 .*, expected"):
+        again.photo.file.verify()
+
+
+def test_weights_that_a_repository_lacks_are_refused(hub, home):
+    hub.files[ONNX] = turned_model(beside("model.onnx_data"))
+    with pytest.raises(ModelError, match=r"model\.onnx_data"):
+        find_model("owner/name")
     assert not (home / COMMIT).exists()
 
 
@@ -268,3 +285,13 @@ def test_names_that_are_no_model_are_refused(hub):
         with pytest.raises((UsageError, ModelError), match=r"no model named|there is no model folder"):
             find_model(name)
     assert not hub.asked
+
+
+def test_a_pooling_of_the_users_own_is_kept_with_the_reference(hub, tmp_path):
+    hub.files.clear()
+    hub.files |= files_of(text_folder(tmp_path / "texts"))
+    plain, turned = find_model("owner/name"), find_model("owner/name#cls")
+    assert (plain.text.pooling, turned.text.pooling) == ("mean", "cls")
+    assert turned.reference == f"hf:owner/name@{COMMIT}#cls"
+    assert find_model(turned.reference, cached_only=True) == turned
+    assert turned.model_id != plain.model_id

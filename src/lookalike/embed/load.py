@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from lookalike.errors import ModelError, ModelMismatchError
 from lookalike.models import ModelRecord, bundled_names
 from lookalike.models.find import find_model
 from lookalike.models.words import load_class_names
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_embedder(
@@ -32,6 +35,8 @@ def load_embedder(
     record = find_model(reference, on_progress=on_progress)
     if model_id is not None:
         check_state(record, model_id)
+    elif record.note:  # its user has just named it
+        _LOG.warning("%s", record.note)
     threads = threads or cpu_count()
     is_bundled = record.reference in bundled_names()
     if is_bundled and device == "auto":

@@ -39,7 +39,7 @@ class OnnxEmbedder:
         on_gpu = runs_on_gpu(self._session)
         self.per_call = _PHOTOS_PER_GPU_CALL if on_gpu else _PHOTOS_PER_CALL
         (source,) = [each for each in self._session.get_inputs() if each.name == tower.input_name]
-        if source.shape[0] == 1:  # exported for one photo at a time
+        if source.shape[0] == 1 or tower.one_by_one:  # exported for one photo at a time, or best so
             self.per_call = 1
         self._table = None if tower.pixels is None else _table(tower.pixels, source.type)
         self.threads = 1 if on_gpu else threads

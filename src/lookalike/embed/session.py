@@ -62,12 +62,12 @@ def runs_on_gpu(session: ort.InferenceSession) -> bool:
 
 
 def _source(file: ModelFile) -> bytes | str:
-    """Return what is verified to be the model: its bytes, or its path where they are many."""
+    """Return what is verified to be the model: its bytes, or its path where they are many or in parts."""
     try:
         is_small = file.path.stat().st_size <= _IN_MEMORY_BYTES
     except OSError:
         is_small = True  # reading it says what is wrong
-    if is_small:
+    if is_small and not file.beside:
         return file.read_bytes()
     file.verify()
     return str(file.path)

@@ -73,7 +73,9 @@ class OnnxTextEmbedder:
 
     def _embed(self, texts: list[str]) -> Vectors:
         tokens = [self._tokenizer.encode(text, self._tower.max_tokens) for text in texts]
-        batches = list(_batches([len(each) for each in tokens]))
+        batches = [[at] for at in range(len(texts))]
+        if not self._tower.one_by_one:
+            batches = list(_batches([len(each) for each in tokens]))
         if len(batches) == 1:  # in the caller's own thread: to wake another takes time
             rows = [self._run(tokens)]
             batches = [list(range(len(texts)))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lookalike.files import check_file, open_bytes
 from lookalike.models.record import ModelFile
 
 MAX_ONNX_BYTES = (2 << 30) - 1  # what Protocol Buffers allow; larger ones keep their weights in another file
+MAX_WEIGHTS_BYTES = 16 << 30  # of a file beside an ONNX file
 MAX_TOKENIZER_BYTES = 64 << 20
 MAX_JSON_BYTES = 4 << 20
 
@@ -23,6 +25,8 @@ def max_bytes(name: str) -> int:
     """Return how large a file of this name may be."""
     if name.endswith(".onnx"):
         return MAX_ONNX_BYTES
+    if is_weights(name):
+        return MAX_WEIGHTS_BYTES
     return MAX_TOKENIZER_BYTES if name.rsplit("/", 1)[-1] == "tokenizer.json" else MAX_JSON_BYTES
 
 
@@ -62,14 +66,21 @@ def _parsed(path: Path, missing: Any) -> Any:
         raise ModelError(f"{path} is not JSON that can be read: {error}") from error
 
 
-def summed(path: Path, recorded: str | None = None) -> ModelFile:
+def is_weights(name: str) -> bool:
+    """Whether a file keeps weights of an ONNX file beside it, by its name as the usual exporters give it."""
+    return re.search(r"\.onnx[._]data(_\d+)?$", name) is not None
+
+
+def summed(path: Path, recorded: str | None = None, limit: int | None = None) -> ModelFile:
     """Return a file with its sha256: the recorded one, which is checked when it is used, or what it has now.
+
+    It may have `limit` bytes, by default as many as its kind.
 
     Raises `ModelError` when it is missing, no plain file, empty or too large.
     """
     try:
         facts = check_file(path)
-        check_size(path, facts.st_size, max_bytes(path.name))
+        check_size(path, facts.st_size, limit or max_bytes(path.name))
         if recorded is not None:
             return ModelFile(path, recorded)
         key = (str(path.resolve()), facts.st_size, facts.st_mtime_ns, facts.st_ino)

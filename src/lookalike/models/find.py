@@ -13,7 +13,7 @@ from lookalike.models.record import ModelRecord
 from lookalike.user_folders import expanded
 
 _REPOSITORY = re.compile(
-    r"(?:hf:)?(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w./-]+))?(?:#(?P<variant>\w+))?"
+    r"(?:hf:)?(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:@(?P<revision>[\w./-]+))?(?:#(?P<variant>[\w+]+))?"
 )
 
 
@@ -24,8 +24,8 @@ def find_model(
 
     `wanted` is a bundled or recommended name, a folder, or a repository of the Hugging Face Hub as
     `owner/name`, `owner/name@revision` or `hf:owner/name@revision`; `#variant` after a folder or repository
-    chooses among several ONNX files (`#quantized`). With `cached_only` nothing is fetched;
-    `on_progress` hears how many bytes of how many are there.
+    chooses among several ONNX files (`#quantized`) and poolings (`#cls`, `#fp16+mean`). With `cached_only`
+    nothing is fetched; `on_progress` hears how many bytes of how many are there.
 
     Raises `UsageError` for a name that is none of these, `ModelError` for an unfit model, `FetchError`,
     `MissingExtraError`.
@@ -53,3 +53,18 @@ def find_model(
     return find_in_hub(
         match["repo"], match["revision"], match["variant"], cached_only=cached_only, on_progress=on_progress
     )
+
+
+def with_pooling(wanted: str | None, pooling: str | None) -> str | None:
+    """Return the reference of a model that is run with a pooling of the user's: "cls", "mean" or "last".
+
+    Raises `UsageError` where no model is named, or one that came with lookalike.
+    """
+    if pooling is None:
+        return wanted
+    if wanted is None:
+        raise UsageError("--pooling is that of a model: name it with --model")
+    if wanted in bundled_names():
+        raise UsageError(f"{wanted} came with lookalike, which knows its pooling: leave out --pooling")
+    wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
+    return f"{wanted}+{pooling}" if "#" in wanted else f"{wanted}#{pooling}"

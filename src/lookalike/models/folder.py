@@ -17,12 +17,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lookalike.errors import ModelError
 from lookalike.files import open_text
 from lookalike.models.files import read_json
-from lookalike.models.record import ModelRecord, PhotoTower, TextTower, read_record
+from lookalike.models.record import ModelRecord, PhotoTower, Pooling, TextTower, read_record
 from lookalike.models.source import Source
 from lookalike.models.towers import photo_tower, text_tower
 
@@ -41,17 +41,21 @@ def read_folder(
 ) -> ModelRecord:
     """Return the record of a model in a folder; raises `ModelError` where it is missing or unfit.
 
-    `variant` chooses among several ONNX files by what their names end with, such as "quantized" or "fp16".
-    With `sums`, sha256s by relative path, files are held to them when they are used.
+    `variant` chooses among several ONNX files by what their names end with, such as "quantized" or "fp16",
+    and how tokens become one vector, whatever the files say: "cls", "mean", "last", "fp16+cls". With `sums`,
+    sha256s by relative path, files are held to them when they are used.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}")
     if (folder / "record.json").is_file():
         return _of_ours(folder, reference)
+    file_variant, pooling = split_variant(variant)
     config = read_json(folder / "config.json")
     names = [str(each) for each in (name, config.get("_name_or_path"), folder.name) if each]
-    source = Source(folder, config, names, sums or {})
-    towers = choose_onnx(_listing(folder), variant, str(folder))
+    source = Source(folder, config, names, sums or {}, pooling)
+    towers = choose_onnx(_listing(folder), file_variant, str(folder))
+    if len(towers) == 2 and pooling is not None:
+        raise ModelError(f"{folder} has two towers, which pool by themselves: leave out --pooling")
     if len(towers) == 2:
         vision, text = towers
         photo: PhotoTower | None = photo_tower(source, vision, two_towers=True)
@@ -59,6 +63,13 @@ def read_folder(
     else:
         photo, words = _one_tower(source, towers[0])
     return _record(source, reference, name or folder.name, variant, photo, words)
+
+
+def split_variant(variant: str | None) -> tuple[str | None, Pooling | None]:
+    """Return the two parts of a variant: which ONNX file, and which pooling."""
+    parts = variant.split("+") if variant else []
+    pooling = next((each for each in get_args(Pooling) if each in parts and each != "none"), None)
+    return next((each for each in parts if each != pooling), None), pooling
 
 
 def choose_onnx(names: Iterable[str], variant: str | None, where: str) -> tuple[str, ...]:
@@ -79,7 +90,7 @@ def choose_onnx(names: Iterable[str], variant: str | None, where: str) -> tuple[
                 return (one,)
     if len(there) == 1 and variant is None:
         return (there.pop(),)
-    wanted = "a single-file ONNX model" if variant is None else f"the variant {variant} of its ONNX model"
+    wanted = "an ONNX model" if variant is None else f"the variant {variant} of its ONNX model"
     found = ", ".join(sorted(there)) or "no .onnx file"
     raise ModelError(
         f"{where} has {found}; expected {wanted} (onnx/model.onnx, or vision_model and text_model)"
@@ -90,8 +101,10 @@ def _of_ours(folder: Path, reference: str) -> ModelRecord:
     """Return the record in a folder that has one, once its ONNX file was looked into as any other."""
     record = read_record(folder, reference)
     for tower in (record.photo, record.text):
-        if tower is not None:
-            Source(folder, {}, []).graph(tower.file.path.name)
+        if tower is not None and Source(folder, {}, []).graph(tower.file.path.name).beside:
+            raise ModelError(
+                f"{tower.file.path} keeps weights in another file, which its record does not have"
+            )
     return record
 
 
@@ -136,6 +149,7 @@ def _record(
         text=words,
         licence=_licence(source.folder),
         description=f"{kind}, from {source.folder.name}",
+        note=source.note,
     )
 
 
@@ -146,10 +160,17 @@ def _model_id(*towers: PhotoTower | TextTower | None) -> str:
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts of a tower without paths, and without what follows from its files."""
     return {
-        key: value["sha256"] if isinstance(value, dict) and "sha256" in value else value
+        key: _sum_of(value) if isinstance(value, dict) and "sha256" in value else value
         for key, value in facts.items()
+        if key != "one_by_one"
     }
+
+
+def _sum_of(file: dict[str, Any]) -> Any:
+    beside = [[each["path"].name, each["sha256"]] for each in file["beside"]]
+    return [file["sha256"], *beside] if beside else file["sha256"]
 
 
 def _declared_dim(source: Source, *towers: PhotoTower | TextTower | None) -> int:

@@ -7,6 +7,7 @@ tell whether a file can be used are looked at; weights are stepped over, so a gi
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +19,14 @@ _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "floa
 _RUN_BY_US = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
 _MAX_DEPTH = 16  # of graphs within graphs
 _READS_FILES = {"EPContext"}  # operators whose attributes may name a file
+_RANGES_ANEW = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+_PLAIN_NAME = re.compile(r"\w[\w.+-]*", re.ASCII)  # of a file in the same folder, and of nothing else
+_SAYS_WHERE = {"location", "offset", "length", "checksum"}
 _HOLDS = {  # kinds of messages, and which of their fields hold messages that lead to tensors and operators
-    "model": {7: "graph", 20: "training", 25: "function"},
+    "model": {7: "main", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "main": {1: "node", 5: "tensor", 15: "sparse"},  # a graph, that of the model
     "function": {7: "node", 11: "attribute"},  # its body, and defaults of its attributes
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
@@ -49,8 +54,12 @@ class Graph:
     outputs: dict[str, Tensor] = field(default_factory=dict)
     foreign: set[str] = field(default_factory=set)
     """Operators that ONNX Runtime does not bring along, as `domain:name`."""
+    beside: set[str] = field(default_factory=set)
+    """Names of files in its folder that hold plain weights (initializers) of the main graph."""
     external: bool = False
-    """Whether it keeps weights in another file."""
+    """Whether it takes anything else from other files, or from any other place."""
+    ranges_anew: bool = False
+    """Whether it quantizes by the range of what it is given: then a result depends on all of a batch."""
 
 
 def read_graph(path: Path) -> Graph:
@@ -107,10 +116,27 @@ def _look_through(data: int | _Bytes, kind: str, graph: Graph, depth: int) -> No
         if domain not in _RUN_BY_US:
             graph.foreign.add(f"{domain}:{name}")
         graph.external |= name in _READS_FILES
+        graph.ranges_anew |= name in _RANGES_ANEW
     below = _HOLDS[kind]
     for number, value in _fields(data):
-        if number in below:
-            _look_through(value, below[number], graph, depth + (below[number] == "graph"))
+        if kind == "main" and below.get(number) == "tensor":
+            _note_weights(value, graph)
+        elif number in below:
+            _look_through(value, below[number], graph, depth + (below[number] in ("graph", "main")))
+
+
+def _note_weights(tensor: int | _Bytes, graph: Graph) -> None:
+    """Note in which file an initializer of the main graph is: only one with a plain name may be."""
+    if not _is_external(tensor):
+        return
+    said = [_texts(value, (1, 2)) for number, value in _fields(tensor) if number == 13]
+    names = [each.get(2, "") for each in said if each.get(1) == "location"]
+    places = [value for number, value in _fields(tensor) if number == 14]
+    is_plain = len(names) == 1 and _PLAIN_NAME.fullmatch(names[0]) is not None
+    if is_plain and set(places) == {1} and all(each.get(1) in _SAYS_WHERE for each in said):
+        graph.beside.add(names[0])
+    else:
+        graph.external = True
 
 
 def _is_external(tensor: int | _Bytes) -> bool:

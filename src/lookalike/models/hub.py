@@ -25,8 +25,8 @@ from urllib.parse import quote
 
 from lookalike.errors import FetchError, ModelError, StorageError
 from lookalike.models.download import Client, Download
-from lookalike.models.files import check_size, max_bytes, read_json
-from lookalike.models.folder import choose_onnx, read_folder
+from lookalike.models.files import check_size, is_weights, max_bytes, read_json
+from lookalike.models.folder import choose_onnx, read_folder, split_variant
 from lookalike.models.record import ModelRecord
 from lookalike.user_folders import expanded, user_data_folder
 
@@ -106,7 +106,7 @@ def _is_here(folder: Path, variant: str | None) -> bool:
     if not isinstance(files, dict) or not all((folder / name).is_file() for name in files):
         return False
     try:
-        choose_onnx(files, variant, str(folder))
+        choose_onnx(files, split_variant(variant)[0], str(folder))
     except ModelError:
         return False
     return True
@@ -163,15 +163,11 @@ def _fetch(home: Path, repository: str, revision: str, variant: str | None, on_p
 def _wanted(facts: dict[str, Any], address: str, repository: str, variant: str | None) -> list[Download]:
     """Return the files to fetch out of those that a repository lists; raises `ModelError` for unfit ones."""
     listed = {each["rfilename"]: each for each in facts.get("siblings") or () if isinstance(each, dict)}
-    chosen = choose_onnx(listed, variant, f"the model {repository}")
-    for name in chosen:
-        for beside in (f"{name}_data", f"{name}.data"):
-            if beside in listed:
-                raise ModelError(
-                    f"the model {repository} keeps the weights of {name} in {beside}; expected a single-file "
-                    "ONNX model (another variant may be one: #fp16, #quantized)"
-                )
-    return [_one_wanted(listed[name], address) for name in (*_BESIDE, *chosen) if name in listed]
+    chosen = choose_onnx(listed, split_variant(variant)[0], f"the model {repository}")
+    weights = [
+        name for name in sorted(listed) if is_weights(name) and name[: name.rindex(".onnx") + 5] in chosen
+    ]
+    return [_one_wanted(listed[name], address) for name in (*_BESIDE, *chosen, *weights) if name in listed]
 
 
 def _one_wanted(facts: dict[str, Any], address: str) -> Download:

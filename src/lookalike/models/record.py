@@ -19,10 +19,14 @@ unmasked one. With "none" the output is `(n, dim)` already."""
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A file of a model, and the sha256 that it must have."""
+    """A file of a model, and the sha256 that it must have.
+
+    `beside` are files in its folder that it takes weights from, by their plain names.
+    """
 
     path: Path
     sha256: str
+    beside: tuple[ModelFile, ...] = ()
 
     def read_bytes(self) -> bytes:
         """Return its bytes; raises `ModelError` when it is missing or is not the recorded one."""
@@ -41,6 +45,8 @@ class ModelFile:
         except OSError as error:
             raise ModelError(f"cannot read the model file {self.path}: {error.strerror}") from error
         self._compare(found)
+        for each in self.beside:
+            each.verify()
 
     def _compare(self, found: str) -> None:
         if found != self.sha256:
@@ -74,6 +80,8 @@ class PhotoTower:
     pixels: Pixels | None = None
     pooling: Pooling = "none"
     scores_name: str | None = None
+    one_by_one: bool = False
+    """Whether photos are run one at a time, since what comes out depends on the others in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,8 @@ class TextTower:
     """Whether texts are made lower-case first, where the tokenizer's file does not say so itself."""
     end_id: int | None = None
     """The token that must come last, where the tokenizer's file does not put it there itself."""
+    one_by_one: bool = False
+    """Whether texts are run one at a time, since what comes out depends on the others in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,8 @@ class ModelRecord:
     text: TextTower | None
     licence: str
     description: str
+    note: str = ""
+    """What the user should know of how it is run: what its files leave open."""
 
     @property
     def kind(self) -> Kind:

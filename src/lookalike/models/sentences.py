@@ -51,8 +51,11 @@ _SHIFTED = {"roberta", "xlm-roberta", "camembert", "mpnet", "xlm-roberta-xl", "l
 _NO_LIMIT = 1_000_000  # tokenizers without one write 1e30
 
 
-def read_pooling(folder: Path, names: list[str]) -> Pooling:
-    """Return how a sentence model makes one vector of its tokens'; raises `ModelError` where we cannot."""
+def read_pooling(folder: Path, names: list[str]) -> tuple[Pooling, bool]:
+    """Return how a sentence model makes one vector of its tokens', and whether that is known of it.
+
+    Raises `ModelError` where we cannot.
+    """
     for module in read_json_list(folder / "modules.json"):
         kind = str(module.get("type", "")).rsplit(".", 1)[-1]
         if kind not in ("Transformer", "Pooling", "Normalize"):
@@ -63,7 +66,8 @@ def read_pooling(folder: Path, names: list[str]) -> Pooling:
     path = folder / "1_Pooling" / "config.json"
     facts = read_json(path)
     if not facts:
-        return next((each.pooling for each in _families(names)), "mean")
+        families = _families(names)
+        return (families[0].pooling, True) if families else ("mean", False)
     named = facts.get("pooling_mode")
     switches = [key for key, on in facts.items() if key.startswith("pooling_mode_") and on is True]
     modes = [re.sub(r"^pooling_mode_|_tokens?$", "", mode) for mode in ([named] if named else switches)]
@@ -71,7 +75,7 @@ def read_pooling(folder: Path, names: list[str]) -> Pooling:
         raise ModelError(
             f"{path} asks for the pooling {' + '.join(modes) or 'none'}; cls, mean and lasttoken are done"
         )
-    return _SAME_DIRECTION[modes[0]]
+    return _SAME_DIRECTION[modes[0]], True
 
 
 def read_prefixes(folder: Path, names: list[str]) -> tuple[str, str]:

@@ -57,7 +57,15 @@ def photo_tower(source: Source, name: str, *, two_towers: bool) -> PhotoTower:
             + ("image_embeds" if two_towers else "pooler_output or last_hidden_state")
             + (" (class scores are no features: export it for feature-extraction)" if _scores(graph) else "")
         )
-    return PhotoTower(source.file(name), view, taken, vector.name, pixels, vector.pooling)
+    return PhotoTower(
+        source.onnx(name),
+        view,
+        taken,
+        vector.name,
+        pixels,
+        vector.pooling,
+        one_by_one=graph.ranges_anew,
+    )
 
 
 def text_tower(source: Source, name: str, *, two_towers: bool) -> TextTower:
@@ -75,7 +83,7 @@ def text_tower(source: Source, name: str, *, two_towers: bool) -> TextTower:
     fixed = shape[1] if len(shape) == 2 else None
     longest = read_length(source.folder, source.config, _WORDS_LENGTH.get(source.model_type, 512))
     tower = TextTower(
-        file=source.file(name),
+        file=source.onnx(name),
         tokenizer=source.file("tokenizer.json"),
         tokenizer_kind="tokenizers",
         inputs=tuple(graph.inputs),
@@ -83,6 +91,7 @@ def text_tower(source: Source, name: str, *, two_towers: bool) -> TextTower:
         pooling=vector.pooling,
         max_tokens=fixed or longest,
         pad_to_max=bool(fixed) or source.model_type in _SIGLIP,
+        one_by_one=graph.ranges_anew,
     )
     tower = _with_special_tokens(tower, source)
     if not two_towers:
@@ -98,6 +107,14 @@ def _photo_output(source: Source, graph: Graph, *, two_towers: bool) -> _Vector 
         wanted = ("image_embeds", "pooler_output") if source.model_type in _SIGLIP else ("image_embeds",)
         return next((_Vector(name, "none") for name in wanted if name in graph.outputs), None)
     hidden = graph.outputs.get("last_hidden_state")
+    if source.pooling is not None:
+        if hidden is None or len(hidden.shape) != 3 or source.pooling not in ("mean", "cls"):
+            raise ModelError(
+                f"{source.folder}: a pooling of photos is mean or cls, of an output last_hidden_state; there "
+                f"is "
+                f"{_listed(graph.outputs)}"
+            )
+        return _Vector("last_hidden_state", source.pooling)
     pooling = None if hidden is None else _pooling_of_hidden(source.model_type, len(hidden.shape))
     if pooling == "cls":
         return _Vector("last_hidden_state", "cls")
@@ -124,13 +141,28 @@ def _words_output(source: Source, graph: Graph) -> _Vector | None:
 
 
 def _sentence_output(source: Source, graph: Graph) -> _Vector | None:
+    tokens = next((name for name in ("last_hidden_state", "token_embeddings") if name in graph.outputs), None)
+    if source.pooling is not None:
+        if tokens is None:
+            raise ModelError(
+                f"{source.folder} gives {_listed(graph.outputs)}, and no vectors of tokens that could be "
+                f"pooled: leave "
+                "out --pooling"
+            )
+        return _Vector(tokens, source.pooling)
     for name in ("sentence_embedding", "text_embeds"):
         if name in graph.outputs:
             return _Vector(name, "none")
-    for name in ("last_hidden_state", "token_embeddings"):
-        if name in graph.outputs:
-            return _Vector(name, read_pooling(source.folder, source.names))
-    return None
+    if tokens is None:
+        return None
+    pooling, is_known = read_pooling(source.folder, source.names)
+    if not is_known:
+        source.note = (
+            f"pooling: {pooling} is assumed, for {source.folder.name} has no 1_Pooling/config.json; another "
+            f"one by "
+            "--pooling cls or last"
+        )
+    return _Vector(tokens, pooling)
 
 
 def _with_special_tokens(tower: TextTower, source: Source) -> TextTower:

@@ -15,6 +15,7 @@ from lookalike.faces.cli.options import (
     device_option,
     emit,
     json_option,
+    pooling_option,
 )
 
 
@@ -32,6 +33,7 @@ from lookalike.faces.cli.options import (
 @click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
 @click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
 @click.option("--model", help="The model for a new collection: see lookalike models.")
+@pooling_option
 @device_option
 @json_option
 @collection_option
@@ -53,13 +55,15 @@ def add(
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, report_json
     from lookalike.faces.text import printable
+    from lookalike.models.find import with_pooling
     from lookalike.sources.paths import read_list
 
     read_as = ReadAs(how.pop("encoding"), how.pop("delimiter"))
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
     if not wanted:
         raise UsageError("name at least one file or folder to add")
-    collection = cli_options.open_collection(folder, model=how.pop("model"), device=how.pop("device"))
+    model = with_pooling(how.pop("model"), how.pop("pooling"))
+    collection = cli_options.open_collection(folder, model=model, device=how.pop("device"))
     with collection, StepProgress(quiet=as_json) as progress:
         report = collection.add(
             *wanted,

@@ -9,7 +9,7 @@ import click
 
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
-from lookalike.faces.cli.options import collection_option, device_option, emit, json_option
+from lookalike.faces.cli.options import collection_option, device_option, emit, json_option, pooling_option
 
 
 @click.group(invoke_without_command=True)
@@ -41,16 +41,19 @@ def models(context: click.Context, as_json: bool) -> None:
 
 @models.command("add")
 @click.argument("model")
+@pooling_option
 @device_option
 @collection_option
-def add_model(model: str, device: str, folder: Path | None) -> None:
+def add_model(model: str, pooling: str | None, device: str, folder: Path | None) -> None:
     """Embed all items of the collection by MODEL, too, while the model it has goes on serving.
 
     MODEL is a bundled name, a Hugging Face repository (owner/name or owner/name@revision), or a folder.
     """
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import counted, printable
+    from lookalike.models.find import with_pooling
 
+    model = with_pooling(model, pooling) or model
     with cli_options.open_collection(folder, device=device) as collection, StepProgress() as progress:
         space, left = collection.add_model(model, on_step=progress.step)
     name = printable(space.name)

@@ -48,6 +48,15 @@ def device_option(command: Command) -> Command:
     )(command)
 
 
+def pooling_option(command: Command) -> Command:
+    """Add `--pooling`, for commands that bring in a model."""
+    return click.option(
+        "--pooling",
+        type=click.Choice(["mean", "cls", "last"]),
+        help="How the model's tokens become one vector.  [default: as its files say]",
+    )(command)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 
