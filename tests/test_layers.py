@@ -15,6 +15,7 @@ import lookalike
 ROOT = Path(lookalike.__file__).parent
 
 FLOORS = [
+    {"install"},
     {"errors", "records", "cores"},
     {"reports", "durable", "files", "user_folders"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other

@@ -85,6 +85,25 @@ def test_words_are_answered_in_the_space_that_takes_them(collection, colours, co
     assert collection.search(1, 3).space == "fake"
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+def test_the_space_of_a_model_is_searched_by_words_in_the_one_beside_it(collection, colours, second, colour):
+    collection.add(colours)
+    collection.add_model("second")  # it takes no words
+    collection.add_model("paired")
+    words = Words(f"something {colour}")
+    for named in ("fake", "fake-words"):
+        (result,) = collection.answer([words], SearchOptions(4, space=named))
+        assert (result.space, name_of(result[0])) == ("fake-words", colour)
+        query = [Example(colours / "red.png"), Example(words)]
+        (both,) = collection.answer([query], SearchOptions(4, space=named))
+        assert both.space == "fake-words"
+    assert collection._opened.space("paired", words=True).name == "paired-words"
+    (by_item,) = collection.answer([1], SearchOptions(3, space="paired"))
+    assert by_item.space == "paired"
+    with pytest.raises(UsageError, match="second"):
+        collection.answer([words], SearchOptions(4, space="second"))
+
+
 def test_words_a_photo_and_unlike_examples_are_one_query(collection, colours):
     collection.add(colours)
     query = [Example(colours / "red.png"), Example(Words("green")), Example(Words("yellow"), -0.9)]

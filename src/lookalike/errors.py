@@ -28,6 +28,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from lookalike.install import install_line
+
 
 class LookalikeError(Exception):
     """Anything that lookalike reports to its user; the message is one readable line."""
@@ -103,4 +105,4 @@ class MissingExtraError(LookalikeError):
     """An optional package is needed; the message holds the exact install line."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional package: pip install 'lookalike[{extra}]'")
+        super().__init__(f"{what} needs an optional package: {install_line(extra)}")

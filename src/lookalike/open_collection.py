@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.decode.pool import DecodePool
 from lookalike.durable import remove_file
-from lookalike.embed import CompanionEmbedder, PairedEmbedder
+from lookalike.embed import COMPANION, CompanionEmbedder, PairedEmbedder
 from lookalike.embed.known import KnownShares, all_known, known_shares
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
@@ -143,7 +143,7 @@ class OpenCollection:
         return self.store().default_space()
 
     def space(self, name: str | None = None, *, words: bool = False) -> Space:
-        """Return the space of a name, or the default one; for words, the first that takes them.
+        """Return the space of a name, or the default one; for words, the one that takes them.
 
         Raises `NotFoundError`, `UsageError` where no space takes words.
         """
@@ -154,6 +154,8 @@ class OpenCollection:
             raise NotFoundError(f"{self.path} is empty; bring photos in with: lookalike add FOLDER")
         if name is not None and name not in spaces:
             raise NotFoundError(f"no space named {name!r}; there are {', '.join(spaces)}")
+        if name is not None and words:
+            return self._taking_words(spaces[name], spaces.values())
         if name is not None or not words:
             return spaces[name] if name is not None else default
         taking = [space for space in (default, *spaces.values()) if self.embedders.take_words(space)]
@@ -165,6 +167,13 @@ class OpenCollection:
                 "or bring one in: lookalike models"
             )
         return taking[0]
+
+    def _taking_words(self, space: Space, spaces: Iterable[Space]) -> Space:
+        """Return a space, or the one that its model fills beside it for words, where only that takes them."""
+        if self.embedders.take_words(space):
+            return space
+        beside = (each for each in spaces if each.reference == COMPANION + space.reference)
+        return next((each for each in beside if self.embedders.take_words(each)), space)
 
     def open_space(self, name: str | None = None) -> OpenSpace:
         """Return the space of a name, or the default one, opened; raises what `space` raises."""

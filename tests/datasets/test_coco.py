@@ -336,7 +336,7 @@ def test_a_disk_that_cannot_be_written_is_not_taken_for_the_network(server, tmp_
 
 def test_without_the_extra_the_install_line_is_given(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "remotezip", None)
-    with pytest.raises(MissingExtraError, match=r"lookalike\[demo\]"):
+    with pytest.raises(MissingExtraError, match=r"\[demo\]"):
         coco.fetch_val2014(tmp_path)
 
 

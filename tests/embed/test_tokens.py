@@ -123,5 +123,5 @@ def test_without_the_extra_its_install_line_is_given(load, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     file = ModelFile(None, "")
-    with pytest.raises(MissingExtraError, match=r"pip install 'lookalike\[models\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[models\]'"):
         load_tokenizer(TextTower(file, file, "tokenizers", (), "", "mean", 8))

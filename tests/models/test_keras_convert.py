@@ -27,6 +27,7 @@ from lookalike.errors import (
     StorageError,
     UsageError,
 )
+from lookalike.install import install_line
 from lookalike.models.keras import convert as keras_convert
 from lookalike.models.keras.convert import KerasOptions, convert
 from lookalike.models.keras.files import check_model_file
@@ -169,7 +170,7 @@ def test_options_that_make_no_sense_are_refused(tmp_path):
 def test_without_tensorflow_the_line_that_installs_it_is_said(tmp_path):
     message = refused("keras:VGG16", tmp_path / "vgg", MissingExtraError)
     assert "no tensorflow in" in message
-    assert message.endswith("needs an optional package: pip install 'lookalike[keras]'")
+    assert message.endswith(f"needs an optional package: {install_line('keras')}")
 
 
 def test_what_the_other_process_met_is_raised_as_it_is(play, tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import ListArgument, PathArgument
+from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import (
     collection_option,
     device_option,
@@ -17,6 +18,9 @@ from lookalike.faces.cli.options import (
     json_option,
     pooling_option,
 )
+
+if TYPE_CHECKING:
+    from lookalike.reports import AddReport
 
 
 @click.command()
@@ -77,6 +81,17 @@ def add(
         emit(report_json(report))
     else:
         print_report(report)
+        if next_command := _next(collection.path, report):
+            click.echo(here(next_command), err=True)
     if report.absent:
         missing = ", ".join(printable(str(path)) for path in report.absent)
         raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")
+
+
+def _next(folder: Path, report: AddReport) -> str:
+    """Say where the collection is and what can be done with it; nothing where nothing came in."""
+    from lookalike.faces.text import printable
+
+    if report.found == report.skipped:
+        return ""
+    return f"the collection is {printable(str(folder))}; next: lookalike search QUERY, or lookalike serve"

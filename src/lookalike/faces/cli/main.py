@@ -9,10 +9,11 @@ import click
 
 from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
+from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.add import add
 from lookalike.faces.cli.evaluate import evaluate
+from lookalike.faces.cli.hints import Named, for_collection
 from lookalike.faces.cli.models import models
-from lookalike.faces.cli.options import fail
 from lookalike.faces.cli.search import search
 from lookalike.faces.cli.serve import demo, serve, votes
 from lookalike.faces.cli.transfer import datasets, export, import_
@@ -39,8 +40,13 @@ def main() -> None:
     """Run the command line; every failure is one clear line."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know all letters
+    named = Named()
+
+    def fail(what: object, code: int) -> int:
+        return cli_options.fail(for_collection(str(what), cli, named.folder), code)
+
     try:
-        code = cli.main(prog_name="lookalike", standalone_mode=False)
+        code = cli.main(prog_name="lookalike", standalone_mode=False, obj=named)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = 2

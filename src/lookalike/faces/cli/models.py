@@ -9,6 +9,7 @@ import click
 
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import collection_option, device_option, emit, json_option, pooling_option
 
 
@@ -57,9 +58,8 @@ def add_model(model: str, pooling: str | None, device: str, folder: Path | None)
     with cli_options.open_collection(folder, device=device) as collection, StepProgress() as progress:
         space, left = collection.add_model(model, on_step=progress.step)
     name = printable(space.name)
-    click.echo(
-        f"{name} is in; search with --space {name}, or make it the default: lookalike models use {name}"
-    )
+    use = here(f"lookalike models use {name}")
+    click.echo(f"{name} is in; search with --space {name}, or make it the default: {use}")
     if left:
         click.echo(
             f"{counted(left, 'item')} could not be read again, their files being gone or changed", err=True

@@ -12,6 +12,7 @@ import click
 
 from lookalike.errors import UsageError
 from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.hints import OPTION, note_collection
 from lookalike.user_folders import user_data_folder
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def collection_option(command: Command) -> Command:
     return click.option(
         "--collection",
         "-c",
-        "folder",
+        OPTION,
         envvar="LOOKALIKE_COLLECTION",
         type=PathArgument(),
+        callback=note_collection,
         help="The collection's folder.  [env: LOOKALIKE_COLLECTION; default: in your data folder]",
     )(command)
 

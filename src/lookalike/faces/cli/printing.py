@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lookalike.collection import Collection
+from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.queries import Answered
 from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
@@ -70,7 +71,7 @@ def print_report(report: AddReport) -> None:
     """Print what an add did."""
     click.echo(tally(report))
     if report.skipped:
-        click.echo("see why files were skipped with: lookalike info --skipped", err=True)
+        click.echo(here("see why files were skipped with: lookalike info --skipped"), err=True)
     if report.copies or report.split or report.empty:
         parts = (("copies of another text", report.copies), ("long texts in passages", report.split))
         said = [f"{what}: {count:,}" for what, count in (*parts, ("empty texts", report.empty)) if count]
@@ -81,7 +82,7 @@ def print_report(report: AddReport) -> None:
         gone = counted(report.vanished, "item")
         click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
     if report.index_problem:
-        click.echo(f"the index could not be brought up to date: {report.index_problem}", err=True)
+        click.echo(here(f"the index could not be brought up to date: {report.index_problem}"), err=True)
     if report.pruned:
         click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
 

@@ -10,6 +10,7 @@ import click
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import QueryArgument, is_file
+from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import (
     collection_option,
     device_option,
@@ -80,11 +81,11 @@ def search(
         left_out = {item_id for result in results for item_id in result.damaged}
         if left_out:
             what = counted(len(left_out), "damaged vector")
-            click.echo(f"left out {what}; run: lookalike verify --repair", err=True)
+            click.echo(here(f"left out {what}; run: lookalike verify --repair"), err=True)
         missing = max((result.missing for result in results), default=0)
         if missing:
             what = f"left out {counted(missing, 'item')} that the damaged store does not find"
-            click.echo(f"{what}; run: lookalike verify --repair", err=True)
+            click.echo(here(f"{what}; run: lookalike verify --repair"), err=True)
         if sheet is not None and answered:
             write_hits_sheet(collection, sheet, answered)
         for failure in failures:

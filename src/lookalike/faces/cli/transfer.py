@@ -9,6 +9,7 @@ import click
 
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import collection_option, device_option, emit, json_option
 
 if TYPE_CHECKING:
@@ -129,13 +130,13 @@ def _print_import(report: ImportReport, problem: str | None) -> None:
     if report.without_file:
         click.echo(f"{counted(report.without_file, 'photo')} whose file is not there", err=True)
     if report.skipped:
-        click.echo("see why rows were skipped with: lookalike info --skipped", err=True)
+        click.echo(here("see why rows were skipped with: lookalike info --skipped"), err=True)
     for note in report.notes:
         click.echo(printable(note), err=True)
     if not report.space.reference:
         click.echo("without the model that made them, these vectors are searched by items", err=True)
     if problem:
-        click.echo(f"not all is up to date: {printable(problem)}", err=True)
+        click.echo(here(f"not all is up to date: {printable(problem)}"), err=True)
 
 
 def _print_export(report: ExportReport) -> None:
@@ -145,7 +146,5 @@ def _print_export(report: ExportReport) -> None:
         f"{counted(report.rows, 'item')} in {printable(str(report.folder))}: {', '.join(report.files)}"
     )
     if report.left_out:
-        click.echo(
-            f"left out {counted(len(report.left_out), 'damaged item')}; run: lookalike verify --repair",
-            err=True,
-        )
+        left_out = counted(len(report.left_out), "damaged item")
+        click.echo(here(f"left out {left_out}; run: lookalike verify --repair"), err=True)
