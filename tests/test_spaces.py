@@ -100,7 +100,7 @@ def test_the_space_of_a_model_is_searched_by_words_in_the_one_beside_it(collecti
     assert collection._opened.space("paired", words=True).name == "paired-words"
     (by_item,) = collection.answer([1], SearchOptions(3, space="paired"))
     assert by_item.space == "paired"
-    with pytest.raises(UsageError, match="second"):
+    with pytest.raises(UsageError, match="the model second takes no words"):
         collection.answer([words], SearchOptions(4, space="second"))
 
 

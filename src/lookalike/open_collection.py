@@ -173,7 +173,13 @@ class OpenCollection:
         if self.embedders.take_words(space):
             return space
         beside = (each for each in spaces if each.reference == COMPANION + space.reference)
-        return next((each for each in beside if self.embedders.take_words(each)), space)
+        found = next((each for each in beside if self.embedders.take_words(each)), None)
+        if found is None and space.reference:
+            self.embedders.check_trusted(space)
+            raise UsageError(
+                f"the model {space.name} takes no words; without --space, a model that does answers"
+            )
+        return found or space
 
     def open_space(self, name: str | None = None) -> OpenSpace:
         """Return the space of a name, or the default one, opened; raises what `space` raises."""
