@@ -313,7 +313,7 @@ ALLOWED = {
         "decode/worker.py": ["os.open(path, flags)"],  # likewise, and loads little
     },
     "looked at just before": {
-        "decode/tables.py": ["parquet.ParquetFile(self.path)"],
+        "decode/parquet_rows.py": ["parquet.ParquetFile(source)"],
         "transfer/importing/arrays.py": ["np.load(path"],
         "transfer/importing/parquet.py": ["parquet.ParquetFile(path)"],
         "transfer/importing/faiss_child.py": ["faiss.read_index(path)"],
@@ -333,6 +333,7 @@ ALLOWED = {
         "decode/serve.py": ["os.open(os.devnull"],
     },
     "comes with lookalike": {
+        "install.py": ["metadata.distribution(_NAME).read_text("],
         "models/words.py": ["(_FOLDER / 'record.json').read_text("],
         "faces/notebook/widget.py": ["(_WEB / name).read_text("],
         "faces/report/html.py": ["(_FOLDER / 'report.css').read_text("],

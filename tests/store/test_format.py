@@ -168,7 +168,7 @@ def test_a_newer_format_is_refused_and_not_touched(photos, watched, use):
     }
     with pytest.raises(
         NewerFormatError,
-        match=rf"format {schema.FORMAT + 1}, this one knows {schema.FORMAT}.*pip install --upgrade",
+        match=rf"format {schema.FORMAT + 1}, this one knows {schema.FORMAT}.*install that one",
     ):
         calls[use]()
     assert fingerprint(folder) == before

@@ -105,5 +105,5 @@ def check_format(version: int, folder: Path) -> None:
     if version > schema.FORMAT:
         raise NewerFormatError(
             f"{folder} was written by a newer lookalike (format {version}, this one knows {schema.FORMAT}); "
-            "upgrade with: pip install --upgrade lookalike"
+            "install that one to open it"
         )
