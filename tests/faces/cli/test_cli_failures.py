@@ -42,7 +42,7 @@ def check_one_line(told, code, *parts):
         ),
         (["info", "-c", "folder"], "folder is not a lookalike collection (it has no store.sqlite)"),
         (["info", "-c", "notes.txt"], "notes.txt is a file, not a collection folder"),
-        (["info", "-c", "nowhere"], "nowhere; make one with: lookalike add FOLDER"),
+        (["info", "-c", "nowhere"], "nowhere; make one with: lookalike add -c nowhere FOLDER"),
     ],
 )
 def test_what_cannot_be_done_ends_with_1(arguments, part, run, photos, monkeypatch):
