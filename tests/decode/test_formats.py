@@ -51,7 +51,7 @@ def test_a_format_is_told_by_its_first_bytes_whatever_the_name(format_, tmp_path
         b"8BPS",
         b"%PDF-1.7",
         b"<svg xmlns=",
-        b"\0\0\0\x0cjP  \r\n\x87\n",
+        b"\0\0\0\x0cjP2 \r\n\x87\n",
     ],
 )
 def test_anything_else_is_no_photo(head):

@@ -57,9 +57,9 @@ def peak_address_space(pid: int) -> int:
     [
         ("pillow/truncated_jpeg.jpg", "truncated"),
         ("pillow/truncated_image.png", "truncated"),
-        ("pillow/hopper.psd", "not a photo in a format that is read"),
+        ("pillow/hopper.ppm", "not a photo in a format that is read"),
         ("pillow/decompression_bomb.gif", "over the limit of 250 megapixels"),
-        ("pillow/png_decompression_dos.png", "damaged"),
+        ("pngsuite/xdtn0g01.png", "damaged"),
         ("pngsuite/xs1n0g01.png", "not a photo in a format that is read"),
     ],
 )

@@ -16,6 +16,7 @@ import numpy as np
 
 from lookalike.cores import cpu_count
 from lookalike.decode.budget import current_budget
+from lookalike.decode.cost import MEMORY_BYTES
 from lookalike.decode.processes import Answer, WorkerDiedError, WorkerPool
 from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
@@ -32,7 +33,7 @@ class DecodeLimits:
     """What one file may cost: seconds of wall time, and bytes of address space of its worker."""
 
     seconds: float = 30.0
-    memory_bytes: int = 2 << 30
+    memory_bytes: int = MEMORY_BYTES
 
 
 class DecodePool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -40,6 +41,10 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # libtiff and libjpeg complain there
+            env={
+                **os.environ,
+                "MALLOC_ARENA_MAX": "1",
+            },  # glibc would set 64 MiB of the limit aside per thread
             start_new_session=True,  # Ctrl-C is this process' to handle
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
         )

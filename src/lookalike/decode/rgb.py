@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 from PIL.ExifTags import Base
 
+from lookalike.decode import colour
+from lookalike.decode.strips import Scaling, resized
+from lookalike.decode.tones import Convert, displayer
 from lookalike.records import Box, View
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-_WHITE = (255, 255, 255, 255)
 _LONGEST = 8  # squares in a row that a photo may be while it is scaled
+_WHITE, _BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
+_LOOKED_AT = 64  # pixels a side of the picture by which its ground is chosen
+_SEEN = 16  # alpha of 255 from which a pixel shows
+_FAINT = 32  # levels below white that do not stand out from it
+_FEW = 0.02  # share of what shows that may stand out, where a drawing would vanish on white all the same
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return width and height as the photo is meant to be seen; call it before `load`."""
+    """Return width and height as the photo is meant to be seen; call it before it is loaded."""
     with suppress(Exception):  # malformed EXIF raises all sorts; such a photo is taken as it lies
         if image.format != "TIFF" and image.getexif().get(Base.Orientation) in _SIDEWAYS:  # see `_upright`
             return image.height, image.width
     return image.size
-
-
-def load(image: Image.Image, shortest: int | None) -> None:
-    """Decode; a JPEG at 1/2, 1/4 or 1/8 scale where its sides stay at least `shortest` pixels, if given."""
-    if shortest is not None:
-        image.draft("RGB", (shortest, shortest))
-    image.load()
 
 
 def shortest_side(view: View, box: Box | None) -> int | None:
@@ -42,22 +42,33 @@ def shortest_side(view: View, box: Box | None) -> int | None:
 
 def square(image: Image.Image, view: View, box: Box | None = None) -> Image.Image:
     """Return the upright square of a loaded `image`, or of a part, that `view` asks for, as RGB."""
-    image = _displayable(_upright(image))
+    image = _upright(image)
+    convert = displayer(image)
     if box is not None:
         image = _cut(image, box)
-    return _on_white(_centre(image, view) if view.fit == "crop" else _scaled_and_cut(image, view))
+    small = _centre(image, convert, view) if view.fit == "crop" else _scaled_and_cut(image, convert, view)
+    return _finished(small, image, convert)
 
 
-def _centre(image: Image.Image, view: View) -> Image.Image:
+def thumbnail(image: Image.Image, longest: int) -> Image.Image:
+    """Return the whole of a loaded `image`, upright, as RGB, with no side longer than `longest` pixels."""
+    image = _upright(image)
+    convert = displayer(image)
+    scale = min(1.0, longest / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    small = resized(image, convert, Scaling(size, "BICUBIC", gap=3.0))
+    return _finished(small, image, convert)
+
+
+def _centre(image: Image.Image, convert: Convert | None, view: View) -> Image.Image:
     side = min(image.size) * view.fraction
     left, top = (image.width - side) / 2, (image.height - side) / 2
     centre = (left, top, left + side, top + side)
-    return image.resize((view.size, view.size), Image.Resampling[view.resample], centre, reducing_gap=3.0)
+    return resized(image, convert, Scaling((view.size, view.size), view.resample, centre, gap=3.0))
 
 
-def _scaled_and_cut(image: Image.Image, view: View) -> Image.Image:
+def _scaled_and_cut(image: Image.Image, convert: Convert | None, view: View) -> Image.Image:
     """Scale to whole pixels, then cut out the centre, rounding as Hugging Face transformers does."""
-    filter_ = Image.Resampling[view.resample]
     short = view.short_side or view.size
     width = height = short
     if view.fit == "steps":
@@ -66,18 +77,13 @@ def _scaled_and_cut(image: Image.Image, view: View) -> Image.Image:
     left, top = (width - view.size) // 2, (height - view.size) // 2
     right, bottom = left + view.size, top + view.size
     if max(width, height) <= _LONGEST * view.size:
-        return image.resize((width, height), filter_).crop((left, top, right, bottom))
+        return resized(image, convert, Scaling((width, height), view.resample)).crop(
+            (left, top, right, bottom)
+        )
     # The same centre of a strip whose ends, never seen, could fill the memory.
     across, down = image.width / width, image.height / height
     centre = (left * across, top * down, min(right * across, image.width), min(bottom * down, image.height))
-    return image.resize((view.size, view.size), filter_, centre)
-
-
-def thumbnail(image: Image.Image, longest: int) -> Image.Image:
-    """Return the whole of a loaded `image`, upright, as RGB, with no side longer than `longest` pixels."""
-    small = _displayable(_upright(image))
-    small.thumbnail((longest, longest), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return _on_white(small)
+    return resized(image, convert, Scaling((view.size, view.size), view.resample, centre))
 
 
 def _cut(image: Image.Image, box: Box) -> Image.Image:
@@ -96,45 +102,22 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _displayable(image: Image.Image) -> Image.Image:
-    """Bring any mode to RGB or RGBA, keeping what the eye would see."""
-    match image.mode:
-        case "RGB" | "RGBA":
-            return image
-        case "LA" | "La" | "RGBa" | "PA":
-            return image.convert("RGBA")
-        case "I" | "F" | "I;16" | "I;16B" | "I;16L" | "I;16N":
-            return _from_deep_grey(image)
-        case "LAB":
-            return _from_lab(image)
-        case _:
-            return image.convert("RGBA" if "transparency" in image.info else "RGB")
+def _finished(small: Image.Image, image: Image.Image, convert: Convert | None) -> Image.Image:
+    """Return a scaled part of `image` as RGB: in the colours of its profile, on a ground that shows it."""
+    small = colour.to_srgb(small, image)
+    if small.mode != "RGBA":
+        return small
+    ground = _WHITE
+    if small.getchannel("A").getextrema() != (255, 255):
+        ground = _ground(image, convert)
+    return Image.alpha_composite(Image.new("RGBA", small.size, ground), small).convert("RGB")
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale grey of more than 8 bits: by its nominal white where the values tell it, else by its range."""
-    deep = (image if image.mode == "F" else image.convert("I")).convert("F")
-    low, high = deep.getextrema()
-    assert isinstance(low, float) and isinstance(high, float)  # a single band has one pair
-    bottom, span = low, high - low
-    if image.mode.startswith("I;16"):
-        bottom, span = 0.0, 65535.0
-    elif low >= 0 and high <= 65535:
-        bottom, span = 0.0, next(white for white in (1.0, 255.0, 65535.0) if high <= white)
-    if not span > 0:  # flat, or not a number
-        return deep.convert("L").convert("RGB")
-    scale = 255 / span
-    return deep.point(lambda value: value * scale - bottom * scale).convert("L").convert("RGB")
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB"))
-    assert converted is not None  # None only when asked to work in place
-    return converted
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode != "RGBA":
-        return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
+def _ground(image: Image.Image, convert: Convert | None) -> tuple[int, int, int, int]:
+    """Return white, or black for what would vanish on white; the whole picture decides for any part."""
+    size = (min(_LOOKED_AT, image.width), min(_LOOKED_AT, image.height))
+    whole = colour.to_srgb(resized(image, convert, Scaling(size, "BOX")), image)
+    shown = whole.getchannel("A").point([255 * (alpha >= _SEEN) for alpha in range(256)], "1")
+    levels = whole.convert("RGB").convert("L").histogram(shown)
+    vanishes = sum(levels[: 256 - _FAINT]) <= _FEW * sum(levels) and sum(levels) > 0
+    return _BLACK if vanishes else _WHITE

@@ -11,11 +11,11 @@ from math import ceil
 from queue import SimpleQueue
 from typing import IO, Any
 
+from lookalike.decode.refusal import Refused
 from lookalike.decode.wire import read_message, write_message
 from lookalike.decode.worker import (
     Decoded,
     PhotoRequest,
-    Refused,
     ThumbnailRequest,
     prepare_worker,
     read_photos,
@@ -41,7 +41,7 @@ def main() -> None:
         task, contents = tasks.get()
         _set_alarm(seconds + _GRACE_SECONDS)
         reply = _photos if "photos" in task else _thumbnail
-        answer, blobs = reply(task, iter(contents))
+        answer, blobs = reply(task, iter(contents), memory_bytes)
         _set_alarm(0)
         write_message(sink, answer, blobs)
 
@@ -61,7 +61,7 @@ def _set_alarm(seconds: float) -> None:
         signal.alarm(ceil(seconds))
 
 
-def _photos(task: Any, contents: Iterator[bytes]) -> tuple[list[Any], list[bytes]]:
+def _photos(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[list[Any], list[bytes]]:
     requests = [
         PhotoRequest(
             "",
@@ -74,12 +74,12 @@ def _photos(task: Any, contents: Iterator[bytes]) -> tuple[list[Any], list[bytes
         )
         for each in task["photos"]
     ]
-    answers = read_photos(tuple(requests))
+    answers = read_photos(tuple(requests), memory_bytes)
     blobs = [answer.pixels for answer in answers if isinstance(answer, Decoded) and answer.pixels is not None]
     return [_as_json(answer) for answer in answers], blobs
 
 
-def _thumbnail(task: Any, contents: Iterator[bytes]) -> tuple[Any, list[bytes]]:
+def _thumbnail(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[Any, list[bytes]]:
     digest = task["content_hash"]
     made = read_thumbnail(
         ThumbnailRequest(
@@ -88,7 +88,8 @@ def _thumbnail(task: Any, contents: Iterator[bytes]) -> tuple[Any, list[bytes]]:
             content=next(contents) if task["has_content"] else None,
             content_hash=bytes.fromhex(digest) if digest else None,
             max_pixels=task["max_pixels"],
-        )
+        ),
+        memory_bytes,
     )
     return (_as_json(made), []) if isinstance(made, Refused) else (None, [made])
 

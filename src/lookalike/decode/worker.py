@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader, BytesIO
 from typing import TypeVar
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from lookalike.decode import exif, rgb
-from lookalike.decode.formats import HAS_HEIF, HEAD_BYTES, sniff
+from lookalike.decode.cost import MEMORY_BYTES, Limits
+from lookalike.decode.files import File
+from lookalike.decode.opening import open_picture
+from lookalike.decode.plugins import adjust_plugins
+from lookalike.decode.refusal import RefusalError, Refused, one_line
 from lookalike.records import Box, FileStamp, View
 
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 1 << 30
 
 _T = TypeVar("_T")
-_File = BufferedReader | BytesIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +59,23 @@ class Decoded:
     metadata: dict[str, str | int | float]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why one file is no photo; `lasting` as in `records.Skipped`."""
-
-    reason: str
-    lasting: bool = True
-
-
-class _RefusalError(Exception):
-    """Carries a `Refused` out of nested calls."""
-
-    def __init__(self, reason: str, *, lasting: bool = True) -> None:
-        super().__init__(reason)
-        self.refused = Refused(reason, lasting)
-
-
 def prepare_worker(memory_bytes: int) -> None:
     """Limit and quieten this process, once, when it starts."""
     warnings.simplefilter("ignore")
-    Image.MAX_IMAGE_PIXELS = None  # MAX_PIXELS is checked instead, with a reason for the user
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    adjust_plugins()
     if sys.platform != "win32":
         import resource  # absent on Windows, where only the pixel and time limits hold
 
         with suppress(ValueError, OSError):  # macOS may refuse; the other limits hold
             resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if HAS_HEIF:
-        import pillow_heif  # optional extra
-
-        pillow_heif.register_heif_opener()
 
 
-def read_photos(requests: tuple[PhotoRequest, ...]) -> list[Decoded | Refused]:
-    """Read a chunk of files; one answer per request, in order."""
-    return [_guarded(lambda r=request: _read_photo(r)) for request in requests]  # type: ignore[misc]
+def read_photos(
+    requests: tuple[PhotoRequest, ...], memory_bytes: int = MEMORY_BYTES
+) -> list[Decoded | Refused]:
+    """Read a chunk of files; one answer per request, in order. What takes more memory is refused."""
+    return [_guarded(partial(_read_photo, request, memory_bytes)) for request in requests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +93,16 @@ class ThumbnailRequest:
     max_pixels: int = MAX_PIXELS
 
 
-def read_thumbnail(request: ThumbnailRequest) -> bytes | Refused:
+def read_thumbnail(request: ThumbnailRequest, memory_bytes: int = MEMORY_BYTES) -> bytes | Refused:
     """Return the upright picture as RGB JPEG bytes."""
-    return _guarded(lambda: _read_thumbnail(request))
+    return _guarded(partial(_read_thumbnail, request, memory_bytes))
 
 
 def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one per kind of trouble
     """Turn whatever a hostile file can raise into a refusal."""
     try:
         return read()
-    except _RefusalError as refusal:
+    except RefusalError as refusal:
         return refusal.refused
     except MemoryError:
         return Refused("decoding it needs more memory than a worker may use")
@@ -136,40 +120,38 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
         return Refused(f"damaged: {one_line(error) or type(error).__name__}")
 
 
-def _read_photo(request: PhotoRequest) -> Decoded:
+def _read_photo(request: PhotoRequest, memory: int) -> Decoded:
     with _opened(request.path, request.content) as file:
         before = _stamp(file)
-        name = _format(file)
         digest = hashlib.file_digest(file, "sha256").digest()
         pixels: bytes | None = None
         metadata: dict[str, str | int | float] = {}
         if digest not in request.known:
-            pixels, metadata = _decode(file, name, request)
+            pixels, metadata = _decode(file, request, memory)
         after = _stamp(file)
     if before != after:
-        raise _RefusalError("changed while it was being read", lasting=False)
+        raise RefusalError("changed while it was being read", lasting=False)
     return Decoded(digest, after.size, after.mtime_ns, pixels, metadata)
 
 
-def _read_thumbnail(request: ThumbnailRequest) -> bytes:
+def _read_thumbnail(request: ThumbnailRequest, memory: int) -> bytes:
     with _opened(request.path, request.content) as file:
-        name = _format(file)
         if request.content_hash is not None:
             digest = hashlib.file_digest(file, "sha256").digest()
             if digest != request.content_hash:
-                raise _RefusalError("the file has changed since it was added", lasting=False)
-        with _image(file, name, request.max_pixels) as image:
+                raise RefusalError("the file has changed since it was added", lasting=False)
+        file.seek(0)
+        with open_picture(file, Limits(request.max_pixels, memory)) as picture:
             out = BytesIO()
-            rgb.load(image, request.longest)
-            rgb.thumbnail(image, request.longest).save(out, "JPEG", quality=85)
+            rgb.thumbnail(picture.load(request.longest), request.longest).save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def _opened(path: str, content: bytes | None) -> _File:
+def _opened(path: str, content: bytes | None) -> File:
     return _open(path) if content is None else BytesIO(content)
 
 
-def _stamp(file: _File) -> FileStamp:
+def _stamp(file: File) -> FileStamp:
     if isinstance(file, BytesIO):
         return FileStamp(file.getbuffer().nbytes, 0)
     facts = os.fstat(file.fileno())
@@ -192,39 +174,16 @@ def _open(path: str) -> BufferedReader:
         refusal = f"larger than {MAX_FILE_BYTES >> 20:,} MiB"
     if refusal:
         os.close(descriptor)
-        raise _RefusalError(refusal)
+        raise RefusalError(refusal)
     return os.fdopen(descriptor, "rb")
 
 
-def _format(file: _File) -> str:
-    name = sniff(file.read(HEAD_BYTES))
-    file.seek(0)
-    if name is None:
-        raise _RefusalError("not a photo in a format that is read")
-    if name == "HEIF" and not HAS_HEIF:
-        raise _RefusalError("HEIC photos need an optional package: pip install 'lookalike[heic]'")
-    return name
-
-
-def _image(file: _File, name: str, max_pixels: int) -> Image.Image:
-    file.seek(0)
-    image = Image.open(file, formats=(name,))
-    if image.width * image.height > max_pixels:
-        size = f"{image.width:,} × {image.height:,}"
-        raise _RefusalError(f"{size} pixels: over the limit of {max_pixels // 1_000_000} megapixels")
-    return image
-
-
-def _decode(file: _File, name: str, request: PhotoRequest) -> tuple[bytes, dict[str, str | int | float]]:
+def _decode(file: File, request: PhotoRequest, memory: int) -> tuple[bytes, dict[str, str | int | float]]:
     view, box = request.view, request.box
-    with _image(file, name, request.max_pixels) as image:
-        width, height = rgb.upright_size(image)
-        rgb.load(image, rgb.shortest_side(view, box))
-        facts = exif.read_facts(image)
-        small = rgb.square(image, view, box)
-    return small.tobytes(), {"width": width, "height": height, "format": name, **facts}
-
-
-def one_line(error: object) -> str:
-    """Make any error's text short, printable and one line."""
-    return " ".join(re.sub(r"[^\x20-\x7e\u00a0-\ud7ff]+", " ", str(error)).split())[:160]
+    file.seek(0)
+    with open_picture(file, Limits(request.max_pixels, memory)) as picture:
+        width, height = rgb.upright_size(picture.image)
+        picture.load(rgb.shortest_side(view, box))
+        facts = exif.read_facts(picture.image)
+        small = rgb.square(picture.image, view, box)
+    return small.tobytes(), {"width": width, "height": height, "format": picture.format, **facts}
