@@ -93,6 +93,8 @@ def _beside(name: str, pixels: int, file: IO[bytes] | None) -> int:
 
 
 def _is_turned(image: Image.Image) -> bool:
+    if image.format == "PNG" and "exif" not in image.info:
+        return False  # to look for it behind the pixels, Pillow would decode them
     try:
         return image.getexif().get(Base.Orientation, 1) in range(2, 9)
     except Exception:  # malformed EXIF raises all sorts

@@ -22,13 +22,15 @@ _MOST_HALVINGS = 3  # what JPEG can do, too
 class Picture:
     """One picture of a file, opened; `load` decodes it into `image`.
 
-    `format` is Pillow's name of it, or that of the RAW file it lies in. Use it in a `with` block.
+    `format` is Pillow's name of it, or that of the RAW file it lies in; `size` that of the whole. Use it in a
+    `with` block.
     """
 
     def __init__(self, file: File, name: str, limits: Limits) -> None:
         self.format = name
         self._file, self._name, self._limits = file, name, limits
         self.image = self._open()
+        self.size = self.image.size
 
     def __enter__(self) -> Picture:
         return self
@@ -41,10 +43,10 @@ class Picture:
 
         Without, that is done only where the memory would not do. Raises `RefusalError` where nothing helps.
         """
-        image, size = self.image, self.image.size
+        image = self.image
         self._reduce(shortest)
         tones.settle(image)
-        self._limits.check(image, size)
+        self._limits.check(image, self.size)
         image.load()
         if tones.is_shallow(image):
             low = self._image()

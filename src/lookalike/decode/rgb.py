@@ -21,12 +21,12 @@ _FAINT = 32  # levels below white that do not stand out from it
 _FEW = 0.02  # share of what shows that may stand out, where a drawing would vanish on white all the same
 
 
-def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Return width and height as the photo is meant to be seen; call it before it is loaded."""
+def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Return width and height as a photo of `size` is meant to be seen; call it before it is turned."""
     with suppress(Exception):  # malformed EXIF raises all sorts; such a photo is taken as it lies
         if image.format != "TIFF" and image.getexif().get(Base.Orientation) in _SIDEWAYS:  # see `_upright`
-            return image.height, image.width
-    return image.size
+            return size[1], size[0]
+    return size
 
 
 def shortest_side(view: View, box: Box | None) -> int | None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from PIL import Image, ImageChops, ImageFile
 
 from lookalike.decode import colour
+from lookalike.decode.refusal import RefusalError
 
 Convert = Callable[[Image.Image], Image.Image]
 """Brings any part of one picture to a mode that is scaled as it is."""
 
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _WHITES = (255, 1023, 4095, 16383, 65535)  # of 8, 10, 12, 14 and 16 bits
+_ROWS = 256
 _SAMPLED = 512  # pixels a side from which the range of floats is told
 _BITS, _PHOTOMETRIC, _PLANES, _NODATA = 258, 262, 284, 42113  # tags of TIFF; the last is GDAL's
 
@@ -75,14 +77,19 @@ def _levels(image: Image.Image) -> tuple[float, float]:
     """Return the values that are black and white: nominal ones where the values tell, else the extremes."""
     if image.mode == "F":
         low, high = _range_of_floats(image)
-        nominal = next((white for white in (1.0, 255.0) if 0 <= low <= high <= white), None)
-        return (low, high) if nominal is None else (0.0, nominal)
+        nominal = next((white for white in (1.0, 255.0) if _is_about(white, low, high)), None)
+        return (low, high) if nominal is None or low == high else (0.0, nominal)
     low, high = _extrema(image)
     if low < 0 or high > _WHITES[-1]:
         return _range_of_floats(image)
     if image.mode == "I" and high <= 1:
         return 0.0, 1.0
     return 0.0, next(white for white in _whites(image) if high <= white)
+
+
+def _is_about(white: float, low: float, high: float) -> bool:
+    """Return whether floats run from about 0 to about white; filters make some overshoot it."""
+    return -0.05 * white <= low and 0.2 * white <= high <= 1.25 * white
 
 
 def _whites(image: Image.Image) -> tuple[int, ...]:
@@ -100,11 +107,14 @@ def _stated_bits(image: Image.Image) -> int:
 
 def _extrema(image: Image.Image) -> tuple[float, float]:
     """Return the lowest and highest of whole numbers."""
-    found = [
-        image.crop((0, top, image.width, min(top + 256, image.height))).convert("I").getextrema()
-        for top in range(0, image.height, 256)
-    ]
+    found = [rows.convert("I").getextrema() for rows in _by_rows(image)]
     return min(low for low, _ in found), max(high for _, high in found)  # type: ignore[return-value]
+
+
+def _by_rows(image: Image.Image) -> Iterator[Image.Image]:
+    """Yield the picture in pieces, of which copies may be made."""
+    for top in range(0, image.height, _ROWS):
+        yield image.crop((0, top, image.width, min(top + _ROWS, image.height)))
 
 
 def _range_of_floats(image: Image.Image) -> tuple[float, float]:
@@ -137,7 +147,11 @@ def _tag(image: Any, number: int) -> Any:
 
 def settle(image: Image.Image) -> None:
     """Note and correct how Pillow unpacks 16-bit colours; call it before the picture is loaded."""
-    if image.mode not in ("RGB", "RGBA", "CMYK") or not getattr(image, "tile", None):
+    if not getattr(image, "tile", None):
+        return
+    if image.format == "TIFF" and image.mode in ("I", "F"):
+        _read_in_native_order(image)
+    if image.mode not in ("RGB", "RGBA", "CMYK"):
         return
     if image.format == "TIFF" and 16 in _bits(image) and _is_planar(image):
         _unpack_by_libtiff(image)
@@ -162,6 +176,14 @@ def _unpack_by_libtiff(image: Any) -> None:
     image.tile = [ImageFile._Tile("libtiff", (0, 0, width, height), 0, (raw, False, image.tag_v2.offset))]
 
 
+def _read_in_native_order(image: Any) -> None:
+    """Have what libtiff has unpacked, and brought to this machine's order, not turned round again."""
+    native = {"F;32BF": "F;32F", "I;32BS": "I;32S", "I;16BS": "I;16S"}.get(_rawmode(image) or "")
+    if image.use_load_libtiff and native:
+        tile = image.tile[0]
+        image.tile = [tile._replace(args=(native, *tile.args[1:]))]
+
+
 def _rawmode(image: Any) -> str | None:
     """Return Pillow's name of how the samples lie in the file."""
     args = image.tile[0][3]
@@ -172,14 +194,20 @@ def is_shallow(image: Image.Image) -> bool:
     """Return whether a loaded picture of 16-bit colours has values of 10 or 12 bits: near black to Pillow."""
     if not image.info.get("deep") or image.mode not in ("RGB", "RGBA"):
         return False
-    high = max(int(top) for _, top in image.convert("RGB").getextrema())  # type: ignore[misc]
     white = _whites(image)[0] if image.format == "PNG" else _WHITES[2]
-    return high <= white >> 8 < 255
+    return white < _WHITES[-1] and _brightest(image) <= white >> 8
+
+
+def _brightest(image: Image.Image) -> int:
+    """Return the highest value of any colour of RGB or RGBA."""
+    return max(int(top) for rows in _by_rows(image) for _, top in rows.getextrema()[:3])  # type: ignore[misc]
 
 
 def low_bytes(image: Any) -> None:
     """Make a picture that is not yet loaded give the low bytes of its 16-bit colours, not the high ones."""
     settle(image)
+    if _tag(image, _PLANES) == 2:
+        raise RefusalError("10 or 12 bits a sample in planes of 16 bits are not read")
     tile = image.tile[0]
     raw = _rawmode(image)
     assert raw is not None  # `is_shallow` has seen it
@@ -190,7 +218,7 @@ def low_bytes(image: Any) -> None:
 
 def deepened(high: Image.Image, low: Image.Image) -> Image.Image:
     """Return RGB or RGBA as bright as values of 10 or 12 bits mean, from their high and low bytes."""
-    top = max(int(most) for _, most in high.convert("RGB").getextrema()) * 256 + 255  # type: ignore[misc]
+    top = _brightest(high) * 256 + 255
     white = next(each for each in _whites(high) if top <= each)
     coarse, fine = ([min(255, round(byte * step * 255 / white)) for byte in range(256)] for step in (256, 1))
     bands = []

@@ -182,8 +182,8 @@ def _decode(file: File, request: PhotoRequest, memory: int) -> tuple[bytes, dict
     view, box = request.view, request.box
     file.seek(0)
     with open_picture(file, Limits(request.max_pixels, memory)) as picture:
-        width, height = rgb.upright_size(picture.image)
         picture.load(rgb.shortest_side(view, box))
+        width, height = rgb.upright_size(picture.image, picture.size)
         facts = exif.read_facts(picture.image)
         small = rgb.square(picture.image, view, box)
     return small.tobytes(), {"width": width, "height": height, "format": picture.format, **facts}
