@@ -58,7 +58,9 @@ def write_tiff(
     if samples == 4 and photometric == 2:
         tags.append((338, 3, [2]))
     entries = [(tag, kind, len(data), _packed(order, kind, data)) for tag, kind, data in tags]
-    entries += [(tag, kind, len(data) // {2: 1, 7: 1, 3: 2, 4: 4}[kind], data) for tag, kind, data in extra]
+    entries += [
+        (tag, kind, len(data) // {2: 1, 7: 1, 3: 2, 4: 4, 5: 8}[kind], data) for tag, kind, data in extra
+    ]
     entries.sort()
     start = 8 + 2 + 12 * len(entries) + 4
     beside = start + sum(len(data) + len(data) % 2 for *_, data in entries if len(data) > 4)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO, Any
 
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
 from lookalike.decode.files import file_size
@@ -74,7 +74,7 @@ def bytes_needed(image: Any, halvings: int = 0) -> int:
     turned = of_picture if _is_turned(image) else 0
     match image.format:
         case "JPEG" | "MPO":
-            beside = _coefficients(image)
+            beside = _coefficients(image) + 2 * (image.decodermaxblock - ImageFile.MAXBLOCK)
         case "TIFF":
             return of_picture + turned + _strips(image)
         case "AVIF":

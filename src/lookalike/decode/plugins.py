@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import struct
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL.ExifTags import Base
 
 from lookalike.decode.files import file_size
 
@@ -18,6 +22,11 @@ _LONGEST_KEYWORD = 80
 
 _ARITHMETIC = (0xFFC9, 0xFFCA)
 _START_OF_SCAN = 0xFFDA
+_COMMENT = 0xFFFE
+_APPLICATIONS = (*range(0xFFE0, 0xFFF0), _COMMENT)  # facts, profiles and comments
+
+_SHORTEST_PART = 15
+_RESOLUTIONS = (282, 283, 296)  # tags of TIFF that nobody here asks for
 
 
 def adjust_plugins() -> None:
@@ -26,10 +35,16 @@ def adjust_plugins() -> None:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     PngImagePlugin.MAX_TEXT_CHUNK = _MAX_BESIDE
     PngImagePlugin.PngStream = _PngStream  # type: ignore[misc]
+    Image.register_open("JPEG", JpegImagePlugin.JpegImageFile, Image.OPEN["JPEG"][1])  # and not as an album
+    JpegImagePlugin.JpegImageFile._read_dpi_from_exif = _nothing  # type: ignore[assignment]
     markers: dict[int, tuple[Any, ...]] = JpegImagePlugin.MARKER
+    for marker in _APPLICATIONS:
+        markers[marker] = (*markers[marker][:2], _application)
     for marker in _ARITHMETIC:
         markers[marker] = (*markers[marker][:2], _arithmetic_frame)
     markers[_START_OF_SCAN] = (*markers[_START_OF_SCAN][:2], _scan)
+    TiffImagePlugin.TiffImageFile._setup = _set_up_tiff  # type: ignore[assignment]
+    TiffImagePlugin.TiffImageFile.load_end = _turn_tiff  # type: ignore[assignment]
     for order, suffix in ((b"II", ""), (b"MM", "B")):
         TiffImagePlugin.OPEN_INFO[order, 0, (1,), 1, (16,), ()] = (f"I;16{suffix}", f"I;16{suffix}")
         for photometric in (0, 1):
@@ -66,14 +81,11 @@ class _PngStream(PngImagePlugin.PngStream):
         assert self.fp is not None
         if not cid[0] & 0x20:  # critical, by the case of its first letter (PNG 5.4), and unknown to us
             raise SyntaxError(f"unknown critical chunk {cid!r}")
-        try:
-            if length <= _MAX_BESIDE and (cid in _FACTS or (cid in _TEXTS and self._is_told(pos))):
-                if cid == b"sBIT":
-                    self.im_info["sbit"] = max(self.fp.read(min(length, 4)), default=0)
-                else:
-                    super().call(cid, pos, length)
-        except Exception:  # whatever is wrong with it, the pixels are not
-            pass
+        with suppress(Exception):  # whatever is wrong with it, the pixels are not
+            if cid == b"sBIT":
+                self.im_info["sbit"] = max(self.fp.read(min(length, 4)), default=0)
+            elif length <= _MAX_BESIDE and (cid in _FACTS or (cid in _TEXTS and self._is_told(pos))):
+                super().call(cid, pos, length)
         self.fp.seek(pos + length)
         return b""
 
@@ -94,6 +106,42 @@ def _arithmetic_frame(image: Any, marker: int) -> None:
     """Read the frame's header; libjpeg must have all of an arithmetic-coded picture at once."""
     JpegImagePlugin.SOF(image, marker)
     image.decodermaxblock = file_size(image.fp)
+
+
+def _application(image: Any, marker: int) -> None:
+    """Read what a program has noted, if it can be read."""
+    after = image.fp.tell()
+    after += int.from_bytes(image.fp.read(2), "big")
+    image.fp.seek(-2, os.SEEK_CUR)
+    with suppress(IndexError, KeyError, TypeError, ValueError, struct.error):
+        (JpegImagePlugin.COM if marker == _COMMENT else JpegImagePlugin.APP)(image, marker)
+        if image.icclist and len(image.icclist[-1]) < _SHORTEST_PART:
+            image.icclist.pop()  # of a profile, without its number
+        return
+    image.fp.seek(after)
+
+
+def _nothing(_: Any) -> None:
+    """Leave out what only printers need."""
+
+
+_open_tiff = TiffImagePlugin.TiffImageFile._setup
+
+
+def _set_up_tiff(image: Any) -> None:
+    for tag in _RESOLUTIONS:
+        if tag in image.tag_v2:
+            del image.tag_v2[tag]
+    _open_tiff(image)
+
+
+def _turn_tiff(image: Any) -> None:
+    """Turn a picture that was decoded upright; facts that cannot be read are left out later, one by one."""
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    if Base.Orientation in image.tag_v2:
+        del image.tag_v2[Base.Orientation]
+    image._size = image.im.size
 
 
 def _scan(image: Any, _: int) -> None:
