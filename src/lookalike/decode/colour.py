@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image, ImageChops, ImageCms
 
-_MAX_PROFILE = 4 << 20
+_MAX_PROFILE = 3 << 20
 _SEEN = 3  # levels of 255 by which a colour must change to be worth it
 _STEPS = range(0, 256, 51)
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
@@ -49,7 +49,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-@lru_cache(8)  # a folder has few profiles, and one of CMYK may be large
+@lru_cache(24)  # a folder has few profiles; to build what converts one takes longer than to use it
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """Return what brings `mode` to sRGB, or None where that would change nothing that is seen."""
     space = _SPACES.get(mode)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO, Any
 
-from PIL import Image, ImageFile
+from PIL import Image
 from PIL.ExifTags import Base
 
 from lookalike.decode.files import file_size
@@ -22,6 +22,10 @@ _RESIDENT = 96 << 20  # the interpreter, the libraries, and what scaling takes
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel, else 4
 
 # Bytes of a pixel that a decoder holds beside the picture: planes, canvases, copies. Measured.
+_PLAIN, _MOST_OF_PLAIN = (
+    ("JPEG", "PNG", "GIF"),
+    20,
+)  # formats, and the most bytes of a pixel that they can take
 _BESIDE = {"WEBP": 12.4, "HEIF": 5.0, "JXL": 13.0}
 
 
@@ -46,6 +50,9 @@ class Limits:
 
     def check(self, image: Image.Image, size: tuple[int, int]) -> None:
         """Refuse an open picture of `size` that takes more memory at the scale that is set."""
+        allowed = self.memory_bytes - _RESIDENT
+        if image.format in _PLAIN and size[0] * size[1] * _MOST_OF_PLAIN <= allowed:
+            return  # as nearly all are
         progressive = "progressive " if image.info.get("progressive") else ""
         self._check(f"{progressive}{image.format}", size, bytes_needed(image))
 
@@ -74,7 +81,7 @@ def bytes_needed(image: Any, halvings: int = 0) -> int:
     turned = of_picture if _is_turned(image) else 0
     match image.format:
         case "JPEG" | "MPO":
-            beside = _coefficients(image) + 2 * (image.decodermaxblock - ImageFile.MAXBLOCK)
+            beside = _coefficients(image) + 2 * image.decodermaxblock
         case "TIFF":
             return of_picture + turned + _strips(image)
         case "AVIF":

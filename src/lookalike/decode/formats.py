@@ -50,7 +50,6 @@ _SIGNATURES = (
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
     (b"BM", "BMP"),
-    (b"II*\x00\x10\x00\x00\x00CR", "CR2"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
@@ -82,6 +81,8 @@ def sniff(head: bytes) -> str | None:
 
     The names are Pillow's, and those of `RAW_FORMATS`.
     """
+    if head[:4] == b"II*\x00" and head[8:10] == b"CR":
+        return "CR2"
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return name

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
+from io import BytesIO
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
-from lookalike.decode import tones
+from lookalike.decode import raw, tones
 from lookalike.decode.cost import Limits
-from lookalike.decode.files import File, stretch
-from lookalike.decode.formats import EXTRAS, HEAD_BYTES, jpeg_start, sniff
+from lookalike.decode.files import File, file_size, stretch
+from lookalike.decode.formats import EXTRAS, HEAD_BYTES, RAW_FORMATS, jpeg_start, sniff
 from lookalike.decode.headers import levels_of_jpeg2000, size_in_header
-from lookalike.decode.plugins import register
+from lookalike.decode.ifd import Directory, read_directories
+from lookalike.decode.plugins import reader_of
 from lookalike.decode.refusal import RefusalError, one_line
 
 _MOST_HALVINGS = 3  # what JPEG can do, too
@@ -25,6 +28,9 @@ class Picture:
     `format` is Pillow's name of it, or that of the RAW file it lies in; `size` that of the whole. Use it in a
     `with` block.
     """
+
+    container: Image.Exif | None = None
+    """The facts of the RAW file around it."""
 
     def __init__(self, file: File, name: str, limits: Limits) -> None:
         self.format = name
@@ -80,22 +86,49 @@ class Picture:
                 image.getexif().pop(Base.Orientation, None)  # its decoder has turned it already
         return image
 
-    def _image(self) -> Image.Image:
-        register(self._name)
+    def _image(self) -> ImageFile.ImageFile:
+        """Open by the reader of the format alone; `Image.open` would keep to itself what that has to say."""
+        reader = reader_of(self._name)
         self._file.seek(0)
         try:
-            return Image.open(self._file, formats=(self._name,))
-        except UnidentifiedImageError as error:
-            raise RefusalError(f"damaged, or an unsupported variant of its format{self._why()}") from error
+            image = reader(self._file, "")
+        except (SyntaxError, IndexError, KeyError, TypeError, struct.error) as error:
+            why = f": {one_line(error)}" if str(error) else ""
+            raise RefusalError(f"damaged, or an unsupported variant of its format{why}") from error
+        if isinstance(self._file, BytesIO):
+            image.decodermaxblock = max(file_size(self._file), ImageFile.MAXBLOCK)  # decoded without a pause
+        return image
 
-    def _why(self) -> str:
-        """Return what the reader of the format had to say, which `Image.open` keeps to itself."""
-        self._file.seek(0)
-        try:
-            Image.OPEN[self._name][0](self._file, "")
-        except Exception as error:  # Pillow raises all sorts
-            return f": {one_line(error)}"
-        return ""
+
+class RawPicture(Picture):
+    """The largest picture in a RAW file that can be decoded, turned and described as the file says."""
+
+    def __init__(self, file: File, kind: str, directories: list[Directory], limits: Limits) -> None:
+        self._whole, self._previews = file, raw.previews(file, directories)
+        if not self._previews:
+            raise RefusalError(raw.NO_PREVIEW)
+        self.container = raw.facts_of(file, kind)
+        self._kind = kind
+        self._take_next(limits)
+
+    def load(self, shortest: int | None) -> Image.Image:
+        """Decode, as any picture; one that is damaged gives way to the next smaller one."""
+        while True:
+            try:
+                return super().load(shortest)
+            except (OSError, SyntaxError, ValueError) as error:
+                if not self._previews:
+                    raise RefusalError(raw.BROKEN_PREVIEW) from error
+                self._take_next(self._limits)
+
+    def _take_next(self, limits: Limits) -> None:
+        preview = self._previews.pop(0)
+        super().__init__(stretch(self._whole, preview.start, preview.length), "JPEG", limits)
+        self.format = self._kind
+        turned = raw.orientation_of(self.container)
+        with suppress(Exception):  # as in `rgb.upright_size`
+            if turned and Base.Orientation not in self.image.getexif():
+                self.image.getexif()[Base.Orientation] = turned
 
 
 def open_picture(file: File, limits: Limits) -> Picture:
@@ -108,4 +141,9 @@ def open_picture(file: File, limits: Limits) -> Picture:
         raise RefusalError("not a photo in a format that is read")
     if name in EXTRAS and not EXTRAS[name].installed:
         raise RefusalError(EXTRAS[name].reason)
+    if name == "TIFF" or name in RAW_FORMATS:
+        directories = read_directories(file)
+        kind = name if name in RAW_FORMATS else raw.raw_kind(directories, file)
+        if kind is not None:
+            return RawPicture(file, kind, directories, limits)
     return Picture(file, name, limits)

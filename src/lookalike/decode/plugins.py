@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -19,6 +20,8 @@ _FACTS = (b"iCCP", b"eXIf", b"sBIT")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TOLD = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")  # the texts in which programs write facts
 _LONGEST_KEYWORD = 80
+
+_COMMON = ("JPEG", "PNG", "GIF", "BMP", "TIFF")
 
 _ARITHMETIC = (0xFFC9, 0xFFCA)
 _START_OF_SCAN = 0xFFDA
@@ -52,8 +55,8 @@ def adjust_plugins() -> None:
 
 
 @cache
-def register(name: str) -> None:
-    """Make the reader of a format ready that is not needed by every worker."""
+def reader_of(name: str) -> Callable[[Any, str], ImageFile.ImageFile]:
+    """Return what opens files of a format; those that not every worker needs are imported here."""
     if name == "AVIF":
         from PIL import AvifImagePlugin  # a large library
 
@@ -67,6 +70,8 @@ def register(name: str) -> None:
         from pillow_jxl import JpegXLImagePlugin  # optional extra, registers itself
 
         JpegXLImagePlugin.DECODE_THREADS = 0
+    (Image.preinit if name in _COMMON else Image.init)()
+    return Image.OPEN[name][0]
 
 
 class _PngStream(PngImagePlugin.PngStream):

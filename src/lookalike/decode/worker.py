@@ -27,6 +27,9 @@ from lookalike.records import Box, FileStamp, View
 MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 1 << 30
 
+_READ_AT_ONCE = 16 << 20
+_JPEG = b"\xff\xd8"
+
 _T = TypeVar("_T")
 
 
@@ -123,15 +126,25 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
 def _read_photo(request: PhotoRequest, memory: int) -> Decoded:
     with _opened(request.path, request.content) as file:
         before = _stamp(file)
-        digest = hashlib.file_digest(file, "sha256").digest()
+        source, digest = _hashed(file, before.size)
         pixels: bytes | None = None
         metadata: dict[str, str | int | float] = {}
         if digest not in request.known:
-            pixels, metadata = _decode(file, request, memory)
+            pixels, metadata = _decode(source, request, memory)
         after = _stamp(file)
     if before != after:
         raise RefusalError("changed while it was being read", lasting=False)
     return Decoded(digest, after.size, after.mtime_ns, pixels, metadata)
+
+
+def _hashed(file: File, size: int) -> tuple[File, bytes]:
+    """Return what to decode and its sha256; what most photos are is read from the disk once."""
+    if size > _READ_AT_ONCE or file.read(len(_JPEG)) != _JPEG:
+        file.seek(0)
+        return file, hashlib.file_digest(file, "sha256").digest()
+    file.seek(0)
+    content = file.read()
+    return BytesIO(content), hashlib.sha256(content).digest()
 
 
 def _read_thumbnail(request: ThumbnailRequest, memory: int) -> bytes:
@@ -184,6 +197,6 @@ def _decode(file: File, request: PhotoRequest, memory: int) -> tuple[bytes, dict
     with open_picture(file, Limits(request.max_pixels, memory)) as picture:
         picture.load(rgb.shortest_side(view, box))
         width, height = rgb.upright_size(picture.image, picture.size)
-        facts = exif.read_facts(picture.image)
+        facts = exif.read_facts(picture.image, picture.container)
         small = rgb.square(picture.image, view, box)
     return small.tobytes(), {"width": width, "height": height, "format": picture.format, **facts}
