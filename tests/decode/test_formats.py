@@ -12,12 +12,12 @@ from PIL import Image, features
 from lookalike.decode.formats import HAS_HEIF, sniff
 from lookalike.records import Photo
 
-NO_HEIF = """
+NO_EXTRA = """
 import sys
-sys.modules["pillow_heif"] = None  # as if it were not installed
+sys.modules["pillow_heif"] = sys.modules["pillow_jxl"] = None  # not installed
 import importlib.util
 found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *more: None if name == "pillow_heif" else found(name, *more)
+importlib.util.find_spec = lambda name, *more: None if name.startswith("pillow_") else found(name, *more)
 from lookalike.decode.worker import PhotoRequest, prepare_worker, read_photos
 from lookalike.records import View
 prepare_worker(1 << 40)
@@ -83,6 +83,15 @@ def test_heic_is_read_upright(tmp_path, make_photo, read):
 def test_heic_without_its_extra_says_what_to_install(tmp_path):
     path = tmp_path / "a.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
-    command = [sys.executable, "-c", NO_HEIF, str(path)]
+    command = [sys.executable, "-c", NO_EXTRA, str(path)]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout == "HEIC photos need an optional package: pip install 'lookalike[heic]'\n"
+
+
+def test_so_does_jpeg_xl(tmp_path):
+    path = tmp_path / "a.jxl"
+    path.write_bytes(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100))
+    run = subprocess.run(
+        [sys.executable, "-c", NO_EXTRA, str(path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "JPEG XL photos need an optional package: pip install 'lookalike[jxl]'\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from contextlib import suppress
-from io import BytesIO
 from typing import Any
 
 from PIL import Image, ImageFile
@@ -12,7 +11,7 @@ from PIL.ExifTags import Base
 
 from lookalike.decode import raw, tones
 from lookalike.decode.cost import Limits
-from lookalike.decode.files import File, file_size, stretch
+from lookalike.decode.files import File, stretch
 from lookalike.decode.formats import EXTRAS, HEAD_BYTES, RAW_FORMATS, jpeg_start, sniff
 from lookalike.decode.headers import levels_of_jpeg2000, size_in_header
 from lookalike.decode.ifd import Directory, read_directories
@@ -91,13 +90,10 @@ class Picture:
         reader = reader_of(self._name)
         self._file.seek(0)
         try:
-            image = reader(self._file, "")
+            return reader(self._file, "")
         except (SyntaxError, IndexError, KeyError, TypeError, struct.error) as error:
             why = f": {one_line(error)}" if str(error) else ""
             raise RefusalError(f"damaged, or an unsupported variant of its format{why}") from error
-        if isinstance(self._file, BytesIO):
-            image.decodermaxblock = max(file_size(self._file), ImageFile.MAXBLOCK)  # decoded without a pause
-        return image
 
 
 class RawPicture(Picture):

@@ -24,9 +24,10 @@ _LONGEST_KEYWORD = 80
 _COMMON = ("JPEG", "PNG", "GIF", "BMP", "TIFF")
 
 _ARITHMETIC = (0xFFC9, 0xFFCA)
+_UNUSED = (0xFFDB, 0xFFE0)  # quantization tables, and the size on paper
 _START_OF_SCAN = 0xFFDA
 _COMMENT = 0xFFFE
-_APPLICATIONS = (*range(0xFFE0, 0xFFF0), _COMMENT)  # facts, profiles and comments
+_APPLICATIONS = (*range(0xFFE1, 0xFFF0), _COMMENT)  # facts, profiles and comments
 
 _SHORTEST_PART = 15
 _RESOLUTIONS = (282, 283, 296)  # tags of TIFF that nobody here asks for
@@ -45,6 +46,8 @@ def adjust_plugins() -> None:
         markers[marker] = (*markers[marker][:2], _application)
     for marker in _ARITHMETIC:
         markers[marker] = (*markers[marker][:2], _arithmetic_frame)
+    for marker in _UNUSED:
+        markers[marker] = (*markers[marker][:2], JpegImagePlugin.Skip)  # libjpeg reads them itself
     markers[_START_OF_SCAN] = (*markers[_START_OF_SCAN][:2], _scan)
     TiffImagePlugin.TiffImageFile._setup = _set_up_tiff  # type: ignore[assignment]
     TiffImagePlugin.TiffImageFile.load_end = _turn_tiff  # type: ignore[assignment]
