@@ -32,12 +32,25 @@ Outcome = Literal["added", "unchanged", "moved", "updated", "skipped"]
 """What became of one file that was found."""
 
 
+_LARGEST = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells an unchanged file from a changed one: size in bytes and modification time in ns."""
+    """What tells an unchanged file from a changed one: size in bytes and modification time in ns.
+
+    File systems hold times that 64 bits of nanoseconds do not (before 1678, after 2262); such a number
+    becomes the nearest one that the store can hold.
+    """
 
     size: int
     mtime_ns: int
+
+    def __post_init__(self) -> None:
+        """Keep both numbers within 64 bits."""
+        if not (0 <= self.size <= _LARGEST and -_LARGEST <= self.mtime_ns <= _LARGEST):
+            object.__setattr__(self, "size", min(max(self.size, 0), _LARGEST))
+            object.__setattr__(self, "mtime_ns", min(max(self.mtime_ns, -_LARGEST), _LARGEST))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lookalike.records import Committed, FileStamp, Skipped, Space
 from lookalike.store.checksums import row_checksum
 from lookalike.store.rows import (
+    as_text,
     encode_vector,
     item_checksum,
     vector_checksum,
@@ -64,10 +65,11 @@ def insert_item(
 def put_skipped(connection: sqlite3.Connection, skipped: Skipped, reader: str) -> Committed:
     """Note a skipped input; an item of that uri stays, for its file may come back whole."""
     size, mtime_ns = (skipped.stamp.size, skipped.stamp.mtime_ns) if skipped.stamp else (None, None)
-    cells = (skipped.uri, skipped.reason, size, mtime_ns, int(skipped.lasting), reader)
+    reason = as_text(skipped.reason)  # it may quote what the file holds, or a name
+    cells = (skipped.uri, reason, size, mtime_ns, int(skipped.lasting), reader)
     sql = "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?, ?, ?, ?)"
     connection.execute(sql, (*cells, row_checksum("skipped", *cells)))
-    return Committed(skipped.uri, "skipped", reason=skipped.reason)
+    return Committed(skipped.uri, "skipped", reason=reason)
 
 
 def put_vector(connection: sqlite3.Connection, space: Space, item_id: int, seq: int, content: bytes) -> None:

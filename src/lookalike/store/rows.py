@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.records import FileStamp, Item, Metadata, Space
+from lookalike.records import FileStamp, Item, Metadata, MetadataValue, Space
 from lookalike.store.checksums import agrees, place_key
 
 _PAGE = 1000  # values of one statement
 ITEM_COLUMNS = "id, uri, content_hash, size, mtime_ns, metadata, checksum"
+_LONGEST_NUMBER = 10_000  # bits that Python writes in decimal without being asked to
 _FLOAT = np.dtype("<f4")
 
 ItemRow = tuple[int, str, bytes, int, int, str, int]
@@ -30,8 +31,38 @@ def has_table(connection: sqlite3.Connection, name: str) -> bool:
 
 
 def encode_metadata(metadata: Metadata) -> str:
-    """One canonical JSON text per metadata."""
-    return json.dumps(dict(metadata), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """One canonical JSON text per metadata: whatever a file claims, it can be stored and read again.
+
+    Numbers beyond 64 bits become text; what is no number (NaN, infinities) is left out; letters that are no
+    text (lone surrogates) are replaced.
+    """
+    facts = {
+        as_text(name): fact for name, value in metadata.items() if (fact := _storable(value)) is not None
+    }
+    return json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def as_text(text: str) -> str:
+    """Return text as the store can hold it: lone surrogates become the replacement character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _storable(value: MetadataValue) -> MetadataValue | None:
+    if isinstance(value, str):
+        return as_text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if not -(2**63) <= value < 2**63:
+        return (
+            str(value)
+            if value.bit_length() < _LONGEST_NUMBER
+            else f"{'-' if value < 0 else ''}{abs(value):#x}"
+        )
+    return value
 
 
 def item_checksum(item_id: int, uri: str, content_hash: bytes, stamp: FileStamp, metadata: str) -> int:
