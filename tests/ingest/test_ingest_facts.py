@@ -1,4 +1,4 @@
-"""What a file system or a file may claim that the store cannot hold: nothing about one file stops the others."""
+"""What a file system or a file claims and no store can hold: nothing about one file stops the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers import numbers
 from lookalike.decode import worker
-from lookalike.records import FileStamp
+from lookalike.records import FileStamp, Skipped
 from lookalike.store.rows import decode_item, encode_metadata
 
 pytest_plugins = ["store_fixtures"]
@@ -98,7 +98,7 @@ def test_whatever_a_file_says_of_itself_can_be_stored_and_read(metadata):
     assert len(facts) <= len(metadata)
     for name, value in metadata.items():
         sound = name.isprintable() and (not isinstance(value, str) or value.isprintable())
-        if isinstance(value, float) and not (value - value == 0):
+        if isinstance(value, float) and value - value != 0:
             assert name not in facts or not sound
         elif sound and isinstance(value, int) and not -(2**63) <= value < 2**63:
             assert facts[name] == str(value)
@@ -140,8 +140,6 @@ def test_facts_that_no_store_can_hold_stop_nothing(photos, watched, monkeypatch)
 
 
 def test_a_reason_that_quotes_half_a_letter_stops_nothing(photos, watched, monkeypatch):
-    from lookalike.records import Skipped
-
     true_photos = watched.decoder.photos
 
     def refusing(requests):
