@@ -55,11 +55,15 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that the walk came across: its uri and either its stamp or why it cannot be read."""
+    """A file that the walk came across: its uri and either its stamp or why it cannot be read.
+
+    With `is_left_out`, it is a file or folder that was left out, for a reason that others are told.
+    """
 
     uri: str
     stamp: FileStamp | None
     problem: str | None = None
+    is_left_out: bool = False
 
 
 Fit = Literal["crop", "squash", "steps"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,11 @@ class AddReport:
     vanished: int = 0
     pruned: int = 0
     absent: tuple[Path, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """What the walk left out, by reason: "hidden", "defaults" (bins, snapshots, previews), "patterns" (of
+    --exclude and ignore files), ".nomedia", "links" (further ways to what was found), "collections"."""
+    aside: Mapping[str, int] = field(default_factory=dict)
+    """Files that never claimed to be what was looked for, by kind, such as "video" or "sidecar"."""
     index_problem: str | None = None
     """Why the index could not be brought up to date; search goes on without it."""
     copies: int = 0

@@ -197,14 +197,19 @@ def test_an_emptied_file_loses_its_texts_only_with_prune(watched, table):
     assert watched.items() == {}
 
 
-def test_other_files_of_a_folder_are_skipped_with_a_reason(watched, table):
+def test_other_files_of_a_folder_are_put_aside_by_kind_or_skipped_with_a_reason(watched, table):
     (table.parent / "photo.jpg").write_bytes(b"no text")
     (table.parent / ".hidden.csv").write_text("text\nhidden\n")
     (table.parent / "note.txt").write_text("a note")
+    (table.parent / "strange.xyz").write_text("who knows")
     report = watched.add(table.parent)
     assert numbers(report) == {"added": 1501, "skipped": 1}
+    assert (report.aside, report.excluded) == ({"photo": 1}, {"hidden": 1})
     (skipped,) = watched.store.items.skipped()
-    assert (skipped.uri, skipped.reason) == (f"{table.parent}/photo.jpg", "not a file of texts, by its name")
+    assert (skipped.uri, skipped.reason) == (
+        f"{table.parent}/strange.xyz",
+        "not a file of texts, by its name",
+    )
     assert numbers(watched.add(table.parent)) == {"unchanged": 1501, "skipped": 1}
     assert watched.told == []
 

@@ -81,7 +81,7 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (root / "again").symlink_to(root / "real")
     (root / "real" / "loop").symlink_to(root)
     (root / "z").symlink_to(tmp_path / "outside")
-    assert walked(root) == ["again/a.jpg", "z/x.jpg"]
+    assert walked(root) == ["real/a.jpg", "z/x.jpg"]
 
 
 def test_a_folder_named_twice_or_through_a_link_is_walked_once(tmp_path):
@@ -91,10 +91,14 @@ def test_a_folder_named_twice_or_through_a_link_is_walked_once(tmp_path):
     assert walked(root, root, root / "sub", tmp_path / "link") == ["sub/a.jpg"]
 
 
-def test_a_link_to_a_file_is_a_file(tmp_path):
-    put(tmp_path / "a.jpg", b"123")
-    (tmp_path / "b.jpg").symlink_to("a.jpg")
-    assert [each.stamp.size for each in Walk([tmp_path]).files()] == [3, 3]
+def test_a_link_to_a_file_is_a_file_where_nothing_else_leads_to_it(tmp_path):
+    put(tmp_path / "aside" / "a.jpg", b"123")
+    put(tmp_path / "in" / "c.jpg", b"4567")
+    for link, target in {"b.jpg": "../aside/a.jpg", "bb.jpg": "../aside/a.jpg", "a.jpg": "c.jpg"}.items():
+        (tmp_path / "in" / link).symlink_to(target)
+    walk = Walk([tmp_path / "in"])
+    assert [(Path(each.uri).name, each.stamp.size) for each in walk.files()] == [("c.jpg", 4), ("b.jpg", 3)]
+    assert walk.excluded == {"links": 2}
 
 
 def test_what_cannot_be_read_is_named_with_the_reason(tmp_path):

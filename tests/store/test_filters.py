@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import unicodedata
 from re import DOTALL, compile, escape
 
 import numpy as np
@@ -232,3 +233,52 @@ def test_a_folder_filter_uses_the_index(store):
     with store.database.reading() as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT id FROM items WHERE {sql}", values).fetchall()
     assert all("SCAN" not in row[3] for row in plan), plan
+
+
+NAMES = (
+    "/p/caf\u00e9/\u00fcber.jpg",
+    "/p/cafe\u0301/u\u0308ber.jpg",
+    "/p/caf\u00e9/u\u0308ber 2.jpg",
+    "/p/cafe/x.jpg",
+)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("uri=/p/café/über.jpg", [1, 2]),
+        ("uri=/P/CAFÉ/*", [1, 2, 3]),
+        ("uri!=*über*", [4]),
+        ("folder=/p/café", [1, 2, 3]),
+        ("folder=/p/café/über 2.jpg", [3]),
+        ("folder!=/p/café", [4]),
+        ("camera=CITROËN", [1, 2, 3, 4]),
+    ],
+)
+def test_accents_meet_however_they_are_composed(tmp_path, asked, found, form):
+    store = Store(tmp_path / "f.lookalike", create=True)
+    space = store.ensure_space("fake", "f" * 64, 4)
+    facts = [{"camera": unicodedata.normalize(("NFC", "NFD")[n % 2], "Citroën")} for n in range(4)]
+    photos = [
+        (Photo(name, FileStamp(n, n), bytes([n]) * 32, None, facts[n]), np.ones(4, np.float32))
+        for n, name in enumerate(NAMES)
+    ]
+    store.commit(space, PhotoBatch(photos), reader="r", is_gone=lambda _: False)
+    condition = parse_filter(unicodedata.normalize(form, asked))
+    assert store.items.matching([condition]).tolist() == found
+    store.close()
+
+
+def test_a_folder_of_many_accents_is_asked_for_in_few_ways():
+    sql, values = to_sql(Filter("folder", "=", "/é" * 200))
+    assert len(values) < 50
+    assert sql.count("uri = ?") < 50
+
+
+def test_a_folder_is_removed_however_its_accents_are_composed(tmp_path, fake_collection, make_photo):
+    for form in ("NFC", "NFD"):
+        make_photo(tmp_path / unicodedata.normalize(form, "été") / "a.png", len(form))
+    make_photo(tmp_path / "ete" / "b.png", 9)
+    fake_collection.add(tmp_path)
+    assert fake_collection.remove(tmp_path / "e\u0301t\u00e9") == 2

@@ -11,18 +11,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.decode.formats import reader_version
+from lookalike.decode.formats import HEAD_BYTES, reader_version, sniff
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
+from lookalike.files import open_bytes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Photo, Skipped, Space, Vectors
 from lookalike.reports import AddReport
+from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.identity import Identities
 from lookalike.sources.uris import is_gone, path_of
 from lookalike.sources.walk import Walk
 from lookalike.store import PhotoBatch
+from lookalike.store.photo_commit import RunMemory
 from lookalike.store.scan import Scan
 
 BATCH = 32
@@ -33,22 +37,26 @@ BATCH = 32
 class PhotoIngest(IngestContext):
     """The parts that reading photos needs.
 
-    `passed` is the memory of one run: see `store.photo_commit.PhotoWriter`. `companion` is the space that a
-    `PairedEmbedder` fills beside the first.
+    `companion` is the space that a `PairedEmbedder` fills beside the first.
     """
 
     decoder: DecodePool
     embedder: Embedder
     companion: Space | None = None
-    passed: dict[bytes, int] = field(default_factory=dict)
+    memory: RunMemory = field(default_factory=lambda: RunMemory(Identities().are_same))
 
 
 def ingest_photos(
-    parts: PhotoIngest, paths: list[Path], *, prune: bool = False, afresh: bool = False
+    parts: PhotoIngest,
+    paths: list[Path],
+    *,
+    prune: bool = False,
+    afresh: bool = False,
+    rules: Exclusions | None = None,
 ) -> AddReport:
     """Bring the files at `paths` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
-    walk = Walk(paths, own=parts.store.folder)
+    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "photo", _begins_like_photo)
     with parts.store.scan(parts.space, reader) as scan:
         record_walk(walk, scan, parts.on_step)
         if not afresh:
@@ -60,6 +68,15 @@ def ingest_photos(
             tally.update(_commit(parts, batch, reader))
             parts.on_step("reading", tally.total(), total)
         return _reckon(parts, walk, scan, tally, prune=prune)
+
+
+def _begins_like_photo(path: str) -> bool:
+    """Tell a photo with another kind's name; what cannot be opened is what its name says."""
+    try:
+        with open_bytes(path) as file:
+            return sniff(file.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def _decode(parts: PhotoIngest, scan: Scan) -> Iterator[Photo | Skipped]:
@@ -117,7 +134,7 @@ def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str) -> Counter[str]:
         batch,
         reader=reader,
         is_gone=is_gone,
-        passed=parts.passed,
+        memory=parts.memory,
         companion=parts.companion,
     )
     tally = parts.announce(written.committed)
@@ -134,9 +151,11 @@ def _reread(parts: PhotoIngest, uris: list[str]) -> Iterator[Photo | Skipped]:
 
 def _reckon(parts: PhotoIngest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
     """Find the items that have vanished; remove them where that was asked for."""
-    vanished = find_vanished(walk, scan)
+    vanished = find_vanished(walk, scan, prune=prune)
     pruned = 0
     if prune and vanished.items:
         pruned = parts.store.remove_vanished(list(vanished.items.items()), vanished.still)
     parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
-    return replace(report_of(tally), vanished=len(vanished.items), pruned=pruned, absent=vanished.absent)
+    return replace(
+        report_of(tally, walk), vanished=len(vanished.items), pruned=pruned, absent=vanished.absent
+    )

@@ -46,12 +46,14 @@ def record_walk(walk: Walk, scan: Scan, on_step: OnStep) -> None:
         on_step("looking", seen, None)
 
 
-def report_of(tally: Counter[str]) -> AddReport:
-    """Return the report of a run that had so many of each outcome."""
+def report_of(tally: Counter[str], walk: Walk) -> AddReport:
+    """Return the report of a run that had so many of each outcome, and of what its walk left out."""
     return AddReport(
         added=tally["added"],
         unchanged=tally["unchanged"],
         moved=tally["moved"],
         updated=tally["updated"],
         skipped=tally["skipped"],
+        excluded=dict(walk.excluded),
+        aside=dict(walk.aside),
     )

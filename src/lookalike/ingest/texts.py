@@ -25,8 +25,10 @@ from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Passage, Skipped, Vectors
 from lookalike.reports import AddReport
+from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.kinds import is_text
 from lookalike.sources.uris import is_gone, path_of, uri_of
-from lookalike.sources.walk import TEXT_SUFFIXES, Walk
+from lookalike.sources.walk import Walk
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.store.text_rows import file_of
 from lookalike.store.text_scan import TextFileToRead, TextScan
@@ -78,7 +80,7 @@ _Result = Passage | Skipped | TextFileRead | list[str]
 """What reading yields: texts, files that cannot be read, files as they begin and end, and stale places."""
 
 
-def ingest_texts(
+def ingest_texts(  # noqa: PLR0913  # most by keyword
     parts: TextIngest,
     paths: list[Path],
     column: str | None,
@@ -86,6 +88,7 @@ def ingest_texts(
     read_as: ReadAs = AS_FOUND,
     prune: bool = False,
     afresh: bool = False,
+    rules: Exclusions | None = None,
 ) -> AddReport:
     """Bring the texts at `paths` into the store; unchanged files are not read again, unless `afresh`.
 
@@ -96,7 +99,7 @@ def ingest_texts(
     model = parts.space.model_id
     named = frozenset(uri_of(path) for path in paths if not os.path.isdir(path))  # noqa: PTH112
     run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named, read_as=read_as)
-    walk = Walk(paths, own=parts.store.folder)
+    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "text")
     with parts.store.scan_texts(parts.space, run.reader) as scan:
         record_walk(walk, scan, parts.on_step)
         if not afresh and read_as == AS_FOUND:
@@ -112,7 +115,7 @@ def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
     """Yield what each file holds."""
     yield from scan.unreadable()
     for file in scan.files_to_read():
-        if file.uri in run.named or file.uri.lower().endswith(TEXT_SUFFIXES):
+        if file.uri in run.named or is_text(file.uri):
             yield from _read_file(parts, run, scan, file)
         else:
             yield Skipped(file.uri, "not a file of texts, by its name", file.stamp)
@@ -274,7 +277,7 @@ def _reckon(
     """
     texts = parts.store.texts
     gone = texts.remove_loose()
-    vanished = find_vanished(walk, scan)
+    vanished = find_vanished(walk, scan, prune=prune)
     files = [*vanished.items.values(), *run.emptied]
     lost = texts.count_only_in(files)
     removed = 0
@@ -283,7 +286,7 @@ def _reckon(
     texts.forget_files(files)
     parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
     return replace(
-        report_of(tally),
+        report_of(tally, walk),
         vanished=gone + lost,
         pruned=gone + removed,
         absent=vanished.absent,

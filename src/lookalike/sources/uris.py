@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from lookalike.sources.spelling import spelled
+
 _FILE_SCHEME = "file://"
 
 
@@ -30,10 +32,14 @@ def path_of(uri: str) -> str:
 def is_gone(uri: str) -> bool:
     """Tell whether nothing lies at a uri any more (a broken link still lies there).
 
-    An empty folder in its place is most likely a disk that is not mounted: what was on it is not gone.
+    An empty folder in its place is most likely a disk that is not mounted: what was on it is not gone. Where
+    a disk ignores upper and lower case, a file that is listed under another spelling now is gone from this.
     """
-    folder = _folder_left(path_of(uri))
-    return folder is not None and _is_empty(folder) is False
+    path = path_of(uri)
+    folder = _folder_left(path)
+    if folder is None:
+        return os.path.isabs(path) and os.path.lexists(path) and spelled(path) != path  # noqa: PTH117
+    return _is_empty(folder) is False
 
 
 def emptied_folder(uri: str) -> str | None:

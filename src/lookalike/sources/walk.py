@@ -1,100 +1,200 @@
-"""Where items come from: folders, files and lists, walked without trusting what lies there."""
+"""The walk through folders: every file once, by the way without links where there is one."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path
 
+from lookalike.errors import UsageError
 from lookalike.files import kind_of_file
 from lookalike.records import FileStamp, FoundFile, Kind
+from lookalike.sources.exclusions import MARKERS, NO_MEDIA, Exclusions
+from lookalike.sources.identity import Identities
+from lookalike.sources.kinds import aside_of, is_photo, is_text
+from lookalike.sources.spelling import spelled, spelled_in
 from lookalike.sources.uris import uri_of
 
-_LOOKED_AT = 1_000  # files
-_PLAIN_TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json", ".txt", ".md", ".markdown")
-TEXT_SUFFIXES = (*_PLAIN_TEXTS, *(f"{suffix}.gz" for suffix in _PLAIN_TEXTS))
-_PHOTO_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp"),
-    *(".avif", ".heic", ".heif", ".jp2"),
-)
+_REMEMBERED = 4096  # folders
+_TOLD = frozenset({"patterns", "defaults", NO_MEDIA})
+"""Reasons for which files are left out that may have been items before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder to look into: how it was come to, what it is without links, and what is left out in it."""
+
+    path: str
+    real: str
+    rules: Exclusions
+    is_named: bool = False
 
 
 @dataclass(slots=True)
 class Walk:
     """Walks paths given by the user; afterwards `closed` holds the folders that could not be looked into.
 
-    Folders are walked with all that lies below. Left out unless named: hidden files and folders (a leading
-    dot), folders that are collections by name, and always `own`, the folder of the collection that is added
-    to. Links to folders are followed once.
+    Folders are walked with all that lies below. Left out, and counted by reason in `excluded`, unless named:
+    what `rules` say (hidden files and folders with a leading dot among it), folders that are collections by
+    name, and always `own`, the folder of the collection that is added to. A link, or a folder mounted at a
+    second place, is followed after all else and only to what was not come to before. `aside` counts by kind
+    the files that never claimed to be what is looked for; `begins_like_photo` tells those that are all the
+    same. A file that is named is always yielded.
     """
 
     paths: list[Path]
     own: Path | None = None
+    rules: Exclusions = field(default_factory=Exclusions)
+    wanted: Kind | None = None
+    begins_like_photo: Callable[[str], bool] = lambda _: False
     closed: list[str] = field(default_factory=list)
-    _entered: set[tuple[int, int]] = field(default_factory=set)
+    excluded: Counter[str] = field(default_factory=Counter)
+    aside: Counter[str] = field(default_factory=Counter)
+    identities: Identities = field(default_factory=Identities)
+    roots: dict[str, Path] = field(default_factory=dict)
+    """The folders that were named, by the uri of what they are called where they lie."""
+    _entered: set[str] = field(default_factory=set)
+    _closed: set[str] = field(default_factory=set)
+    _linked: set[str] = field(default_factory=set)
+    _folders: list[_Folder] = field(default_factory=list)
+    _links: list[str] = field(default_factory=list)
 
     def files(self) -> Iterator[FoundFile]:
         """Yield every file, in the order of the directory; one that cannot be read comes with its problem."""
-        with suppress(OSError):  # it may not exist
-            facts = os.stat(self.own or "")  # noqa: PTH116
-            self._entered.add((facts.st_dev, facts.st_ino))
+        if self.own is not None:
+            self._entered.add(self.identities.of(str(self.own)))
+        spelled_folder = lru_cache(_REMEMBERED)(spelled)
         for path in self.paths:
+            above, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+            named = spelled_in(spelled_folder(above), name) if name else above
+            real = self.identities.real(named)
             if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a link leads to no permission
-                yield from self._folder(str(path))
+                self.roots[uri_of(named)] = path
+                folder = _Folder(named, real, self.rules.at_root(named), is_named=True)
+                if real == named:
+                    yield from self._below(folder)
+                else:
+                    self._folders.append(folder)
+            elif real == named or not os.path.exists(path):  # noqa: PTH110
+                self._linked.add(self.identities.of_real(real))
+                yield examine(named)
             else:
-                yield examine(str(path))
+                self._links.append(named)
+        while self._folders:
+            yield from self._below(self._folders.pop(0))
+        yield from self._through_links()
 
-    def _folder(self, folder: str) -> Iterator[FoundFile]:
+    def _below(self, folder: _Folder) -> Iterator[FoundFile]:
         waiting = [folder]
         while waiting:
             current = waiting.pop()
-            try:
-                facts = os.stat(current)  # noqa: PTH116  # names may not be UTF-8; Path is slower here
-                if (facts.st_dev, facts.st_ino) in self._entered:
-                    continue
-                self._entered.add((facts.st_dev, facts.st_ino))
-                with os.scandir(current) as entries:
-                    children = sorted(entries, key=lambda entry: entry.name)
-            except OSError as error:
-                self.closed.append(uri_of(current))
-                yield FoundFile(
-                    uri_of(current), None, f"a folder that cannot be looked into: {error.strerror}"
-                )
+            identity = self.identities.of_real(current.real)
+            if identity in self._entered:
+                self._note_second_way(current)
                 continue
-            folders = []
+            self._entered.add(identity)
+            try:
+                with os.scandir(current.path) as entries:
+                    children = sorted(entries, key=lambda entry: entry.name)
+                names = {entry.name for entry in children if entry.name in MARKERS}
+                rules = current.rules.inside(current.path, names)
+            except (UsageError, OSError) as error:
+                self._closed.add(identity)
+                self.closed.append(uri_of(current.path))
+                yield FoundFile(uri_of(current.path), None, _closed_problem(error))
+                continue
+            if NO_MEDIA in names and not current.is_named:
+                yield from self._leave_out(current.path, NO_MEDIA)
+                continue
+            inside = _Folder(current.path, current.real, rules)
+            folders: list[_Folder] = []
             for entry in children:
-                if entry.name.startswith("."):
-                    continue
-                if _is_folder(entry):
-                    if not _is_collection(entry.path):
-                        folders.append(entry.path)
-                else:
-                    yield examine(entry.path)
+                yield from self._entry(entry, inside, folders)
             waiting.extend(reversed(folders))
 
+    def _entry(self, entry: os.DirEntry[str], folder: _Folder, folders: list[_Folder]) -> Iterator[FoundFile]:
+        """Yield a file, or note a folder in `folders`, or either in what is followed at the end."""
+        if entry.name in MARKERS:
+            return
+        is_folder, is_link = _is_folder(entry), _is_link(entry)
+        reason = folder.rules.reason(entry.path, entry.name, is_folder=is_folder)
+        if reason is None and is_folder and _is_collection(entry.path):
+            reason = "collections"
+        if reason is not None:
+            yield from self._leave_out(entry.path, reason)
+        elif is_folder:
+            joined = os.path.join(folder.real, entry.name)  # noqa: PTH118
+            real = self.identities.real(entry.path) if is_link else joined
+            child = _Folder(entry.path, real, folder.rules)
+            (self._folders if is_link or self.identities.is_bound(real) else folders).append(child)
+        elif is_link and os.path.exists(entry.path):  # noqa: PTH110
+            self._links.append(entry.path)
+        else:
+            yield from self._file(entry.path, entry.name)
 
-def kind_of(paths: list[Path]) -> Kind | None:
-    """Tell by names whether texts or photos lie at `paths`; None where that cannot be told.
+    def _file(self, path: str, name: str) -> Iterator[FoundFile]:
+        kind = self._aside(name)
+        if kind is None or self.begins_like_photo(path):
+            yield examine(path)
+        else:
+            self.aside[kind] += 1
 
-    A look at the first files is enough; a folder of both is taken for one of photos.
+    def _aside(self, name: str) -> str | None:
+        if self.wanted == "text":
+            return None if is_text(name) else "photo" if is_photo(name) else aside_of(name)
+        return aside_of(name) if self.wanted == "photo" else None
+
+    def _through_links(self) -> Iterator[FoundFile]:
+        """Yield the files that only links lead to, each once."""
+        for path in self._links:
+            real = self.identities.real(path)
+            folder, name = os.path.split(real)
+            identity = self.identities.of_real(real)
+            above = self.identities.of_real(folder)
+            was_walked = above in self._entered and above not in self._closed and not name.startswith(".")
+            if identity in self._linked or (was_walked and not self._is_own(folder)):
+                self.excluded["links"] += 1
+                continue
+            self._linked.add(identity)
+            yield from self._file(path, os.path.basename(path))  # noqa: PTH119
+
+    def _leave_out(self, path: str, reason: str) -> Iterator[FoundFile]:
+        self.excluded[reason] += 1
+        if reason in _TOLD:
+            yield FoundFile(uri_of(path), None, is_left_out=True)
+
+    def _note_second_way(self, folder: _Folder) -> None:
+        if not self._is_own(folder.real) and not folder.is_named:
+            self.excluded["links"] += 1
+
+    def _is_own(self, real: str) -> bool:
+        return self.own is not None and self.identities.of_real(real) == self.identities.of(str(self.own))
+
+
+def kind_of(paths: list[Path], rules: Exclusions | None = None) -> Kind | None:
+    """Tell by names whether photos or texts lie at `paths`; None where that cannot be told.
+
+    A single photo is enough: a folder of both is taken for one of photos.
     """
-    names = [found.uri for found in islice(Walk(paths).files(), _LOOKED_AT)]
-    texts = sum(name.lower().endswith(TEXT_SUFFIXES) for name in names)
-    photos = sum(name.lower().endswith(_PHOTO_SUFFIXES) for name in names)
-    if photos:
-        return "photo"
+    texts = False
+    for found in Walk(paths, rules=rules or Exclusions()).files():
+        if found.is_left_out:
+            continue
+        if is_photo(found.uri):
+            return "photo"
+        texts = texts or is_text(found.uri)
     return "text" if texts else None
 
 
 def examine(path: str) -> FoundFile:
     """Return a file with its stamp, or with the reason why there is nothing to read."""
     try:
-        facts = os.stat(path)  # noqa: PTH116  # as above
+        facts = os.stat(path)  # noqa: PTH116  # names may not be UTF-8; Path is slower here
     except OSError as error:
         return FoundFile(uri_of(path), None, _stat_problem(path, error))
     if not stat.S_ISREG(facts.st_mode):
@@ -102,11 +202,22 @@ def examine(path: str) -> FoundFile:
     return FoundFile(uri_of(path), FileStamp(facts.st_size, facts.st_mtime_ns))
 
 
+def _closed_problem(error: UsageError | OSError) -> str:
+    if isinstance(error, UsageError):
+        return f"a folder that cannot be looked into: its ignore file has {error}"
+    return f"a folder that cannot be looked into: {error.strerror or error}"
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a looping link
         return False
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    is_junction = getattr(entry, "is_junction", None)  # Python 3.12
+    return entry.is_symlink() or (is_junction is not None and is_junction())
 
 
 def _is_collection(folder: str) -> bool:

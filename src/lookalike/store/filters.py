@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote_from_bytes
 
 from lookalike.errors import UsageError
 
 _SYNTAX = re.compile(r"\s*([^\s<>=!](?:[^<>=!]*[^\s<>=!])?)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
+_MOST_SPELLINGS = 16  # of one path
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
 _MOMENT = "0000-00-00T00:00:00"  # of which a condition on `taken` gives as much as it wants to
@@ -27,8 +32,8 @@ class Filter:
     goes: 2019 stands for all of that year), camera, format, width, height (pixels), lat, lon (degrees). Those
     of texts: id, uri, folder (a file stands for the texts in it) and every column of their files; a column
     that has one of those three names is written with a dot before it, as in .id. Operators: = != < <= > >=.
-    With = and !=, a text may hold * and ? for any letters, and case does not matter. An item without the
-    field fails the condition.
+    With = and !=, a text may hold * and ? for any letters, and neither case nor how accents are composed
+    matters. An item without the field fails the condition.
     """
 
     field: str
@@ -83,7 +88,8 @@ def _like(column: str, operator: str, value: str) -> tuple[str, list[str | float
     lower = f"lower({column})"  # SQLite's own knows ASCII only, and is fast
     if not value.isascii():
         lower = f"unicode_lower(CAST(({column}) AS BLOB))"  # damaged text would not get as far as Python
-    return f"{lower} {negation}GLOB ?", [value.lower().replace("[", "[[]")]
+    value = unicodedata.normalize("NFC", value).lower()
+    return f"{lower} {negation}GLOB ?", [value.replace("[", "[[]")]
 
 
 def _column(condition: Filter) -> tuple[str, list[str | float]]:
@@ -162,8 +168,8 @@ def in_file(file: str) -> tuple[str, list[str | int]]:
 
 
 def unicode_lower(value: bytes | None) -> str | None:
-    """Stand in for SQLite's `lower`."""
-    return None if value is None else value.decode(errors="replace").lower()
+    """Stand in for SQLite's `lower`; letters with accents come composed (NFC)."""
+    return None if value is None else unicodedata.normalize("NFC", value.decode(errors="replace")).lower()
 
 
 def _number(condition: Filter) -> float:
@@ -193,13 +199,28 @@ def _moment(condition: Filter) -> str:
 def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, list[str | float]]:
     if operator not in ("=", "!="):
         raise UsageError("folder can be compared with = and != only")
-    sql, ends = at_or_below(value)
-    values: list[str | float] = [*ends]
+    places, values = [], list[str | float]()
+    for spelling in _spellings(value):
+        sql, ends = at_or_below(spelling)
+        places.append(sql)
+        values += ends
+        if texts:
+            file, bounds = in_file(spelling)
+            places.append(file)
+            values += bounds
+    sql = f"({' OR '.join(places)})"
     if texts:
-        file, bounds = in_file(value)
-        sql = f"id IN (SELECT item_id FROM places WHERE {sql} OR {file})"
-        values += bounds
+        sql = f"id IN (SELECT item_id FROM places WHERE {sql})"
     return ("" if operator == "=" else "NOT ") + sql, values
+
+
+def _spellings(path: str) -> list[str]:
+    """Return a path in the forms that names with accents may have on disk, composed (NFC) and not (NFD)."""
+    parts = re.split(r"([/\\])", path)
+    forms = [dict.fromkeys((part, *(unicodedata.normalize(form, part) for form in _FORMS))) for part in parts]
+    if math.prod(map(len, forms)) > _MOST_SPELLINGS:
+        return list(dict.fromkeys((path, *(unicodedata.normalize(form, path) for form in _FORMS))))
+    return ["".join(each) for each in itertools.product(*forms)]
 
 
 def _finite(value: str) -> float | None:

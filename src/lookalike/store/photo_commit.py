@@ -38,6 +38,23 @@ class PhotoBatch:
 
 _MOST_TWINS = 64  # looked at for one photo: thousands of files may be identical
 
+
+def _never(_uri: str, _other: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RunMemory:
+    """What one run knows of files with equal content.
+
+    `are_same(uri, other)` tells that one file lies at both uris. `passed` remembers from batch to batch, by
+    content, the last id of those items that were found in their place, so that none is looked for twice.
+    """
+
+    are_same: Callable[[str, str], bool] = _never
+    passed: dict[bytes, int] = field(default_factory=dict)
+
+
 _Known = tuple[str, bytes]
 """The metadata of a sound item, and the bytes of its sound vector."""
 
@@ -47,16 +64,15 @@ class PhotoWriter:
     """Writes batches into one space.
 
     `is_gone(uri)` tells that a file does not exist any more, so that its item may move to a new uri with the
-    same content; `reader` names what decodes, to be kept with skipped inputs. `passed` remembers from batch
-    to batch, by content, the last id of those items that were found in their place, so that none is looked
-    for twice. `companion` is a second space that is filled beside.
+    same content; `reader` names what decodes, to be kept with skipped inputs. `companion` is a second space
+    that is filled beside.
     """
 
     connection: sqlite3.Connection
     space: Space
     reader: str
     is_gone: Callable[[str], bool]
-    passed: dict[bytes, int]
+    memory: RunMemory
     companion: Space | None = None
 
     def write(self, batch: PhotoBatch) -> Written[str]:
@@ -81,7 +97,7 @@ class PhotoWriter:
         if own and own[1] == photo.content_hash and self._known(own[0]):
             self._place(own[0], photo)
             return Committed(photo.uri, "unchanged", own[0])
-        moved = None if own else self._moved(photo.content_hash)
+        moved = None if own else self._moved(photo.uri, photo.content_hash)
         if moved is not None:
             self._place(moved, photo)
             return Committed(photo.uri, "moved", moved)
@@ -109,12 +125,16 @@ class PhotoWriter:
         if stored is not None:
             put_vector(self.connection, self.companion, outcome.item_id, seq, stored)
 
-    def _moved(self, content_hash: bytes) -> int | None:
-        """Return an item with this content and a sound vector whose file is gone."""
-        for item_id, uri in self._twins(content_hash, self.passed.get(content_hash, 0)):
-            if self.is_gone(uri) and self._vector(item_id):
+    def _moved(self, uri: str, content_hash: bytes) -> int | None:
+        """Return an item with this content and a sound vector whose file is gone, or is the one at `uri`."""
+        for item_id, other in self._twins(content_hash):
+            if self.memory.are_same(uri, other) and self._vector(item_id):
                 return item_id
-            self.passed[content_hash] = item_id
+        passed = self.memory.passed
+        for item_id, other in self._twins(content_hash, passed.get(content_hash, 0)):
+            if self.is_gone(other) and self._vector(item_id):
+                return item_id
+            passed[content_hash] = item_id
         return None
 
     def _known_of(self, content_hash: bytes) -> _Known | None:

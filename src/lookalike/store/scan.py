@@ -11,6 +11,7 @@ from lookalike.store.commit import SKIPPED_CHECKSUM
 from lookalike.store.filters import at_or_below
 
 _PAGE = 500
+_LEFT_OUT = "left out"
 _MOST_ALIKE = 64  # items of a file's size whose content it is compared with
 
 
@@ -43,10 +44,11 @@ class Scan:
 
     def record(self, files: Sequence[FoundFile]) -> None:
         """Note files that the walk came across; one that is reached twice counts once."""
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO temp.found VALUES (?, ?, ?, ?, NULL)",
-            ((f.uri, f.stamp and f.stamp.size, f.stamp and f.stamp.mtime_ns, f.problem) for f in files),
-        )
+        sql = f"""INSERT INTO temp.found VALUES (?, ?, ?, ?, ?) ON CONFLICT (uri) DO UPDATE
+                  SET (size, mtime_ns, problem, state) =
+                      (excluded.size, excluded.mtime_ns, excluded.problem, NULL)
+                  WHERE found.state = '{_LEFT_OUT}' AND excluded.state IS NULL"""  # it was named, too
+        self._connection.executemany(sql, map(_cells, files))
 
     def settle(self) -> None:
         """Tell unchanged and lastingly unreadable files from those to read."""
@@ -77,7 +79,8 @@ class Scan:
 
     def total(self) -> int:
         """How many files were found."""
-        return int(self._connection.execute("SELECT count(*) FROM temp.found").fetchone()[0])
+        sql = "SELECT count(*) FROM temp.found WHERE state IS NOT ?"
+        return int(self._connection.execute(sql, (_LEFT_OUT,)).fetchone()[0])
 
     def unreadable(self) -> Iterator[Skipped]:
         """Yield the files that the walk itself could not get at."""
@@ -98,6 +101,22 @@ class Scan:
         sql = f"""SELECT id, uri FROM {self._table} AS known WHERE {place}
                   AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = known.uri)"""
         return self._connection.execute(sql, range_).fetchall()
+
+    def has(self, uri: str) -> bool:
+        """Whether the walk found a file of that uri, to be read."""
+        sql = "SELECT EXISTS (SELECT 1 FROM temp.found WHERE uri = ? AND state IS NOT ?)"
+        return bool(self._connection.execute(sql, (uri, _LEFT_OUT)).fetchone()[0])
+
+    def left_out(self, root: str) -> list[tuple[int, str]]:
+        """Return id and uri of items at or below what was left out below `root`."""
+        place, range_ = at_or_below(root)
+        sql = f"SELECT uri FROM temp.found WHERE state = ? AND {place}"
+        items: dict[int, str] = {}
+        for (uri,) in self._connection.execute(sql, (_LEFT_OUT, *range_)).fetchall():
+            place, range_ = at_or_below(uri)
+            known = f"SELECT id, uri FROM {self._table} WHERE {place}"
+            items.update(row for row in self._connection.execute(known, range_) if not self.has(row[1]))
+        return list(items.items())
 
     def below(self, roots: Sequence[str]) -> set[int]:
         """Return the ids of all items at or below any of `roots`."""
@@ -127,7 +146,8 @@ class Scan:
         for root in roots:
             place, range_ = at_or_below(root)
             sql = f"""SELECT uri FROM skipped WHERE {place}
-                      AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = skipped.uri)"""
+                      AND NOT EXISTS (SELECT 1 FROM temp.found WHERE found.uri = skipped.uri
+                                      AND state IS NOT '{_LEFT_OUT}')"""
             uris.update(row[0] for row in self._connection.execute(sql, range_))
         return sorted(uris)
 
@@ -144,3 +164,8 @@ class Scan:
         while page := self._connection.execute(sql, (last,)).fetchall():
             yield from page
             last = page[-1][0]
+
+
+def _cells(file: FoundFile) -> tuple[str, int | None, int | None, str | None, str | None]:
+    size, mtime_ns = (file.stamp.size, file.stamp.mtime_ns) if file.stamp else (None, None)
+    return file.uri, size, mtime_ns, file.problem, _LEFT_OUT if file.is_left_out else None

@@ -17,7 +17,7 @@ from lookalike.store.credits import Credits
 from lookalike.store.items import Items, delete_item
 from lookalike.store.lock import LOCK_FILE, CollectionLock
 from lookalike.store.opening import clear_leftovers, finish_rescue, open_database
-from lookalike.store.photo_commit import PhotoBatch, PhotoWriter
+from lookalike.store.photo_commit import PhotoBatch, PhotoWriter, RunMemory
 from lookalike.store.rows import vectors_table
 from lookalike.store.scan import Scan
 from lookalike.store.schema import VECTORS_TABLE, run_script
@@ -142,13 +142,13 @@ class Store:
         *,
         reader: str,
         is_gone: Callable[[str], bool],
-        passed: dict[bytes, int] | None = None,
+        memory: RunMemory | None = None,
         companion: Space | None = None,
     ) -> Written[str]:
         """Put a batch on disk in one transaction; see `photo_commit.PhotoWriter`."""
         with self.database.writing() as connection:
-            memory = {} if passed is None else passed
-            return PhotoWriter(connection, space, reader, is_gone, memory, companion).write(batch)
+            writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
+            return writer.write(batch)
 
     def commit_texts(
         self, space: Space, batch: TextBatch, *, reader: str, is_gone: Callable[[str], bool]

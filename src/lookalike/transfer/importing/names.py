@@ -19,8 +19,8 @@ from lookalike.decode.texts import is_table
 from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.files import open_text
 from lookalike.records import Kind, Metadata
+from lookalike.sources.kinds import TEXT_SUFFIXES
 from lookalike.sources.uris import uri_of
-from lookalike.sources.walk import TEXT_SUFFIXES
 from lookalike.transfer.importing.arrays import check_file, refuse_pickle
 
 _PHOTO_COLUMNS = (
