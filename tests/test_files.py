@@ -221,7 +221,7 @@ def test_standard_input_is_a_list_that_may_be_a_pipe(ground):
     assert told.stdout.startswith(b"found 4 = 4 added"), told
 
 
-SKIPPED = "found {0} = 0 added + 0 unchanged + 0 moved + 0 updated + {0} skipped\n"
+SKIPPED = "found {} = 1 added + 0 unchanged + 0 moved + 0 updated + {} skipped\n"
 SUFFIXES = ["csv", "tsv", "jsonl", "ndjson", "parquet", "txt", "md", "jpg"]
 
 
@@ -229,17 +229,25 @@ SUFFIXES = ["csv", "tsv", "jsonl", "ndjson", "parquet", "txt", "md", "jpg"]
 def test_a_pipe_that_is_added_is_skipped(tmp_path, suffix):
     os.mkfifo(tmp_path / f"x.{suffix}")
     told = command(tmp_path, "add", tmp_path / f"x.{suffix}")
-    assert (told.returncode, told.stdout) == (0, SKIPPED.format(1))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.endswith(f"x.{suffix}: not a regular file (a pipe)\n")
+    assert [path.name for path in tmp_path.iterdir()] == [f"x.{suffix}"]
 
 
 @pytest.mark.parametrize("how", [[], ["--texts"], ["--column", "text"]])
-def test_pipes_that_are_found_are_skipped_with_the_reason(tmp_path, how):
+def test_pipes_that_are_found_are_skipped_with_the_reason(tmp_path, how, make_photo):
     (tmp_path / "found").mkdir()
     for suffix in SUFFIXES:
         os.mkfifo(tmp_path / "found" / f"x.{suffix}")
+    if how:
+        (tmp_path / "found" / "good.csv").write_text("text\na text\n")
+    else:
+        make_photo(tmp_path / "found" / "good.png", 1)
     told = command(tmp_path, "add", "found", *how)
-    assert told.returncode == 0 and told.stdout.startswith("found 8 = 0 added"), told
-    assert command(tmp_path, "info", "--skipped").stdout.count("(a pipe)") == 8
+    found, aside = (8, "1 photo") if how else (2, "7 documents")
+    assert told.stdout == SKIPPED.format(found, found - 1), told
+    assert f"left aside: {aside}" in told.stderr
+    assert command(tmp_path, "info", "--skipped").stdout.count("(a pipe)") == found - 1
 
 
 FOLDERS = {"photos": photo_folder, "texts": text_folder, "towers": towers_folder}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -37,6 +37,7 @@ from lookalike.search.arguments import (
     check_vote,
     ids_of,
 )
+from lookalike.search.listing import list_items, random_items
 from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath, as_path, require_some, split_present
@@ -78,13 +79,15 @@ class Collection:
         """Where the items and vectors are kept; raises `NotFoundError` where nothing was added yet."""
         return self._opened.engine()
 
-    def add(
+    def add(  # noqa: PLR0913  # all by keyword
         self,
         *paths: AnyPath,
         column: str | None = None,
         read_as: ReadAs | None = None,
         kind: Kind | None = None,
         prune: bool = False,
+        afresh: bool = False,
+        exclude: Sequence[str] = (),
         on_step: OnStep | None = None,
         on_commit: Callable[[Committed], None] | None = None,
     ) -> AddReport:
@@ -92,16 +95,18 @@ class Collection:
 
         A new collection holds photos, or texts where `column` or `kind` says so or only text files are found:
         rows of CSV, TSV, JSON and Parquet files, whose text is in `column`, and .txt and .md files; `read_as`
-        says what is not to be found out about them.
-        With `prune`, items below these paths whose files are gone are removed. `on_step(name, done, total)`
-        hears of progress, `on_commit` of every file once its outcome is on disk. Paths that do not exist are
-        named in the report's `absent`; `NotFoundError` is raised when none does.
+        says what is not to be found out about them. With `prune`, items below these paths whose files are
+        gone, or are left out now, are removed. With `afresh`, unchanged files are read again, too. `exclude`
+        holds patterns in the manner of .gitignore. `on_step(name, done, total)` hears of progress,
+        `on_commit` of every file once its outcome is on disk. Paths that do not exist are named in the
+        report's `absent`; `NotFoundError` is raised when none does, or where a new collection stays empty.
         """
         from lookalike.ingest.add import AddOptions, add_items
 
         present, absent = split_present(as_path(path) for path in paths)
         require_some(present, absent)
-        how = AddOptions(column, read_as, kind, prune, on_step or _ignore, on_commit or _ignore)
+        listeners = on_step or _ignore, on_commit or _ignore
+        how = AddOptions(column, read_as, kind, prune, afresh, tuple(exclude), *listeners)
         report = add_items(self._opened, present, how)
         return replace(report, absent=(*absent, *report.absent))
 
@@ -213,23 +218,11 @@ class Collection:
 
     def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
-        items, filters = self.engine.items, as_filters(where)
-        found: list[Item] = []
-        while len(found) < limit:  # a damaged item makes room for the next
-            ids = items.matching(filters, after=after, limit=limit - len(found)).tolist()
-            if not ids:
-                break
-            sound = items.get(ids)
-            found += [sound[item_id] for item_id in ids if item_id in sound]
-            after = ids[-1]
-        return found
+        return list_items(self.engine.items, as_filters(where), limit=limit, after=after)
 
     def random_items(self, count: int = 1, *, where: Where = ()) -> list[Item]:
         """Return up to `count` different items that meet the conditions, by chance."""
-        items = self.engine.items
-        ids = items.random(as_filters(where), count)
-        found = items.get(ids)
-        return [found[item_id] for item_id in ids if item_id in found]
+        return random_items(self.engine.items, as_filters(where), count)
 
     def facets(self) -> Facets:
         """Return what the items can be filtered by: cameras, folders, first and last moment."""

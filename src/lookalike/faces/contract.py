@@ -100,6 +100,8 @@ def report_json(report: AddReport) -> Json:
         "vanished": report.vanished,
         "pruned": report.pruned,
         "absent": [str(path) for path in report.absent],
+        "excluded": dict(report.excluded),
+        "aside": dict(report.aside),
         "index_problem": report.index_problem,
         "copies": report.copies,
         "split": report.split,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lookalike.records import Metadata
 from lookalike.reports import AddReport
 
@@ -21,6 +23,24 @@ def one_line(text: str) -> str:
 def counted(count: int, noun: str) -> str:
     """A number with its noun, such as "1 item" or "2,000 items"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+_LEFT_OUT = {
+    "hidden": "hidden",
+    "defaults": "bins, snapshots or previews",
+    "patterns": "by patterns",
+    ".nomedia": "with .nomedia",
+    "links": "further ways to what was found",
+    "collections": "collections",
+}
+
+
+def named_counts(counts: Mapping[str, int]) -> str:
+    """Reasons or kinds with how many there are, such as "12 videos, 6 sidecars" or "2 hidden"."""
+    return ", ".join(
+        f"{count:,} {_LEFT_OUT[what]}" if what in _LEFT_OUT else counted(count, what)
+        for what, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    )
 
 
 def tally(report: AddReport) -> str:

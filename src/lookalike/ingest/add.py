@@ -16,6 +16,7 @@ from lookalike.errors import (
     MissingExtraError,
     ModelError,
     ModelMismatchError,
+    NotFoundError,
     StorageError,
     UsageError,
 )
@@ -25,9 +26,13 @@ from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Committed, Kind, OnStep, Space
 from lookalike.reports import AddReport
+from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.uris import path_of
 from lookalike.sources.walk import kind_of
 from lookalike.store import Store
+from lookalike.store.discard import discard_empty
 
+_MOST_REASONS = 3  # that are named
 _WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
 
 
@@ -39,13 +44,17 @@ class AddOptions:
     read_as: ReadAs | None = None
     kind: Kind | None = None
     prune: bool = False
+    afresh: bool = False
+    exclude: tuple[str, ...] = ()
     on_step: OnStep = lambda *_: None
     on_commit: Callable[[Committed], Any] = lambda _: None
 
 
 def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) -> AddReport:
     """Read what lies at `paths`, fill the other spaces, and bring the indexes up to date."""
-    kind = _kind(opened, paths, options)
+    rules = Exclusions.of(options.exclude)
+    kind = _kind(opened, paths, options, rules)
+    is_new, had_folder = opened.kind() is None, opened.path.exists()
     if kind == "text":
         _check_columns(paths, options, has_items=opened.kind() is not None)
     embedder = opened.main_embedder(
@@ -57,17 +66,40 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     if isinstance(embedder, TextEmbedder):
         texts = TextIngest(store, space, options.on_step, options.on_commit, embedder)
         report = ingest_texts(
-            texts, paths, options.column, read_as=options.read_as or AS_FOUND, prune=options.prune
+            texts,
+            paths,
+            options.column,
+            read_as=options.read_as or AS_FOUND,
+            prune=options.prune,
+            afresh=options.afresh,
+            rules=rules,
         )
     else:
         parts = PhotoIngest(
             store, space, options.on_step, options.on_commit, opened.decoder, embedder, companion
         )
-        report = ingest_photos(parts, paths, prune=options.prune)
+        report = ingest_photos(parts, paths, prune=options.prune, afresh=options.afresh, rules=rules)
+    if is_new and store.items.is_empty():
+        _take_back(opened, store, paths, report, with_folder=not had_folder)
     problem = fill_spaces(opened, store, options.on_step)
     store.database.checkpoint()
     options.on_step("indexing", 0, None)
     return replace(report, index_problem=refresh_indexes(opened, store) or problem)
+
+
+def _take_back(
+    opened: OpenCollection, store: Store, paths: list[Path], report: AddReport, *, with_folder: bool
+) -> None:
+    """Leave no empty collection behind; raises `NotFoundError` that says why it stayed empty."""
+    reasons = [f"{Path(path_of(each.uri)).name}: {each.reason}" for each in store.items.skipped()]
+    opened.release()
+    discard_empty(opened.path, with_folder=with_folder)
+    counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in report.aside.items()]
+    counts += [f"{count:,} left out ({reason})" for reason, count in report.excluded.items()]
+    more = [f"and {len(reasons) - _MOST_REASONS:,} more"] if len(reasons) > _MOST_REASONS else []
+    told = "; ".join([*reasons[:_MOST_REASONS], *more, *counts]) or "there are no files"
+    what = ", ".join(map(str, paths[:_MOST_REASONS]))
+    raise NotFoundError(f"nothing in {what} could be taken in, so no collection was made: {told}")
 
 
 def fill_spaces(opened: OpenCollection, store: Store, on_step: OnStep) -> str | None:
@@ -99,11 +131,11 @@ def _is_of_texts(options: AddOptions) -> bool:
     return options.column is not None or options.read_as not in (None, AS_FOUND)
 
 
-def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions) -> Kind:
+def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions, rules: Exclusions) -> Kind:
     """Return what the collection holds, or will hold; refuses to mix photos and texts."""
     given: Kind | None = "text" if _is_of_texts(options) else options.kind
     held = opened.kind()
-    found = given or (opened.given_kind if held is None else None) or kind_of(paths)
+    found = given or (opened.given_kind if held is None else None) or kind_of(paths, rules)
     if held is None:
         return found or "photo"
     if found is not None and found != held:

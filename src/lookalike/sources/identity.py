@@ -12,6 +12,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from lookalike.files import read_bytes
 from lookalike.sources.uris import path_of
 
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -61,7 +62,7 @@ class Identities:
 def _read_mounts() -> dict[str, tuple[str, str]]:
     """Return device and root of each mount by its place (proc_pid_mountinfo(5)), as far as they are told."""
     try:
-        lines = _MOUNTS.read_bytes().splitlines()
+        lines = read_bytes(_MOUNTS).splitlines()
     except OSError:
         return {}
     mounts: dict[str, tuple[str, str]] = {}

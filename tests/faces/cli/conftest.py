@@ -72,5 +72,5 @@ def photos(tmp_path: Path, make_photo) -> Path:
     """A folder of six photos, 0.png to 5.png, and a file that is none."""
     for seed in range(6):
         make_photo(tmp_path / "photos" / f"{seed}.png", seed)
-    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    (tmp_path / "photos" / "notes.dat").write_text("no photo")
     return tmp_path / "photos"

@@ -171,6 +171,29 @@ def test_a_sheet_is_a_picture_of_the_query_and_its_hits(name, run, photos, tmp_p
     assert cell.std() > 20  # there is a photo where the query belongs
 
 
+@pytest.mark.parametrize("way", ["itself", "a link to it", "a linked folder", "a folder that was linked"])
+def test_a_sheet_never_overwrites_a_photo_of_the_collection(run, photos, tmp_path, way):
+    sheet = added = photos / "2.png"
+    if way == "a link to it":
+        sheet = tmp_path / "hits.png"
+        sheet.symlink_to(photos / "2.png")
+    elif way == "a linked folder":
+        (tmp_path / "way").symlink_to(photos)
+        sheet = tmp_path / "way" / "2.png"
+    elif way == "a folder that was linked":
+        (tmp_path / "way").symlink_to(photos)
+        added = tmp_path / "way" / "2.png"
+    run("add", added.parent)
+    before = (photos / "2.png").read_bytes()
+    for command in (["search", "3"], ["evaluate", "labels", "--by", "folder"]):
+        told = run(*command, "--sheet", sheet)
+        assert (told.code, told.out) == (2, "")
+        assert told.err.endswith(f"--sheet {sheet} would overwrite a photo of the collection\n")
+    assert (photos / "2.png").read_bytes() == before
+    (tmp_path / "other.png").write_bytes(b"something older")
+    assert run("search", "3", "--sheet", tmp_path / "other.png").code == 0
+
+
 def test_a_sheet_shows_a_gap_for_a_photo_that_is_gone(run, photos, tmp_path):
     run("add", photos)
     (photos / "0.png").unlink()
@@ -194,7 +217,7 @@ def test_info_and_its_skipped_files(run, photos):
     assert told.lines[1] == "items       6 (1 file skipped)"
     assert told.lines[3] == "space       fake: 6 vectors of 32 numbers"
     assert told.lines[4] == "index       exact, finds 100.0 % of the true 10 nearest"
-    skipped = f"{photos / 'notes.txt'}\tnot a photo in a format that is read\n"
+    skipped = f"{photos / 'notes.dat'}\tnot a photo in a format that is read\n"
     assert run("info", "--skipped").out == skipped
 
 
@@ -228,13 +251,13 @@ def test_names_cannot_move_the_cursor(run, tmp_path, make_photo):
     folder = tmp_path / "photos"
     name = "a\n\x1b[2J\x07\u202egnp.b"
     make_photo(folder / "x.png", 1).rename(folder / f"{name}.png")
-    (folder / f"{name}.txt").write_text("no photo")
+    (folder / f"{name}.dat").write_text("no photo")
     shown = "a\\n\\x1b[2J\\x07\\u202egnp.b"
     run("add", folder)
     for told in (
         run("search", folder / f"{name}.png"),
         run("search", folder / f"{name}.png", folder / f"{name}.png"),
-        run("search", folder / f"{name}.txt"),
+        run("search", folder / f"{name}.dat"),
         run("info", "--skipped"),
         run("remove", folder / f"{name}.jpg"),
         run("add", folder / f"{name}.jpg"),
@@ -295,11 +318,50 @@ def test_an_interruption_says_what_is_kept(run, photos, monkeypatch):
     assert told.err == "\nlookalike: interrupted; what is done is kept, run the same command to go on\n"
 
 
-def test_a_folder_without_a_photo_is_counted_too(run, tmp_path):
+@pytest.mark.parametrize("given", ["photos", "photos/notes.dat"])
+def test_nothing_to_take_in_is_a_failure_that_makes_no_collection(run, tmp_path, given):
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "notes.txt").write_text("no photo")
-    told = run("add", tmp_path / "photos")
-    assert (told.code, numbers(told)) == (0, [1, 0, 0, 0, 0, 1])
+    (tmp_path / "photos" / "notes.dat").write_text("no photo")
+    before = sorted(tmp_path.rglob("*"))
+    told = run("add", tmp_path / given)
+    assert (told.code, told.out) == (1, "")
+    assert told.err.endswith("no collection was made: notes.dat: not a photo in a format that is read\n")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_folder_made_for_the_collection_stays_empty(run, tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "nothing").mkdir()
+    told = run("add", tmp_path / "nothing", "-c", tmp_path / "new")
+    assert (told.code, told.err.rpartition(": ")[2]) == (1, "there are no files\n")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_collection_that_was_emptied_is_no_new_one(run, photos):
+    run("add", photos)
+    run("remove", photos)
+    told = run("add", photos / "notes.dat")
+    assert told.code == 0
+    assert run("info").lines[1] == "items       0 (1 file skipped)"
+
+
+def test_what_is_left_out_or_aside_is_told_in_a_line_each(run, photos):
+    for name in ("a.mp4", "b.mov", "1.xmp", ".hidden.png"):
+        (photos / name).write_bytes(b"x")
+    told = run("add", photos, "--exclude", "[45].png", "--exclude", "!5.png")
+    assert (told.code, numbers(told)) == (0, [6, 5, 0, 0, 0, 1])
+    assert told.err.splitlines()[-2:] == [
+        "left out: 1 hidden, 1 by patterns",
+        "left aside: 2 videos, 1 sidecar",
+    ]
+    assert run("add", photos, "--exclude", "[z-a]").code == 2
+
+
+def test_photos_or_texts_can_be_asked_for(run, tmp_path, photos):
+    (photos / "caption.txt").write_text("a red bus on a bridge")
+    assert run("add", photos, "--photos", "--texts").code == 2
+    assert run("add", photos, "--photos", "-c", tmp_path / "p").lines[0].startswith("found 7 = 6 added")
+    assert json.loads(run("info", "-c", tmp_path / "p", "--json").out)["kind"] == "photo"
 
 
 def test_words_for_photos_are_told_where_they_go(run, photos):

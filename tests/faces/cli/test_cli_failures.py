@@ -21,7 +21,7 @@ def check_one_line(told, code, *parts):
     "arguments, part",
     [
         (["search", "missing.jpg"], "cannot search by missing.jpg: no such file"),
-        (["search", "notes.txt"], "cannot search by notes.txt: not a photo in a format that is read"),
+        (["search", "notes.dat"], "cannot search by notes.dat: not a photo in a format that is read"),
         (["search", "big.png"], "big.png: 20,000 × 20,000 pixels: over the limit of 250 megapixels"),
         (["search", "."], "cannot search by .: a folder, not a photo"),
         (["search", "empty.jpg"], "cannot search by empty.jpg: empty file"),
@@ -41,7 +41,7 @@ def check_one_line(told, code, *parts):
             "folder holds other files; name a new or empty folder for the collection",
         ),
         (["info", "-c", "folder"], "folder is not a lookalike collection (it has no store.sqlite)"),
-        (["info", "-c", "notes.txt"], "notes.txt is a file, not a collection folder"),
+        (["info", "-c", "notes.dat"], "notes.dat is a file, not a collection folder"),
         (["info", "-c", "nowhere"], "nowhere; make one with: lookalike add -c nowhere FOLDER"),
     ],
 )

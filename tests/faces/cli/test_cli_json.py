@@ -17,7 +17,7 @@ REPORT = dict.fromkeys(
         *("copies", "split", "empty", "unreadable"),
     ],
     int,
-) | {"absent": list, "index_problem": type(None), "remarks": list}
+) | {"absent": list, "excluded": dict, "aside": dict, "index_problem": type(None), "remarks": list}
 SPACE = {
     "name": str,
     "model_sha256": str,
@@ -46,7 +46,7 @@ def test_add_tells_each_file_and_then_the_total(run, photos, tmp_path):
     for each in added:
         check_shape(each, {"uri": str, "outcome": str, "id": int})
     assert skipped == {
-        "uri": str(photos / "notes.txt"),
+        "uri": str(photos / "notes.dat"),
         "outcome": "skipped",
         "reason": "not a photo in a format that is read",
     }
@@ -103,8 +103,8 @@ def test_skipped_files_are_told_one_per_line(run, photos):
             "reason": "a link to nothing",
             "tried_again": True,
         },
-        str(photos / "notes.txt"): {
-            "uri": str(photos / "notes.txt"),
+        str(photos / "notes.dat"): {
+            "uri": str(photos / "notes.dat"),
             "reason": "not a photo in a format that is read",
             "tried_again": False,
         },
@@ -120,7 +120,7 @@ def test_verify_tells_what_it_found(run, photos):
 
 def test_failures_print_no_json(run, photos):
     run("add", photos)
-    told = run("search", photos / "notes.txt", "--json")
+    told = run("search", photos / "notes.dat", "--json")
     assert (told.code, told.out) == (1, "")
 
 

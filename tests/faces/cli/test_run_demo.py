@@ -50,6 +50,6 @@ def test_it_fetches_photos_where_none_are_given_and_says_which(tmp_path, photos,
 
 def test_a_folder_without_photos_is_said(tmp_path):
     (tmp_path / "none").mkdir()
-    (tmp_path / "none" / "notes.txt").write_text("no photo")
-    with pytest.raises(NotFoundError, match=r"no photo could be read in .*none"):
+    (tmp_path / "none" / "notes.dat").write_text("no photo")
+    with pytest.raises(NotFoundError, match=r"nothing in .*none could be taken in.*: notes.dat: not a photo"):
         demo.run_demo(tmp_path / "demo", tmp_path / "none", count=5)

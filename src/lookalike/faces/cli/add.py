@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 @click.option("--encoding", metavar="NAME", help="Texts: how the files are encoded, where a guess is wrong.")
 @click.option("--delimiter", metavar="SIGN", help="Texts: what parts the cells of a CSV file, as ';' or tab.")
 @click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
-@click.option("--prune", is_flag=True, help="Remove items below PATHS whose files are gone.")
+@click.option("--photos", is_flag=True, help="Look for photos in PATHS, though there may be texts, too.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches, in the manner of .gitignore: 'raw/', '*.png', '!keep.png'.",
+)
+@click.option("--afresh", is_flag=True, help="Read unchanged files again, too.")
+@click.option(
+    "--prune", is_flag=True, help="Remove items below PATHS whose files are gone, or are left out now."
+)
 @click.option("--model", help="The model for a new collection: see lookalike models.")
 @pooling_option
 @device_option
@@ -45,6 +55,7 @@ def add(
     paths: tuple[Path, ...],
     list_file: Any,
     texts: bool,
+    photos: bool,
     as_json: bool,
     folder: Path | None,
     **how: Any,
@@ -52,7 +63,9 @@ def add(
     """Bring photos in: files, and folders with all that lies below. Or texts: tables, .txt and .md files.
 
     Run it again at any time: only what is new or changed is read. With --json, one line per file or text
-    tells its outcome once that is on disk; the last line is the total.
+    tells its outcome once that is on disk; the last line is the total. Left out is what
+    .lookalikeignore files in the folders say, and hidden files, bins, snapshots and previews; but never a
+    file that is named.
     """
     from lookalike.decode.tables import ReadAs
     from lookalike.faces.cli.printing import print_report
@@ -64,6 +77,8 @@ def add(
 
     read_as = ReadAs(how.pop("encoding"), how.pop("delimiter"))
     wanted = [*paths, *(read_list(list_file, Path.cwd()) if list_file else [])]
+    if texts and photos:
+        raise UsageError("--photos and --texts exclude each other: a collection holds one or the other")
     if not wanted:
         raise UsageError("name at least one file or folder to add")
     model = with_pooling(how.pop("model"), how.pop("pooling"))
@@ -71,7 +86,7 @@ def add(
     with collection, StepProgress(quiet=as_json) as progress:
         report = collection.add(
             *wanted,
-            kind="text" if texts else None,
+            kind="text" if texts else "photo" if photos else None,
             read_as=read_as,
             **how,
             on_step=progress.step,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,9 +77,42 @@ def open_collection(
 
 
 def check_sheet(collection: Collection, sheet: Path | None, instead: str = "") -> None:
-    """Raise `UsageError` where a sheet is wanted of texts, before long work is done for it."""
-    if sheet is not None and collection.kind == "text":
+    """Raise `UsageError` where a sheet is wanted of texts, or in the place of an item's file.
+
+    To be called before long work is done for the sheet.
+    """
+    if sheet is None:
+        return
+    if collection.kind == "text":
         raise UsageError(f"a sheet shows photos, and this collection holds texts{instead}")
+    if sheet.exists() and _is_file_of_an_item(collection, sheet):
+        raise UsageError(f"--sheet {sheet} would overwrite a photo of the collection")
+
+
+def _is_file_of_an_item(collection: Collection, path: Path) -> bool:
+    """Whether a file is that of an item, whatever way leads to it."""
+    from lookalike.sources.identity import Identities
+    from lookalike.sources.uris import path_of, uri_of
+    from lookalike.store.filters import Filter
+
+    identities, items = Identities(), collection.engine.items
+    real = identities.real(str(path))
+    if items.by_uri(uri_of(path)) or items.by_uri(uri_of(real)):
+        return True
+    name = Path(real).name
+    if uri_of(name).startswith("file:"):  # no text, so that it cannot be looked for
+        return False
+    alike = items.get(items.matching([Filter("uri", "=", f"*{name}")]).tolist())
+    places = [path_of(item.uri) for item in alike.values()]
+    return any(identities.of(place) == identities.of(real) or _is_same(place, real) for place in places)
+
+
+def _is_same(path: str, other: str) -> bool:
+    """Whether names that differ in upper and lower case are one file, on a disk that ignores it."""
+    try:
+        return path.casefold() == other.casefold() and os.path.samefile(path, other)  # noqa: PTH121
+    except OSError:
+        return False
 
 
 def emit(value: Any) -> None:

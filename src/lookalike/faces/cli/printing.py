@@ -10,7 +10,7 @@ from lookalike.collection import Collection
 from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.queries import Answered
 from lookalike.faces.sheet import Cell, write_sheet
-from lookalike.faces.text import counted, facts, megabytes, one_line, printable, tally
+from lookalike.faces.text import counted, facts, megabytes, named_counts, one_line, printable, tally
 from lookalike.records import Hit, SearchResult
 from lookalike.reports import AddReport, Info
 
@@ -72,6 +72,9 @@ def print_report(report: AddReport) -> None:
     click.echo(tally(report))
     if report.skipped:
         click.echo(here("see why files were skipped with: lookalike info --skipped"), err=True)
+    for what, counts in (("left out", report.excluded), ("left aside", report.aside)):
+        if counts:
+            click.echo(f"{what}: {named_counts(counts)}", err=True)
     if report.copies or report.split or report.empty:
         parts = (("copies of another text", report.copies), ("long texts in passages", report.split))
         said = [f"{what}: {count:,}" for what, count in (*parts, ("empty texts", report.empty)) if count]
@@ -79,7 +82,7 @@ def print_report(report: AddReport) -> None:
     for remark in report.remarks:
         click.echo(printable(remark), err=True)
     if report.vanished > report.pruned:
-        gone = counted(report.vanished, "item")
+        gone = counted(report.vanished - report.pruned, "item")
         click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
     if report.index_problem:
         click.echo(here(f"the index could not be brought up to date: {report.index_problem}"), err=True)

@@ -59,6 +59,7 @@ def compare_command(
         first = _side(main, names[0], None)
         second = _side(other, names[1], None if other is main else matching(main, other))
         cli_options.check_sheet(main, sheet, ": use --report")
+        cli_options.check_sheet(other, sheet, ": use --report")
         truth = read_truth(main, **asked)
         with StepProgress(quiet=as_json) as progress:
             found = compare(first, second, truth, k=k, most_queries=most, on_step=progress.step)
