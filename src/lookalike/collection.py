@@ -47,7 +47,7 @@ from lookalike.store.facets import Facets
 
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
     from lookalike.decode.tables import ReadAs
-    from lookalike.reports import AddReport, Info
+    from lookalike.reports import AddReport, Info, RelocateReport
     from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
     from lookalike.upkeep.verify import VerifyReport
 
@@ -312,15 +312,21 @@ class Collection:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""
         self._opened.engine().refresh_indexes()
 
-    def verify(self, *, repair: bool = False) -> VerifyReport:
-        """Check every item, vector and index file, and name what is damaged.
+    def verify(self, *, repair: bool = False, files: bool = False) -> VerifyReport:
+        """Check every item, vector and index file, and with `files` those of all items; name what is damaged.
 
         With `repair`, what the photos' own files can restore is read again, a broken store file is rescued
         row by row (the broken one is kept beside it), and damaged indexes are built anew.
         """
         from lookalike.upkeep.repair import verify_collection
 
-        return verify_collection(self._opened, repair=repair)
+        return verify_collection(self._opened, repair=repair, files=files)
+
+    def relocate(self, old: AnyPath, new: AnyPath) -> RelocateReport:
+        """Follow the photos at or below `old` to `new`, each whose file there has its size and sha256."""
+        from lookalike.upkeep.relocate import relocate_items
+
+        return relocate_items(self._opened, as_path(old), as_path(new))
 
     def close(self, *, wait: bool = True) -> None:
         """Stop the workers and close the files; the next use opens them again.

@@ -54,6 +54,14 @@ class AddReport:
 
 
 @dataclass(frozen=True, slots=True)
+class RelocateReport:
+    """What following photos to another place did: how many were `moved`, uri and reason of those `left`."""
+
+    moved: int
+    left: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceInfo:
     """One space: how many vectors, how they are searched, and how much of the truth that finds.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lookalike.models import ModelRecord
 from lookalike.models.recommended import Recommended
 from lookalike.records import Committed, Hit, Item, SearchResult, Skipped, Vote
-from lookalike.reports import AddReport, Info, SpaceInfo
+from lookalike.reports import AddReport, Info, RelocateReport, SpaceInfo
 from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
@@ -208,4 +208,13 @@ def verify_json(report: VerifyReport) -> Json:
         "sound": report.sound,
         "damage": listed(report.damage),
         "repaired": listed(report.repaired),
+        "files": [{"uri": each.uri, "detail": each.detail} for each in report.files],
+    }
+
+
+def relocate_json(report: RelocateReport) -> Json:
+    """What following photos to another place did."""
+    return {
+        "moved": report.moved,
+        "left": [{"uri": uri, "reason": reason} for uri, reason in report.left],
     }

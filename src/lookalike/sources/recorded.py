@@ -27,7 +27,9 @@ def read_recorded(uri: str, content_hash: bytes) -> bytes:
     except (OSError, ValueError) as error:
         raise NotFoundError(f"the file of this item cannot be read: {_reason(error)}") from error
     if hashlib.sha256(content).digest() != content_hash:
-        raise NotFoundError("the file of this item has changed since it was added; add it again")
+        raise NotFoundError(
+            "the file of this item has changed since it was added; read it again with: lookalike add --afresh"
+        )
     return content
 
 

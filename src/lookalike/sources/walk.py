@@ -62,7 +62,7 @@ class Walk:
     _closed: set[str] = field(default_factory=set)
     _linked: set[str] = field(default_factory=set)
     _folders: list[_Folder] = field(default_factory=list)
-    _links: list[str] = field(default_factory=list)
+    _links: list[tuple[str, bool]] = field(default_factory=list)
 
     def files(self) -> Iterator[FoundFile]:
         """Yield every file, in the order of the directory; one that cannot be read comes with its problem."""
@@ -84,7 +84,7 @@ class Walk:
                 self._linked.add(self.identities.of_real(real))
                 yield examine(named)
             else:
-                self._links.append(named)
+                self._links.append((named, True))
         while self._folders:
             yield from self._below(self._folders.pop(0))
         yield from self._through_links()
@@ -133,7 +133,7 @@ class Walk:
             child = _Folder(entry.path, real, folder.rules)
             (self._folders if is_link or self.identities.is_bound(real) else folders).append(child)
         elif is_link and os.path.exists(entry.path):  # noqa: PTH110
-            self._links.append(entry.path)
+            self._links.append((entry.path, False))
         else:
             yield from self._file(entry.path, entry.name)
 
@@ -151,7 +151,7 @@ class Walk:
 
     def _through_links(self) -> Iterator[FoundFile]:
         """Yield the files that only links lead to, each once."""
-        for path in self._links:
+        for path, is_named in self._links:
             real = self.identities.real(path)
             folder, name = os.path.split(real)
             identity = self.identities.of_real(real)
@@ -161,7 +161,10 @@ class Walk:
                 self.excluded["links"] += 1
                 continue
             self._linked.add(identity)
-            yield from self._file(path, os.path.basename(path))  # noqa: PTH119
+            if is_named:
+                yield examine(path)
+            else:
+                yield from self._file(path, os.path.basename(path))  # noqa: PTH119
 
     def _leave_out(self, path: str, reason: str) -> Iterator[FoundFile]:
         self.excluded[reason] += 1

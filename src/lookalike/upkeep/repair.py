@@ -18,11 +18,17 @@ from lookalike.store import Store
 from lookalike.store.books import mend_books
 from lookalike.store.salvage import mend_file, rescue
 from lookalike.store.store import STORE_FILE
+from lookalike.upkeep.check_files import check_files
 from lookalike.upkeep.verify import Damage, VerifyReport, verify
 
 
-def verify_collection(opened: OpenCollection, *, repair: bool = False) -> VerifyReport:
+def verify_collection(opened: OpenCollection, *, repair: bool = False, files: bool = False) -> VerifyReport:
     """Check everything, and put right what can be where that was asked for; see `Collection.verify`."""
+    report = _verified(opened, repair)
+    return replace(report, files=tuple(check_files(opened))) if files and report.sound else report
+
+
+def _verified(opened: OpenCollection, repair: bool) -> VerifyReport:
     try:
         report = verify(opened.store(), opened.path / "index")
     except DamagedError as error:

@@ -34,16 +34,20 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a check found: `items` and `vectors` count what was looked at, `repaired` what was put right."""
+    """What a check found: `items` and `vectors` count what was looked at, `repaired` what was put right.
+
+    `files` are those of items that are gone or are not what was read, where they were looked at.
+    """
 
     items: int
     vectors: int
     damage: tuple[Damage, ...]
     repaired: tuple[Damage, ...] = ()
+    files: tuple[Damage, ...] = ()
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is damaged now."""
+        """Whether nothing of the collection itself is damaged now."""
         return not self.damage
 
 

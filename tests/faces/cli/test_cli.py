@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -372,3 +373,40 @@ def test_words_for_photos_are_told_where_they_go(run, photos):
         "lookalike: there is no file a red bus; by words: --words 'a red bus'\n",
     )
     assert run("search", "bus.jpg").err.endswith("bus.jpg: no such file\n")
+
+
+def test_verifying_files_ends_with_a_failure_that_names_them(run, photos):
+    run("add", photos)
+    assert run("verify", "--files").lines == ["sound: 6 items, 6 vectors"]
+    (photos / "1.png").unlink()
+    told = run("verify", "--files")
+    assert (told.code, told.lines) == (1, [f"file: {photos / '1.png'}: it is gone"])
+    assert told.err == "lookalike: 1 file not what was read\n"
+    told = run("verify", "--files", "--json")
+    assert (told.code, told.json[0]["sound"]) == (1, True)
+    assert told.json[0]["files"] == [{"uri": str(photos / "1.png"), "detail": "it is gone"}]
+    assert run("verify").code == 0
+
+
+def test_relocating_tells_numbers_and_what_is_left(run, photos, tmp_path):
+    run("add", photos)
+    photos.rename(tmp_path / "new")
+    photos.mkdir()
+    (tmp_path / "new" / "1.png").unlink()
+    told = run("relocate", photos, tmp_path / "new")
+    assert told.lines == [f"left: {photos / '1.png'}: no file is there", "moved 5 items, left 1"]
+    assert (told.code, told.err) == (1, "lookalike: 1 item left where it was\n")
+    told = run("relocate", tmp_path / "new", photos, "--json")
+    assert (told.code, told.json[0]["moved"], len(told.json[0]["left"])) == (1, 0, 5)
+    (tmp_path / "new").rename(tmp_path / "back")
+    told = run("relocate", tmp_path / "new", tmp_path / "back")
+    assert (told.code, told.lines) == (0, ["moved 5 items, left 0"])
+
+
+def test_add_afresh_reads_what_looks_unchanged(run, photos):
+    run("add", photos)
+    facts, content = (photos / "1.png").stat(), (photos / "2.png").read_bytes()
+    (photos / "1.png").write_bytes(content[: facts.st_size].ljust(facts.st_size, b"\0"))
+    os.utime(photos / "1.png", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert numbers(run("add", photos))[2] == 6
+    assert numbers(run("add", photos, "--afresh"))[2] == 5

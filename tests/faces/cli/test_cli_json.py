@@ -113,7 +113,7 @@ def test_skipped_files_are_told_one_per_line(run, photos):
 
 def test_verify_tells_what_it_found(run, photos):
     run("add", photos)
-    sound = {"items": 6, "vectors": 6, "sound": True, "damage": [], "repaired": []}
+    sound = {"items": 6, "vectors": 6, "sound": True, "damage": [], "repaired": [], "files": []}
     assert run("verify", "--json").json == [sound]
     assert run("verify", "--repair", "--json").json == [sound]
 

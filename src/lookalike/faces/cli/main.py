@@ -17,7 +17,7 @@ from lookalike.faces.cli.models import models
 from lookalike.faces.cli.search import search
 from lookalike.faces.cli.serve import demo, serve, votes
 from lookalike.faces.cli.transfer import datasets, export, import_
-from lookalike.faces.cli.upkeep import info, remove, verify
+from lookalike.faces.cli.upkeep import info, relocate, remove, verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,7 +30,7 @@ def cli() -> None:
 
 
 for command in (
-    *(add, search, remove, info, verify, models, import_, export, evaluate),
+    *(add, search, remove, relocate, info, verify, models, import_, export, evaluate),
     *(serve, votes, datasets, demo),
 ):
     cli.add_command(command)

@@ -1,4 +1,4 @@
-"""The commands that look after a collection: remove, info and verify."""
+"""The commands that look after a collection: remove, relocate, info and verify."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from lookalike.errors import LookalikeError
 from lookalike.faces.cli import options as cli_options
-from lookalike.faces.cli.arguments import TargetArgument
+from lookalike.faces.cli.arguments import PathArgument, TargetArgument
 from lookalike.faces.cli.options import (
     collection_option,
     emit,
@@ -26,6 +26,32 @@ def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
     with cli_options.open_collection(folder) as collection:
         removed = collection.remove(*targets)
     click.echo(f"removed {counted(removed, 'item')}")
+
+
+@click.command()
+@click.argument("old", type=PathArgument())
+@click.argument("new", type=PathArgument())
+@json_option
+@collection_option
+def relocate(old: Path, new: Path, as_json: bool, folder: Path | None) -> None:
+    """Follow photos from OLD to NEW, where an empty folder stayed behind, so that `add` leaves them alone.
+
+    An item goes there if the file at NEW has its size and content; the others stay, and are named.
+    """
+    from lookalike.faces.contract import relocate_json
+    from lookalike.faces.text import counted, printable
+
+    with cli_options.open_collection(folder) as collection:
+        report = collection.relocate(old, new)
+    if as_json:
+        emit(relocate_json(report))
+    else:
+        for uri, reason in report.left:
+            click.echo(f"left: {printable(uri)}: {printable(reason)}")
+        click.echo(f"moved {counted(report.moved, 'item')}, left {len(report.left):,}")
+    if report.left:
+        where = "it was" if len(report.left) == 1 else "they were"
+        raise LookalikeError(f"{counted(len(report.left), 'item')} left where {where}")
 
 
 @click.command()
@@ -50,15 +76,16 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
 
 @click.command()
 @click.option("--repair", is_flag=True, help="Read damaged items' files again and rebuild the index.")
+@click.option("--files", is_flag=True, help="Read the files of all items, too, and name those that differ.")
 @json_option
 @collection_option
-def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
+def verify(repair: bool, files: bool, as_json: bool, folder: Path | None) -> None:
     """Check every item, vector and index, and name what is damaged."""
     from lookalike.faces.contract import verify_json
     from lookalike.faces.text import counted, printable
 
     with cli_options.open_collection(folder) as collection:
-        report = collection.verify(repair=repair)
+        report = collection.verify(repair=repair, files=files)
     if as_json:
         emit(verify_json(report))
     else:
@@ -67,8 +94,12 @@ def verify(repair: bool, as_json: bool, folder: Path | None) -> None:
         for each in report.damage:
             where = f" ({printable(each.uri)})" if each.uri else ""
             click.echo(f"damaged: {printable(each.what)}: {printable(each.detail)}{where}")
+        for each in report.files:
+            click.echo(f"file: {printable(each.uri or '')}: {printable(each.detail)}")
     if not report.sound:
         way_out = "its photos are not where they were" if repair else "run: lookalike verify --repair"
         raise LookalikeError(f"{len(report.damage):,} damaged; {way_out}")
+    if report.files:
+        raise LookalikeError(f"{counted(len(report.files), 'file')} not what was read")
     if not as_json:
         click.echo(f"sound: {counted(report.items, 'item')}, {counted(report.vectors, 'vector')}")

@@ -1,0 +1,84 @@
+"""Holds the files of all items against what was read of them, whatever their size and time say."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from itertools import islice
+
+from lookalike.decode.texts import TextFile
+from lookalike.embed import TextEmbedder
+from lookalike.errors import LookalikeError
+from lookalike.files import open_bytes
+from lookalike.open_collection import OpenCollection
+from lookalike.records import Item
+from lookalike.sources.uris import path_of
+from lookalike.store import Store
+from lookalike.store.text_files import contents_at, count_in, count_skipped, text_files
+from lookalike.upkeep.verify import Damage
+
+_BLOCK = 1 << 20  # bytes
+_PAGE = 500  # passages
+GONE, DIFFERS = "it is gone", "it is not what was read; read it again with: lookalike add --afresh"
+
+
+def check_files(opened: OpenCollection) -> Iterator[Damage]:
+    """Yield the files of items that differ from what was read, are gone or cannot be read.
+
+    Photos are held against the sha256 of their file, texts against those of all passages of theirs. Items
+    that came without a file, by an import, have none to check.
+    """
+    store = opened.store()
+    space = store.default_space()
+    if space is None:
+        return
+    if space.kind == "photo":
+        for page in store.items.pages():
+            yield from (damage for item in page if (damage := _photo_damage(item)) is not None)
+        return
+    embedder = opened.embedder_of(space)
+    assert isinstance(embedder, TextEmbedder)  # what embeds texts
+    for uri, column in text_files(store.database):
+        problem = _texts_problem(store, uri, column, embedder)
+        if problem is not None:
+            yield Damage("file", problem, uri=uri)
+
+
+def _photo_damage(item: Item) -> Damage | None:
+    path = path_of(item.uri)
+    if not os.path.isabs(path):  # noqa: PTH117  # an address, or a name that came without its file
+        return None
+    digest = hashlib.sha256()
+    try:
+        with open_bytes(path) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except (OSError, ValueError) as error:
+        return Damage("file", _problem(error), item.id, item.uri)
+    return None if digest.digest() == item.content_hash else Damage("file", DIFFERS, item.id, item.uri)
+
+
+def _texts_problem(store: Store, uri: str, column: str | None, embedder: TextEmbedder) -> str | None:
+    """Say what is wrong with a file of texts; None where it holds just what was read."""
+    passages = TextFile(path_of(uri), uri, column, embedder.reach).passages()
+    database = store.database
+    left = count_in(database, uri)
+    try:
+        while page := list(islice(passages, _PAGE)):
+            known = contents_at(database, [passage.uri for passage in page])
+            if any(known.get(each.uri, each.content_hash) != each.content_hash for each in page):
+                return DIFFERS
+            left -= len(known)
+            unknown = [each.uri for each in page if each.uri not in known]
+            if len(unknown) > count_skipped(database, unknown):
+                return DIFFERS
+    except (LookalikeError, OSError, ValueError) as error:
+        return _problem(error)
+    return DIFFERS if left else None
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return GONE
+    return f"it cannot be read: {(error.strerror if isinstance(error, OSError) else None) or error}"
