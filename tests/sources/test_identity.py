@@ -313,3 +313,29 @@ def test_where_spellings_differ_both_files_are_there(photos, watched, make_photo
     assert numbers(watched.add(photos)) == {"added": 10}
     assert numbers(watched.add(photos, prune=True)) == {"unchanged": 10}
     assert spelled(str(photos / "IMG.png")) == str(photos / "IMG.png")
+
+
+def test_a_part_that_is_named_before_the_whole_is_no_second_way(tmp_path):
+    put(tmp_path / "root" / "sub" / "a.jpg")
+    put(tmp_path / "root" / "b.jpg")
+    walk = Walk([tmp_path / "root" / "sub", tmp_path / "root"])
+    assert [Path(each.uri).name for each in walk.files()] == ["a.jpg", "b.jpg"]
+    assert walk.excluded == {}
+    assert list(walk.roots) == [str(tmp_path / "root" / "sub"), str(tmp_path / "root")]
+
+
+def test_texts_stand_at_the_place_without_links(tmp_path):
+    from lookalike import Collection
+    from lookalike.embed.fake import FakeTextEmbedder
+
+    put(tmp_path / "in" / "real" / "t.csv", b"text\na cat\na dog\n")
+    with Collection(tmp_path / "t.lookalike", embedder=FakeTextEmbedder()) as texts:
+        (tmp_path / "in" / "a link").symlink_to("real")
+        assert texts.add(tmp_path / "in").added == 2
+        assert texts.add(tmp_path / "in", prune=True).unchanged == 2
+        (tmp_path / "in" / "real").rename(tmp_path / "in" / "zz")
+        (tmp_path / "in" / "a link").unlink()
+        (tmp_path / "in" / "real").symlink_to("zz")
+        texts.add(tmp_path / "in", prune=True)
+        places = [texts.engine.items.get([item.id])[item.id] for item in texts.items()]
+        assert {(Path(item.uri).parent.name, item.places) for item in places} == {("zz", 1)}

@@ -172,7 +172,8 @@ class Walk:
             yield FoundFile(uri_of(path), None, is_left_out=True)
 
     def _note_second_way(self, folder: _Folder) -> None:
-        if not self._is_own(folder.real) and not folder.is_named:
+        is_second = folder.path != folder.real or self.identities.is_bound(folder.real)
+        if is_second and not folder.is_named and not self._is_own(folder.real):
             self.excluded["links"] += 1
 
     def _is_own(self, real: str) -> bool:
