@@ -16,9 +16,10 @@ from lookalike.records import Kind
 class AddReport:
     """What one `add` did. `found` is the sum of the five outcomes.
 
-    `vanished` counts the items below the folders given whose file is gone, although its folder is there, or
-    lastingly holds no photo any more; `pruned` of them were removed. `absent` names the paths that do not
-    exist and the folders that are empty where items were: nothing of theirs was touched.
+    `vanished` counts the items below the folders given whose file is gone, although its folder is there,
+    lastingly holds no photo any more, is that of another item by a link, or (with `prune`) is left out now;
+    `pruned` of them were removed. `absent` names the paths that do not exist and the folders that are empty
+    where items were: nothing of theirs was touched.
     """
 
     added: int = 0

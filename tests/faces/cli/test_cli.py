@@ -54,10 +54,10 @@ def test_items_whose_files_are_gone_stay_until_pruned(run, photos):
     assert told.code == 0
     assert (
         told.err.splitlines()[-2]
-        == "1 item whose file is gone; to remove what is gone, add again with --prune"
+        == "1 item whose file is gone, or another's by a link; to remove them: --prune"
     )
     told = run("add", photos, "--prune")
-    assert told.lines[-1] == "removed 1 item whose file is gone"
+    assert told.lines[-1] == "removed 1 item whose file is gone or left out now"
     assert run("info").lines[1] == "items       5 (1 file skipped)"
 
 

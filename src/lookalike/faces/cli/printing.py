@@ -83,11 +83,11 @@ def print_report(report: AddReport) -> None:
         click.echo(printable(remark), err=True)
     if report.vanished > report.pruned:
         gone = counted(report.vanished - report.pruned, "item")
-        click.echo(f"{gone} whose file is gone; to remove what is gone, add again with --prune", err=True)
+        click.echo(f"{gone} whose file is gone, or another's by a link; to remove them: --prune", err=True)
     if report.index_problem:
         click.echo(here(f"the index could not be brought up to date: {report.index_problem}"), err=True)
     if report.pruned:
-        click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone")
+        click.echo(f"removed {counted(report.pruned, 'item')} whose file is gone or left out now")
 
 
 def print_info(info: Info) -> None:
