@@ -364,7 +364,6 @@ ALLOWED = {
     },
     "bytes in memory, or over HTTP": {
         "faces/sheet.py": ["Image.open(BytesIO"],
-        "decode/worker.py": ["Image.open(file"],
         "models/download.py": ["self._opener.open(request"],
     },
 }
