@@ -94,4 +94,5 @@ def test_so_does_jpeg_xl(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", NO_EXTRA, str(path)], capture_output=True, text=True, check=True
     )
-    assert run.stdout == "JPEG XL photos need an optional package: pip install 'lookalike[jxl]'\n"
+    wanted = "JPEG XL photos need a package that lookalike does not bring: pip install pillow-jxl-plugin\n"
+    assert run.stdout == wanted

@@ -155,7 +155,7 @@ MADE = {
     "PSD 8 bits, with its flattened picture": content(lambda: [psd(8)]),
     "PSD 16 bits": content(lambda: [psd(16)]),
     "HEIC with the extra `heic`": with_extra("pillow_heif", "heic"),
-    "JPEG XL with the extra `jxl`": with_extra("pillow_jxl", "jxl"),
+    "JPEG XL where `pillow-jxl-plugin` is installed (GPL, so no extra)": with_extra("pillow_jxl", "jxl"),
     "RAW CR2, CR3, CRW, NEF, ARW, DNG, RAF, ORF, RW2 with an embedded picture": content(
         lambda: [make(jpeg()) for make in MAKERS.values()]
     ),

@@ -29,15 +29,20 @@ class Extra:
 
     @property
     def reason(self) -> str:
-        """Why a photo is skipped without it; faces look for `lookalike[NAME]` in it."""
+        """Why a photo is skipped without it; faces look for `pip install 'lookalike[NAME]'` in it."""
+        if not self.name:
+            return (
+                f"{self.photos} need a package that lookalike does not bring: pip install {self.distribution}"
+            )
         return f"{self.photos} need an optional package: pip install 'lookalike[{self.name}]'"
 
 
 EXTRAS = {
     "HEIF": Extra("pillow_heif", "pillow-heif", "heic", "HEIC photos"),
-    "JXL": Extra("pillow_jxl", "pillow-jxl-plugin", "jxl", "JPEG XL photos"),
+    "JXL": Extra("pillow_jxl", "pillow-jxl-plugin", "", "JPEG XL photos"),
 }
-"""The formats that need an extra, by Pillow's name of the format."""
+"""The formats that need an extra, by Pillow's name of the format; the plugin of JPEG XL is under the GPL, so
+that it is used where the user has installed it, and is no extra of ours."""
 
 HAS_HEIF = EXTRAS["HEIF"].installed
 

@@ -70,7 +70,7 @@ def reader_of(name: str) -> Callable[[Any, str], ImageFile.ImageFile]:
         pillow_heif.register_heif_opener()
         pillow_heif.options.DECODE_THREADS = 1
     elif name == "JXL":
-        from pillow_jxl import JpegXLImagePlugin  # optional extra, registers itself
+        from pillow_jxl import JpegXLImagePlugin  # where the user installed it; registers itself
 
         JpegXLImagePlugin.DECODE_THREADS = 0
     (Image.preinit if name in _COMMON else Image.init)()

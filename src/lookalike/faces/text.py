@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
+from lookalike.install import install_line
 from lookalike.records import Metadata
 from lookalike.reports import AddReport
+
+_EXTRA = re.compile(r"pip install 'lookalike\[(\w+)\]'")
 
 
 def printable(name: str) -> str:
@@ -65,3 +70,13 @@ def meaning(closer_than: float | None) -> str:
 def megabytes(count: int) -> str:
     """Bytes in MB."""
     return f"{count / 1e6:,.1f} MB"
+
+
+def with_install_lines(reason: str) -> str:
+    """Return a reason whose hint to install an extra works as it is printed."""
+    return _EXTRA.sub(lambda match: install_line(match[1]), reason)
+
+
+def extras_needed(reasons: Iterable[str]) -> dict[str, int]:
+    """Return how many of the reasons name each extra."""
+    return Counter(match[1] for reason in reasons if (match := _EXTRA.search(reason)))

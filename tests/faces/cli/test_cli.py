@@ -15,6 +15,7 @@ from PIL import Image
 
 from lookalike.faces.cli import main as cli
 from lookalike.faces.cli import options as cli_options
+from lookalike.records import Skipped
 
 TALLY = r"found (\d+) = (\d+) added \+ (\d+) unchanged \+ (\d+) moved \+ (\d+) updated \+ (\d+) skipped"
 
@@ -410,3 +411,15 @@ def test_add_afresh_reads_what_looks_unchanged(run, photos):
     os.utime(photos / "1.png", ns=(facts.st_atime_ns, facts.st_mtime_ns))
     assert numbers(run("add", photos))[2] == 6
     assert numbers(run("add", photos, "--afresh"))[2] == 5
+
+
+def test_photos_that_an_extra_would_read_are_told_in_the_last_line(run, photos, monkeypatch):
+    reason = "HEIC photos need an optional package: pip install 'lookalike[heic]'"
+    skipped = [Skipped(f"/x/{n}.heic", reason) for n in range(3)]
+    monkeypatch.setattr("lookalike.collection.Collection.skipped", lambda _: skipped)
+    told = run("add", photos)
+    assert told.err.splitlines()[-1].startswith("3 files would be read with: ")
+    assert "[heic]" in told.err.splitlines()[-1] or "pillow-heif" in told.err.splitlines()[-1]
+    assert all(
+        "lookalike[heic]" not in line or "install -e" in line for line in run("info", "--skipped").lines
+    )

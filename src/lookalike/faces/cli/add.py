@@ -71,7 +71,8 @@ def add(
     from lookalike.faces.cli.printing import print_report
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, report_json
-    from lookalike.faces.text import printable
+    from lookalike.faces.text import counted, extras_needed, printable
+    from lookalike.install import install_line
     from lookalike.models.find import with_pooling
     from lookalike.sources.paths import read_list
 
@@ -92,12 +93,15 @@ def add(
             on_step=progress.step,
             on_commit=(lambda each: emit(committed_json(each))) if as_json else None,
         )
+        needed = extras_needed(each.reason for each in collection.skipped()) if report.skipped else {}
     if as_json:
         emit(report_json(report))
     else:
         print_report(report)
         if next_command := _next(collection.path, report):
             click.echo(here(next_command), err=True)
+        for extra, count in needed.items():
+            click.echo(f"{counted(count, 'file')} would be read with: {install_line(extra)}", err=True)
     if report.absent:
         missing = ", ".join(printable(str(path)) for path in report.absent)
         raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")

@@ -124,9 +124,9 @@ def emit(value: Any) -> None:
 
 def fail(what: object, code: int) -> int:
     """Say in one line what went wrong; returns the exit code."""
-    from lookalike.faces.text import printable
+    from lookalike.faces.text import printable, with_install_lines
 
-    click.echo(f"lookalike: {printable(str(what))}", err=True)
+    click.echo(f"lookalike: {printable(with_install_lines(str(what)))}", err=True)
     return code
 
 

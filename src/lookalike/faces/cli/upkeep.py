@@ -62,7 +62,7 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
     """Show what the collection holds and how well its index finds it."""
     from lookalike.faces.cli.printing import print_info
     from lookalike.faces.contract import info_json, skipped_json
-    from lookalike.faces.text import printable
+    from lookalike.faces.text import printable, with_install_lines
 
     with cli_options.open_collection(folder) as collection:
         if not skipped:
@@ -70,7 +70,7 @@ def info(skipped: bool, as_json: bool, folder: Path | None) -> None:
             emit(info_json(facts)) if as_json else print_info(facts)
             return
         for each in collection.skipped():
-            line = f"{printable(each.uri)}\t{printable(each.reason)}"
+            line = f"{printable(each.uri)}\t{printable(with_install_lines(each.reason))}"
             emit(skipped_json(each)) if as_json else click.echo(line)
 
 
