@@ -18,9 +18,11 @@ Ids: TypeAlias = "npt.NDArray[np.int64]"
 
 MetadataValue = str | int | float
 Metadata = Mapping[str, MetadataValue]
-"""Facts of one photo, read from its file: width, height, format, taken, camera, lat, lon.
+"""Facts of one photo, read from its file: width, height, format, taken, camera, lens, iso, exposure, lat,
+lon, rating, title, keywords.
 
-Only facts the file states are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees."""
+Only facts the file states are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees,
+`exposure` is seconds, `rating` −1 (rejected) to 5, `keywords` are one text, joined by "; "."""
 
 Kind = Literal["photo", "text"]
 """What the items of a collection are; one collection holds one kind."""

@@ -20,8 +20,8 @@ _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 _LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
 _MOMENT = "0000-00-00T00:00:00"  # of which a condition on `taken` gives as much as it wants to
 _MOMENT_LETTERS = "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
-_NUMBERS = {"id", "width", "height", "lat", "lon"}
-_TEXTS = {"uri", "folder", "taken", "camera", "format"}
+_NUMBERS = {"id", "width", "height", "lat", "lon", "iso", "exposure", "rating"}
+_TEXTS = {"uri", "folder", "taken", "camera", "lens", "format", "title", "keywords"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,12 @@ class Filter:
     """One condition: `field` `operator` `value`.
 
     Fields of photos: id, uri, folder (with what lies below it), taken (ISO 8601, compared as far as the value
-    goes: 2019 stands for all of that year), camera, format, width, height (pixels), lat, lon (degrees). Those
-    of texts: id, uri, folder (a file stands for the texts in it) and every column of their files; a column
-    that has one of those three names is written with a dot before it, as in .id. Operators: = != < <= > >=.
-    With = and !=, a text may hold * and ? for any letters, and neither case nor how accents are composed
-    matters. An item without the field fails the condition.
+    goes: 2019 stands for all of that year), camera, lens, iso, exposure (seconds), format, width, height
+    (pixels), lat, lon (degrees), rating (−1 to 5), title, keywords (each by itself). Those of texts: id, uri,
+    folder (a file stands for the texts in it) and every column of their files; a column that has one of those
+    three names is written with a dot before it, as in .id. Operators: = != < <= > >=. With = and !=, a text
+    may hold * and ? for any letters, and neither case nor how accents are composed matters. An item without
+    the field fails the condition.
     """
 
     field: str
@@ -77,6 +78,8 @@ def to_sql(condition: Filter, *, texts: bool = False) -> tuple[str, list[str | f
         value = _moment(condition)
         if not set("*?") & set(value):
             column = f"substr({column}, 1, {len(value)})"
+    if field == "keywords" and operator in ("=", "!="):
+        return _like(f"'; ' || ({column}) || '; '", operator, f"*; {value}; *")
     if operator in ("=", "!="):
         return _like(column, operator, value)
     return f"({column}) {operator} ?", [value]

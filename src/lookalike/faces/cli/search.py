@@ -52,8 +52,8 @@ def search(
     """Find what is most like QUERY: a photo file, a text, an item's id (12, or id:12); or what --words say.
 
     Several QUERY are answered one by one; with --words, --unlike or --unlike-words, all together are one
-    query. Conditions compare id, uri, folder, taken, camera, format, width, height, lat or lon, and for texts
-    any column.
+    query. Conditions compare id, uri, folder, taken, camera, lens, iso, exposure, format, width, height, lat,
+    lon, rating, title or keywords, and for texts any column.
     """
     if sheet is not None and any(isinstance(query, str) and _same_file(query, sheet) for query in queries):
         raise UsageError(f"--sheet {sheet} would overwrite the query")

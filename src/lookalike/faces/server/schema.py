@@ -25,7 +25,8 @@ Where = Annotated[
     Meta(
         max_length=32,
         description="Conditions that every item meets, such as `camera=canon*`, `taken>=2019-06`: "
-        "FIELD OPERATOR VALUE; fields id, uri, folder, taken, camera, format, width, height, lat, lon, of "
+        "FIELD OPERATOR VALUE; fields id, uri, folder, taken, camera, lens, iso, exposure, format, width, "
+        "height, lat, lon, rating, title, keywords, of "
         "texts any column; "
         "operators = != < <= > >=.",
     ),
@@ -54,7 +55,7 @@ class Metadata(Struct, omit_defaults=True):
     """Facts of one photo, only those that its file states; of a text, the other columns of its row.
 
     Width and height are those of the upright photo in pixels, `taken` is local time in ISO 8601, `lat` and
-    `lon` are degrees.
+    `lon` are degrees, `exposure` is seconds, `rating` −1 to 5; `keywords` are joined by "; ".
     """
 
     width: int | None = None
@@ -62,6 +63,12 @@ class Metadata(Struct, omit_defaults=True):
     format: str | None = None
     taken: str | None = None
     camera: str | None = None
+    lens: str | None = None
+    iso: int | None = None
+    exposure: float | None = None
+    rating: int | None = None
+    title: str | None = None
+    keywords: str | None = None
     lat: float | None = None
     lon: float | None = None
 
