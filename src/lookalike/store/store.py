@@ -59,6 +59,9 @@ class Store:
                 clear_leftovers(folder)
             self.database, _ = open_database(path, create=create, alone=self._lock.alone)
             self._lock.share()
+        except OSError as error:
+            self._lock.close()
+            raise StorageError(f"cannot open {folder}: {error.strerror}") from error
         except BaseException as error:
             self._lock.close()
             if isinstance(error, NotACollectionError) and not was_locked:
