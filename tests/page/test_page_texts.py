@@ -50,6 +50,19 @@ def test_words_bring_texts_to_read(text_page: Page) -> None:
     assert "arriv" in first.inner_text() or "card" in first.inner_text()
 
 
+def test_a_text_lies_in_the_direction_of_its_script(text_page: Page) -> None:
+    start(text_page)
+    direction = "(element) => getComputedStyle(element).direction"
+    field = text_page.locator("#text")
+    for words, wanted in (("وصلت البطاقة", "rtl"), ("הכרטיס הגיע", "rtl"), ("my card", "ltr")):
+        field.fill(words)
+        assert field.evaluate(direction) == wanted
+    text = text_page.locator(".grid-cell .grid-text").first
+    assert text.evaluate(direction) == "ltr"
+    text.evaluate("(element) => element.replaceChildren('هل وصلت البطاقة؟')")
+    assert text.evaluate(direction) == "rtl"
+
+
 def test_a_click_on_a_text_searches_by_it(text_page: Page) -> None:
     start(text_page)
     chosen = shown(text_page)[0]

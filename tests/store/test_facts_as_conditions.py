@@ -63,5 +63,5 @@ def test_each_is_compared_as_it_is(store, condition, ids):
 
 
 def test_a_field_that_there_is_not_is_refused_with_those_that_there_are(store):
-    with pytest.raises(UsageError, match="exposure.*keywords.*lens.*rating"):
+    with pytest.raises(UsageError, match=r"exposure.*keywords.*lens.*rating"):
         store.items.matching([parse_filter("aperture=2")])

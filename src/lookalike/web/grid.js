@@ -20,7 +20,7 @@ export class Grid {
   #hits = new WeakMap(); // cell → hit
   #background = -Infinity;
   #more = false;
-  read = ({ text }) => element("div", "grid-text", {}, text);
+  read = ({ text }) => element("div", "grid-text", { dir: "auto" }, text);
 
   /**
    * `thumbnail(hit, size)` gives the address of a picture, its longest side ≤ size, or a promise of it, once the

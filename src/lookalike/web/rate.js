@@ -40,7 +40,7 @@ function put(figure, item) {
   const place = $(`${figure} .item`);
   if (place.dataset.id === String(item.id)) return;
   place.dataset.id = item.id;
-  if (item.text) return place.replaceChildren(element("p", "", {}, item.text));
+  if (item.text) return place.replaceChildren(element("p", "", { dir: "auto" }, item.text));
   const img = element("img", "", { alt: nameOf(item), src: thumbnailOf(item, SIZE) });
   img.onerror = () => place.replaceChildren(element("p", "", {}, `${nameOf(item)} cannot be shown any more`));
   place.replaceChildren(img);

@@ -38,7 +38,7 @@ const wordsOf = (text) => (text.match(WORD) ?? []).map((word) => word.toLowerCas
 /** A text with marks, and below it where it stands and what else its row says. */
 function reading(hit, known) {
   const { text, places, metadata, matched } = hit;
-  const shown = element("div", "grid-text");
+  const shown = element("div", "grid-text", { dir: "auto" });
   const words = wordsOf(text);
   const shared = words.filter((word) => known.has(word)).length;
   const isNear = shared > NEARLY_SAME * words.length;
