@@ -94,9 +94,11 @@ def test_a_second_model_is_refused(collection, photos):
 
 def test_a_failed_index_does_not_fail_an_add(tmp_path, photos, monkeypatch):
     monkeypatch.setattr(indexing, "EXACT_UP_TO", 5)
-    monkeypatch.setattr(
-        "lookalike.index.file.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space"))
-    )
+
+    def failing(*_):
+        raise OSError(28, "No space")
+
+    monkeypatch.setattr("lookalike.index.file._replace", failing)
     with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
         report = collection.add(photos)
         assert report.added == 12

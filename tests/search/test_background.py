@@ -102,7 +102,7 @@ def test_a_share_never_says_more_than_is_known(count, asked, alike):
     most = 1 - 8 / len(drawn)
     for share, score in zip(found, asked, strict=True):
         assert 0 <= share <= most
-        assert share <= np.mean(drawn < score + 1e-6)
+        assert share <= np.mean(drawn < score + 1e-6) + 1e-12  # both are counts, divided in two ways
     assert [found[at] for at in np.argsort(asked)] == sorted(found)
 
 

@@ -125,7 +125,7 @@ def test_bits_of_the_index_file(tmp_path, make_photo, monkeypatch):
         with opened(folder) as collection, monkeypatch.context() as patch:
             (named,) = collection.verify().damage
             assert named.what == "index/fake.ivf"
-            patch.setattr(IndexKeeper, "_build", lambda _: None)
+            patch.setattr(IndexKeeper, "_build", lambda *_: None)
             assert answers(collection, IDS) == exact, (at, mask)
         flip(file, at, mask)
     with opened(folder) as collection:

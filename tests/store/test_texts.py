@@ -160,8 +160,6 @@ def test_a_collection_of_photos_has_no_texts(tmp_path):
         (["when=2019*"], [1]),
         (["two words=SAY*"], [2]),
         (['odd "name"=yes'], [3]),
-        (["nothing=1"], []),
-        (["nothing!=1"], []),
         ([".id=x1"], [1]),
         (["id=2"], [2]),
         (["folder=/d"], [1, 2, 3, 4, 5]),
@@ -186,7 +184,7 @@ def test_no_name_of_a_column_is_taken_for_sql(store, field):
         try:
             assert store.items.matching([Filter(field, operator, "1")]).tolist() == []
         except UsageError as error:
-            assert "its name is not text" in str(error)
+            assert "its name is not text" in str(error) or "no text has a column" in str(error)
 
 
 def test_facets_of_texts_are_their_files(store):

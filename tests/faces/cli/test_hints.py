@@ -58,7 +58,7 @@ def test_what_is_shown_after_adding_works_as_it_is(run, photos, named):
     assert told.err.splitlines()[-1].startswith(f"the collection is {named}; next: lookalike search -c ")
     shown = commands_in(told.err)
     assert [each[0] for each in shown] == ["info", "search", "serve"]
-    assert "notes.txt" in run(*shown[0]).out
+    assert "notes.dat" in run(*shown[0]).out
     search = [str(photos / "1.png") if each == "QUERY" else each for each in shown[1]]
     assert run(*search).code == 0
     assert "next:" not in run("add", photos, "-c", named, "--json").err
