@@ -103,5 +103,10 @@ def _gather(running: dict[Future[Tally], tuple[str, int]], tallies: dict[str, Ta
     done, _ = wait(running, return_when=FIRST_COMPLETED)
     for each in done:
         kind, seed = running.pop(each)
-        tell(kind, seed, each.result())
-        tallies[kind].add(each.result())
+        try:
+            tally = each.result()
+        except Exception as error:  # of the bench itself: it costs this round, not the run
+            print(f"{kind}:{seed} the bench failed: {error!r}", flush=True)
+            continue
+        tell(kind, seed, tally)
+        tallies[kind].add(tally)
