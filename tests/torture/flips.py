@@ -91,8 +91,8 @@ def _restored(world: World, seen: Look, *, named: bool) -> list[Problem]:
     """Everything whose file is there is back, sound, and found."""
     lost = []
     for each in world.oracle.hold(seen.found, collapse=False):
-        kind, name = each.key[0], each.key[1]
-        if (kind == "item" and world.is_there(name)) or (not named and kind != "skip"):
+        kind, *names = each.key
+        if (kind == "item" and world.is_there(names[0])) or (not named and kind != "skip"):
             lost.append(Problem("not restored", each.detail))
     gone = [row for row in seen.damage if row[2] is not None and not _has_file(world, row[2])]
     left = [row for row in seen.damage if row not in gone]
