@@ -60,9 +60,7 @@ def full(seed: int, root: Path) -> Tally:
 
 def _sequence(seed: int, root: Path, fault: Callable[[random.Random, int], Fault]) -> Tally:
     """Do commands one after the other, many with a fault, and look after each."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     if dice.random() < 0.7:  # else it is made under torture
         step(world, tally, Job(world.folder, world.kind, [world.add_all()], exact_up_to=exact_up_to))
         check(world, tally, exact_up_to, dice)
@@ -100,9 +98,7 @@ def rescue(world: World, tally: Tally, fault: Fault, exact_up_to: int, dice: ran
 
 def power(seed: int, root: Path) -> Tally:
     """Cut the power at random moments: unsynced writes are lost, torn or reordered."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     log = root / "disk.log"
     log.touch()
     done = 0
@@ -142,9 +138,7 @@ def power(seed: int, root: Path) -> Tally:
 
 def flips(seed: int, root: Path) -> Tally:
     """Flip single bits in all files; look, repair, look again, add again."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     build(world, tally, exact_up_to, dice)
     for _ in range(8):
         flip_and_mend(world, root / "flipped", tally, dice, exact_up_to)
@@ -153,9 +147,7 @@ def flips(seed: int, root: Path) -> Tally:
 
 def logs(seed: int, root: Path) -> Tally:
     """Flip single bits in the log of a process that was killed, which holds what it acknowledged last."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     build(world, tally, exact_up_to, dice)
     world.churn()
     vote = {"do": "vote", "query": "last", "item": world.oracle.ids()[0], "value": 1}
@@ -172,9 +164,7 @@ def logs(seed: int, root: Path) -> Tally:
 
 def repairs(seed: int, root: Path) -> Tally:
     """Two repairs at once, sometimes beside an add or a process that serves."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     build(world, tally, exact_up_to, dice)
     mend = Job(world.folder, world.kind, [_REPAIR], exact_up_to=exact_up_to)
     step(world, tally, replace(mend, commands=[{"do": "spoil", "item": dice.choice(world.oracle.ids())}]))
@@ -196,9 +186,7 @@ def repairs(seed: int, root: Path) -> Tally:
 
 def crowd(seed: int, root: Path) -> Tally:
     """Ten processes at once: adding, removing, voting, searching, verifying; two of them are killed."""
-    dice = random.Random(seed)
-    world, exact_up_to = new_world(dice, root)
-    tally = Tally(rounds=1)
+    dice, world, exact_up_to, tally = begin(seed, root)
     build(world, tally, exact_up_to, dice)
     for _ in range(3):
         world.churn()
@@ -235,11 +223,12 @@ def build(world: World, tally: Tally, exact_up_to: int, dice: random.Random) -> 
     check(world, tally, exact_up_to, dice)
 
 
-def new_world(dice: random.Random, root: Path) -> tuple[World, int]:
-    """Return a world with files to begin with, and up to how many items its search is exact."""
+def begin(seed: int, root: Path) -> tuple[random.Random, World, int, Tally]:
+    """Return the seed's dice, a world with files to begin with, up to how many items it is exact, a tally."""
+    dice = random.Random(seed)
     world = World(root, dice, "text" if dice.random() < 0.25 else "photo")
     world.grow(dice.choice([3, 10, 40, 70]))
-    return world, dice.choice([100_000, 100_000, 45])
+    return dice, world, dice.choice([100_000, 100_000, 45]), Tally(rounds=1)
 
 
 def step(world: World, tally: Tally, *crew: Job, may_refuse: bool = False) -> list[Ran]:
