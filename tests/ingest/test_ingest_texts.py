@@ -15,6 +15,8 @@ import pytest
 
 from helpers import numbers
 from lookalike.decode.tables import ReadAs
+from lookalike.errors import BusyError
+from lookalike.ingest.fill import fill_texts
 from text_helpers import WatchedTexts, write_csv
 
 WORDS = ["red", "green", "blue", "bus", "train", "boat", "late", "early", "slow", "fast", "old", "new", "cat"]
@@ -278,10 +280,16 @@ def test_what_is_damaged_is_restored_from_its_file(watched, table, damage):
 
 def test_two_models_do_not_share_what_is_unchanged(watched, table):
     watched.add(table)
-    watched.space = watched.store.ensure_space("second", "2" * 64, 16, kind="text")
-    assert numbers(watched.add(table)) == {"updated": 1500}  # each text got a vector
-    assert len(watched.embedder.embedded) == 1500
-    assert watched.store.vectors(watched.space).count() == 1500
+    first, second = watched.space, watched.store.ensure_space("second", "2" * 64, 16, kind="text")
+    assert fill_texts(watched.store, second, watched.embedder, lambda *_: None) == 0
+    watched.store.use_space(second)
+    with pytest.raises(BusyError, match="another model than fake-texts was made the default"):
+        watched.add(write_csv(table, [*SENTENCES, "new"]))  # as a process does that began before
+    assert watched.store.vectors(second).count_missing() == 0
+    watched.space = second
+    assert numbers(watched.add(table)) == {"unchanged": 1500, "added": 1}
+    assert watched.store.vectors(second).count() == 1501
+    assert watched.store.vectors(first).count_missing() == 1
 
 
 def test_rows_that_cannot_be_read_are_skipped_by_name(watched, tmp_path):

@@ -22,6 +22,7 @@ from lookalike.errors import (
     NotFoundError,
     StorageError,
 )
+from lookalike.ingest.fill import FillContext, fill_photos
 from lookalike.records import Credit, FileStamp, Skipped
 from lookalike.store import Store, schema
 
@@ -294,12 +295,8 @@ def test_a_second_space_leaves_the_vectors_of_the_first(photos, watched):
     store = watched.collection._opened.store()
     space = store.ensure_space(spec.name, spec.model_id, spec.dim)
     assert (space.id, space.is_default) == (2, False)
-    from lookalike.ingest.photos import PhotoIngest, ingest_photos
-
-    parts = PhotoIngest(
-        store, space, lambda *_: None, lambda _: None, CountingDecoder(), FakeEmbedder(name="second")
-    )
-    assert ingest_photos(parts, [photos], prune=False).found == 6
+    parts = FillContext(store, space, CountingDecoder(), FakeEmbedder(name="second"), lambda *_: None)
+    assert fill_photos(parts) == 0
     assert select(folder, "SELECT count(*) FROM vectors_2") == [(6,)]
     assert select(folder, "SELECT * FROM vectors_1") == before
 

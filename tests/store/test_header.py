@@ -10,6 +10,7 @@ from helpers import CountingDecoder, rows_of
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import LookalikeError, NewerFormatError, NotACollectionError
+from lookalike.ingest.fill import FillContext, fill_photos
 from lookalike.store.header import is_damaged_header
 
 pytest_plugins = ["store_fixtures"]
@@ -85,6 +86,7 @@ def test_the_default_model_is_not_dropped_though_another_process_has_just_made_i
         spec = FakeEmbedder(name="b").spec
         store = one._opened.store()
         space = store.ensure_space(spec.name, spec.model_id, spec.dim)
+        fill_photos(FillContext(store, space, one._opened.decoder, FakeEmbedder(name="b"), lambda *_: None))
         other._opened.store().use_space(space)
         with pytest.raises(LookalikeError, match="is the default"):
             store.drop_space(space)  # which believes that it is not
@@ -99,6 +101,9 @@ def test_the_default_model_is_not_dropped_though_another_process_has_just_made_i
 def test_a_model_that_lacks_items_is_not_made_the_default(filled):
     with opened(filled) as collection:
         spec = FakeEmbedder(name="b").spec
-        collection._opened.store().ensure_space(spec.name, spec.model_id, spec.dim)
+        store = collection._opened.store()
+        space = store.ensure_space(spec.name, spec.model_id, spec.dim)
+        with pytest.raises(LookalikeError, match="6 items have no vector by b"):
+            store.use_space(space)  # as one whose look was long ago
         with pytest.raises(LookalikeError, match="6 items have no vector by b"):
             collection.use_model("b")

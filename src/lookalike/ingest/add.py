@@ -33,7 +33,8 @@ from lookalike.store import Store
 from lookalike.store.discard import discard_empty
 
 _MOST_REASONS = 3  # that are named
-_WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
+WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
+"""What is raised where a space's model cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def fill_spaces(opened: OpenCollection, store: Store, on_step: OnStep) -> str | 
             continue
         try:
             fill_space(opened, store, space, on_step)
-        except _WITHOUT_A_MODEL as error:  # the other spaces can be filled all the same
+        except WITHOUT_A_MODEL as error:  # the other spaces can be filled all the same
             problems.append(str(error))
     return "; ".join(problems) or None
 

@@ -34,14 +34,7 @@ def add_model(opened: OpenCollection, reference: str, on_step: OnStep) -> tuple[
 
 def use_model(opened: OpenCollection, name: str) -> None:
     """Make a space the default one; raises `UsageError` where items would not be found in it any more."""
-    space, store = opened.space(name), opened.store()
-    missing = store.vectors(space).count_missing()
-    if missing:
-        raise UsageError(
-            f"{missing:,} items have no vector by {name} and would be found no more: bring them in with "
-            f"lookalike models add {name}, or remove those whose files are gone: lookalike add --prune FOLDER"
-        )
-    store.use_space(space)
+    opened.store().use_space(opened.space(name))
 
 
 def drop_model(opened: OpenCollection, name: str) -> None:

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lookalike.durable import make_folder
-from lookalike.errors import ModelMismatchError, NotACollectionError, NotFoundError, StorageError, UsageError
+from lookalike.errors import (
+    BusyError,
+    ModelMismatchError,
+    NotACollectionError,
+    NotFoundError,
+    StorageError,
+    UsageError,
+)
 from lookalike.records import Kind, Passage, Space
 from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
 from lookalike.store.clock import tick
@@ -111,9 +118,21 @@ class Store:
         return space
 
     def use_space(self, space: Space) -> None:
-        """Make a space the one that is searched unless another is named."""
+        """Make a space the one that is searched unless another is named.
+
+        Raises `UsageError` where items have no vector in it, and would be found no more.
+        """
         with self.database.writing() as connection:
             self._check_there(connection, space)
+            held = f"SELECT item_id FROM {vectors_table(space.id)}"
+            sql = f"SELECT count(*) FROM items WHERE id NOT IN ({held})"
+            (missing,) = connection.execute(sql).fetchone()
+            if missing:
+                raise UsageError(
+                    f"{missing:,} items have no vector by {space.name} and would be found no more: bring "
+                    f"them in with lookalike models add {space.name}, or remove those whose files are gone: "
+                    "lookalike add --prune FOLDER"
+                )
             connection.execute("UPDATE spaces SET is_default = (id = ?)", (space.id,))
             seal_spaces(connection)
 
@@ -134,6 +153,11 @@ class Store:
             raise NotFoundError(f"no space named {space.name!r}: it was dropped meanwhile")
         return bool(row[0])
 
+    def _check_default(self, connection: sqlite3.Connection, space: Space) -> None:
+        """Refuse to make items without a vector in the default space, in which they would not be found."""
+        if not self._check_there(connection, space):
+            raise BusyError(f"another model than {space.name} was made the default meanwhile; run this again")
+
     def vectors(self, space: Space) -> SpaceVectors:
         """Return the vectors of a space."""
         return SpaceVectors(self.database, space)
@@ -148,16 +172,21 @@ class Store:
         memory: RunMemory | None = None,
         companion: Space | None = None,
     ) -> Written[str]:
-        """Put a batch on disk in one transaction; see `photo_commit.PhotoWriter`."""
+        """Put a batch on disk in one transaction; see `photo_commit.PhotoWriter`.
+
+        `space` is the default one; raises `BusyError` where it no longer is.
+        """
         with self.database.writing() as connection:
+            self._check_default(connection, space)
             writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
             return writer.write(batch)
 
     def commit_texts(
         self, space: Space, batch: TextBatch, *, reader: str, is_gone: Callable[[str], bool]
     ) -> Written[Passage]:
-        """Put a batch of texts on disk in one transaction; see `text_commit.TextWriter`."""
+        """Put a batch of texts on disk in one transaction, like `commit`; see `text_commit.TextWriter`."""
         with self.database.writing() as connection:
+            self._check_default(connection, space)
             return TextWriter(connection, space, reader, is_gone).write(batch)
 
     def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:

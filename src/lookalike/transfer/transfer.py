@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lookalike.embed import COMPANION, CompanionEmbedder, EmbedderSpec, PairedEmbedder
 from lookalike.embed.loaded import AnyEmbedder
 from lookalike.errors import LookalikeError
-from lookalike.ingest.add import fill_spaces, refresh_indexes
+from lookalike.ingest.add import WITHOUT_A_MODEL, fill_spaces, refresh_indexes
 from lookalike.models import bundled_names
 from lookalike.models.trust import is_trusted, refusal
 from lookalike.open_collection import OpenCollection
-from lookalike.records import Committed, OnStep
+from lookalike.records import Committed, OnStep, Space
+from lookalike.store import Store
 from lookalike.transfer.exporting.run import ExportOptions, ExportReport, export_vectors
 from lookalike.transfer.importing.checks import check_model
+from lookalike.transfer.importing.context import ImportContext, no_model
 from lookalike.transfer.importing.exported import exported_spec
-from lookalike.transfer.importing.run import ImportContext, ImportReport, import_vectors
+from lookalike.transfer.importing.newcomers import DefaultModel
+from lookalike.transfer.importing.run import ImportReport, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 _Runs = AnyEmbedder | CompanionEmbedder
@@ -39,7 +43,8 @@ def import_space(
         if embedder is not None:
             check_model(source, embedder, opened.decoder)
         store = opened.store(create=True)
-        report = import_vectors(ImportContext(store, opened.decoder, on_step, on_commit), source)
+        model = partial(_default_model, opened, store)
+        report = import_vectors(ImportContext(store, opened.decoder, on_step, on_commit, model), source)
     if isinstance(embedder, PairedEmbedder):
         opened.companion_of(store, embedder, create=True)  # words find photos, as after add
     problem = fill_spaces(opened, store, on_step)
@@ -47,6 +52,17 @@ def import_space(
     on_step("indexing", 0, None)
     report = replace(report, notes=(*report.notes, *([note] if note else [])))
     return report, refresh_indexes(opened, store) or problem
+
+
+def _default_model(opened: OpenCollection, store: Store, space: Space) -> DefaultModel:
+    """Return what embeds new items for the default space, or why nothing can."""
+    if not space.reference:
+        return no_model(space)
+    try:
+        embedder = opened.embedder_of(space)
+    except WITHOUT_A_MODEL as error:
+        return DefaultModel(None, refusal=f"not in the collection, and {space.name} cannot embed it: {error}")
+    return DefaultModel(embedder, opened.companion_of(store, embedder))
 
 
 def _model(

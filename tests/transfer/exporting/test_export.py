@@ -18,7 +18,8 @@ from lookalike.errors import MissingExtraError, StorageError, UsageError
 from lookalike.store import Store
 from lookalike.transfer.exporting import run as exporting
 from lookalike.transfer.exporting.run import ExportOptions, export_vectors
-from lookalike.transfer.importing.run import ImportContext, import_vectors
+from lookalike.transfer.importing.context import ImportContext
+from lookalike.transfer.importing.run import import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 DIM, COUNT = 32, 700

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ import numpy as np
 from helpers import CountingDecoder
 from lookalike import Collection
 from lookalike.embed import EmbedderSpec
+from lookalike.embed.loaded import AnyEmbedder
 from lookalike.records import Committed
 from lookalike.store import Store
-from lookalike.transfer.importing.run import ImportContext, ImportReport, import_vectors
+from lookalike.transfer.importing.context import ImportContext
+from lookalike.transfer.importing.newcomers import DefaultModel
+from lookalike.transfer.importing.run import ImportReport, import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 
@@ -23,8 +28,16 @@ class Imported:
         self.told: list[Committed] = []
 
     def add(
-        self, vectors: Path, names: Path | None = None, *, model: EmbedderSpec | None = None, **how: object
+        self,
+        vectors: Path,
+        names: Path | None = None,
+        *,
+        model: EmbedderSpec | None = None,
+        default: AnyEmbedder | None = None,
+        on_commit: Callable[[Committed], object] | None = None,
+        **how: object,
     ) -> ImportReport:
+        """Import; `default` is what embeds new items for the default space."""
         self.told = []
         held = None
         if (self.folder / "store.sqlite").exists():
@@ -33,7 +46,9 @@ class Imported:
         with open_source(ImportRequest(vectors, names, **how), model, held=held) as source:
             store = Store(self.folder, create=True)
             try:
-                parts = ImportContext(store, CountingDecoder(), on_commit=self.told.append)
+                parts = ImportContext(store, CountingDecoder(), on_commit=on_commit or self.told.append)
+                if default is not None:
+                    parts = replace(parts, default_model=lambda _: DefaultModel(default))
                 report = import_vectors(parts, source)
             finally:
                 store.close()

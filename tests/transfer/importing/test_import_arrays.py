@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +18,8 @@ from lookalike.errors import DamagedError, LookalikeError, ModelMismatchError, N
 from lookalike.store import Store
 from lookalike.transfer.importing.arrays import open_npy, unit_rows
 from lookalike.transfer.importing.checks import check_model
-from lookalike.transfer.importing.run import ImportContext, import_vectors
+from lookalike.transfer.importing.context import ImportContext
+from lookalike.transfer.importing.run import import_vectors
 from lookalike.transfer.importing.source import ImportRequest, open_source
 
 
@@ -146,18 +146,35 @@ def test_known_items_get_a_second_space_and_new_ones_wait_for_the_first(tmp_path
     assert reasons == {"not in the collection, and fake has no model that could embed it"}
 
 
-def test_new_items_are_added_where_the_first_space_can_have_them_later(tmp_path, imported, photos):
+def test_new_items_are_whole_in_the_first_space_from_their_first_commit(tmp_path, imported, photos):
     embedder = FakeEmbedder()
-    embedder.spec = replace(embedder.spec, reference="fake")
     with Collection(imported.folder, embedder=embedder) as collection:
         collection.add(*(tmp_path / "photos" / name for name in photos[:20]))
     names = listed(tmp_path / "photos" / "list.txt", [*photos, "gone.png"])
-    report = imported.add(saved(tmp_path / "v.npy", random_rows(31)), names, name="second")
-    assert (report.filled, report.added, report.skipped) == (20, 10, 1)
+    told = []
+
+    def stop(committed):
+        told.append(committed)
+        if committed.outcome == "added":
+            raise KeyboardInterrupt
+
+    array = saved(tmp_path / "v.npy", random_rows(31))
+    with pytest.raises(KeyboardInterrupt):
+        imported.add(array, names, name="second", default=embedder, on_commit=stop)
     with Collection(imported.folder, embedder=embedder) as collection:
-        collection.add(tmp_path / "photos" / photos[0])
-        assert [space.missing for space in collection.info().spaces] == [0, 0]
+        assert {space.name: space.missing for space in collection.info().spaces} == {"fake": 0, "second": 0}
         assert collection.verify().sound
+    report = imported.add(array, names, name="second", default=embedder)
+    assert (report.filled, report.unchanged, report.added, report.skipped) == (0, 30, 0, 1)
+    with Collection(imported.folder, embedder=embedder) as collection:
+        assert [space.vectors for space in collection.info().spaces] == [30, 30]
+        assert collection.verify().sound
+        fresh = next(item for item in collection.items() if item.uri.endswith(photos[25]))
+        with Collection(tmp_path / "alone.lookalike", embedder=embedder) as alone:
+            alone.add(tmp_path / "photos")
+            twin = next(item for item in alone.items() if item.uri == fresh.uri)
+            hits = [(hit.uri, hit.score) for hit in collection.search(fresh.id, 5)]
+            assert hits == [(hit.uri, hit.score) for hit in alone.search(twin.id, 5)]
 
 
 def test_rows_without_a_direction_are_skipped_with_the_reason(tmp_path, imported):

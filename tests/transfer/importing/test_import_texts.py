@@ -82,12 +82,17 @@ def test_beside_a_space_of_a_model(tmp_path, imported):
     with Collection(imported.folder, embedder=embedder) as collection:
         collection.add(table, column="text")
     longer = write_csv(tmp_path / "more.csv", TEXTS[:60])
-    report = imported.add(saved(tmp_path / "v.npy", random_rows(60)), longer, name="theirs")
-    assert (report.filled, report.added) == (50, 10)
+    array = saved(tmp_path / "v.npy", random_rows(60))
+    report = imported.add(array, longer, name="theirs")
+    assert (report.filled, report.added, report.skipped) == (50, 0, 10)  # nothing embeds for the first space
+    report = imported.add(array, longer, name="theirs", default=embedder)
+    assert (report.filled, report.unchanged, report.added) == (0, 50, 10)
     with Collection(imported.folder, embedder=embedder) as collection:
-        collection.add(table)
-        # The fake is handed in, so nothing fills what its space lacks but an add of the file itself.
-        assert {space.name: space.vectors for space in collection.info().spaces}["theirs"] == 60
+        assert {space.name: space.vectors for space in collection.info().spaces} == {
+            "fake-texts": 60,
+            "theirs": 60,
+        }
+        assert collection.verify().sound
     with pytest.raises(UsageError, match="holds texts; put photos"):
         imported.add(tmp_path / "v.npy", listed(tmp_path / "n.txt", ["a.jpg"] * 60), kind="photo")
 
