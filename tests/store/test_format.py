@@ -158,7 +158,7 @@ def test_a_newer_format_is_refused_and_not_touched(photos, watched, use):
     watched.add(photos)
     folder = watched.collection.path
     watched.collection.close()
-    execute(folder, f"PRAGMA user_version = {schema.FORMAT + 1}")
+    execute(folder, "CREATE TABLE more (id)", f"PRAGMA user_version = {schema.FORMAT + 1}")
     before = fingerprint(folder)
     calls = {
         "add": lambda: watched.collection.add(photos),

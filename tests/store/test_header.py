@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from helpers import CountingDecoder, rows_of
+from helpers import CountingDecoder, execute, rows_of
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
-from lookalike.errors import LookalikeError, NewerFormatError, NotACollectionError
+from lookalike.errors import DamagedError, LookalikeError, NewerFormatError, NotACollectionError
 from lookalike.ingest.fill import FillContext, fill_photos
+from lookalike.store import schema
 from lookalike.store.header import is_damaged_header
+from lookalike.store.schema import FORMAT
 
 pytest_plugins = ["store_fixtures"]
-
-FORMAT = {63}  # no one can tell the flip of its low bits from a newer format
 
 
 def opened(folder):
@@ -31,7 +34,7 @@ def filled(photos, watched):
 
 def test_every_byte_of_it(filled, tmp_path):
     content, copy = (filled / "store.sqlite").read_bytes(), tmp_path / "copy.lookalike"
-    for at in [each for each in range(100) if each not in FORMAT]:
+    for at in range(100):
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(filled, copy)
         changed = bytearray(content)
@@ -49,25 +52,45 @@ def test_every_byte_of_it(filled, tmp_path):
             assert len(collection.search(1, 5)) == 5, at
 
 
-def test_a_format_that_may_be_newer_is_refused_and_kept(filled):
-    store = filled / "store.sqlite"
+def with_format(store, number):
     content = bytearray(store.read_bytes())
-    content[63] ^= 8
+    content[60:64] = number.to_bytes(4, "big")
     store.write_bytes(content)
+    return content
+
+
+def test_a_newer_format_is_refused_and_kept(filled):
+    """Whatever a newer one changes, its tables are others."""
+    store = filled / "store.sqlite"
+    execute(filled, "CREATE TABLE more (id INTEGER PRIMARY KEY)")
+    content = with_format(store, FORMAT + 1)
     with opened(filled) as collection, pytest.raises(NewerFormatError):
         collection.verify(repair=True)
     assert store.read_bytes() == content
 
 
-@pytest.mark.parametrize("bit", [6, 7])
-def test_a_format_that_is_none_is_damage(filled, bit):
-    store = filled / "store.sqlite"
-    content = bytearray(store.read_bytes())
-    content[63] ^= 1 << bit
-    store.write_bytes(content)
+@pytest.mark.parametrize("number", [each for bit in range(32) if (each := FORMAT ^ (1 << bit))] + [0, 2, 3])
+def test_a_format_that_the_tables_are_not_of_is_damage(filled, number):
+    """Older ones would be brought to this format once more, newer ones refused."""
+    with_format(filled / "store.sqlite", number)
     with opened(filled) as collection:
+        with pytest.raises(DamagedError, match="verify --repair"):
+            collection.search(1, 5)
         assert collection.verify(repair=True).sound
         assert len(rows_of(collection)) == 6
+        assert len(collection.search(1, 5)) == 5
+
+
+def test_no_two_formats_have_the_same_tables():
+    """Else a flipped number could not be told from another format."""
+    seen = []
+    for number in range(1, FORMAT + 1):
+        with closing(sqlite3.connect(":memory:")) as connection:
+            schema.add_functions(connection)
+            for script in schema.MIGRATIONS[:number]:
+                schema.run_script(connection, script)
+            seen.append(sorted(connection.execute("SELECT name, sql FROM sqlite_master").fetchall()))
+    assert all(one != other for one, other in itertools.pairwise(seen))
 
 
 def test_another_programs_file_is_not_taken_for_a_damaged_store(filled):

@@ -6,10 +6,12 @@ The format: https://www.sqlite.org/fileformat2.html#the_database_header
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from lookalike.files import open_bytes
-from lookalike.store.schema import APPLICATION_ID, FORMAT
+from lookalike.store.schema import APPLICATION_ID, FORMAT, has_this_format
 
 _SIZE = 100
 _PAGE_SIZE = 4096
@@ -30,7 +32,7 @@ def is_damaged_header(path: Path) -> bool:
     with open_bytes(path) as file:
         head = file.read(_SIZE)
     damaged = _differing_bits(head)
-    return 0 < damaged <= _MOST_DAMAGED or (damaged == 0 and is_no_format(_format(head)))
+    return 0 < damaged <= _MOST_DAMAGED or (damaged == 0 and _is_wrong_format(path, head))
 
 
 def copy_with_header(path: Path, target: Path) -> None:
@@ -38,10 +40,13 @@ def copy_with_header(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
     with target.open("rb+") as file:
         head = file.read(_SIZE)
-        known = {**_KNOWN, _FORMAT_AT: FORMAT.to_bytes(4, "big")} if is_no_format(_format(head)) else _KNOWN
-        for at, right in known.items():
+        for at, right in _KNOWN.items():
             file.seek(at)
             file.write(right)
+    if _is_wrong_format(target, head):
+        with target.open("rb+") as file:
+            file.seek(_FORMAT_AT)
+            file.write(FORMAT.to_bytes(4, "big"))
 
 
 def is_no_format(version: int) -> bool:
@@ -49,8 +54,20 @@ def is_no_format(version: int) -> bool:
     return not 0 <= version <= FORMAT + _MOST_AHEAD
 
 
-def _format(head: bytes) -> int:
-    return int.from_bytes(head[_FORMAT_AT : _FORMAT_AT + 4], "big", signed=True)
+def is_another_format(connection: sqlite3.Connection, version: int) -> bool:
+    """Tell whether a file bears the number of a format that its tables are not of."""
+    return is_no_format(version) or (version != FORMAT and has_this_format(connection))
+
+
+def _is_wrong_format(path: Path, head: bytes) -> bool:
+    version = int.from_bytes(head[_FORMAT_AT : _FORMAT_AT + 4], "big", signed=True)
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as connection:
+            return is_another_format(connection, version)
+    except sqlite3.DatabaseError:  # more is damaged
+        return is_no_format(version)
 
 
 def is_nearly_ours(application_id: int) -> bool:

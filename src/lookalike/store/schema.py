@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 
 from lookalike.store.checksums import bound, row_checksum
 from lookalike.store.spaces import seal_spaces
@@ -172,6 +174,8 @@ CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact word
 """
 
 MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
+"""Each changes what a table is, so that a flipped bit of the number is told from another format."""
+
 FORMAT = len(MIGRATIONS)
 
 VECTORS_TABLE = """
@@ -200,6 +204,25 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(f"UPDATE {table} SET checksum = bound(checksum, '{table}', item_id)")
         connection.execute(f"PRAGMA user_version = {number}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def has_this_format(connection: sqlite3.Connection) -> bool:
+    """Tell whether the tables are those of this format, whatever number the file bears: its bits may flip."""
+    return _tables(connection) == _own_tables()
+
+
+@cache
+def _own_tables() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        migrate(connection)
+        return _tables(connection)
+
+
+def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+    sql = (
+        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'vectors~_%' ESCAPE '~' AND sql IS NOT NULL"
+    )
+    return frozenset(connection.execute(sql).fetchall())
 
 
 def add_functions(connection: sqlite3.Connection) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
 from lookalike.store import schema
-from lookalike.store.header import is_nearly_ours, is_no_format
+from lookalike.store.header import is_another_format, is_nearly_ours
 from lookalike.store.sqlite_errors import translate
 
 _SMALLEST_FILE = 512  # bytes; one page
@@ -76,32 +76,36 @@ def check_header(path: Path) -> None:
         raise DamagedError(f"{path} is damaged: it does not begin as a collection's store does")
     if header is None:
         return
-    version, application_id = header
+    version, application_id, is_wrong = header
     if application_id != schema.APPLICATION_ID and (application_id, version) != (0, 0):
         if is_nearly_ours(application_id):
             raise DamagedError(f"{path} is damaged in its first bytes; run: lookalike verify --repair")
         raise NotACollectionError(f"{path} belongs to another program")
+    if is_wrong:
+        raise DamagedError(f"{path.parent} is damaged in its first bytes; run: lookalike verify --repair")
     check_format(version, path.parent)
 
 
-def _read_header(path: Path) -> tuple[int, int] | None:
-    """Return format and application id without a lock, a log or a write; None if that needs the log."""
+def _read_header(path: Path) -> tuple[int, int, bool] | None:
+    """Return format, application id, and whether the tables are of another format, without touching a thing.
+
+    It takes no lock, reads no log and writes nothing; None if it cannot do without the log.
+    """
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            is_wrong = is_another_format(connection, version)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
             return None
         raise translate(error, path) from error
-    return int(version), int(application_id)
+    return int(version), int(application_id), is_wrong
 
 
 def check_format(version: int, folder: Path) -> None:
     """Refuse a collection of a format that this lookalike does not know."""
-    if is_no_format(version):
-        raise DamagedError(f"{folder} is damaged in its first bytes; run: lookalike verify --repair")
     if version > schema.FORMAT:
         raise NewerFormatError(
             f"{folder} was written by a newer lookalike (format {version}, this one knows {schema.FORMAT}); "
