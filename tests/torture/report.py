@@ -25,11 +25,12 @@ BEGIN, END = "<!-- the last run -->\n", "<!-- end of the last run -->\n"
 
 def table(tallies: Mapping[str, Tally]) -> str:
     """Return a table in Markdown."""
-    head = ["torture", "rounds", "faults", "facts checked", *COLUMNS]
+    head = ["torture", "rounds", "faults", "facts checked", "minutes", *COLUMNS]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for kind, tally in tallies.items():
         counts = [sum(tally.broken[what] for what in whats) for whats in COLUMNS.values()]
-        cells = [kind, *(f"{count:,}" for count in (tally.rounds, tally.faults, tally.checked, *counts))]
+        done = (tally.rounds, tally.faults, tally.checked, round(tally.seconds / 60))
+        cells = [kind, *(f"{count:,}" for count in (*done, *counts))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

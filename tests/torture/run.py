@@ -24,8 +24,10 @@ _TIMES = {"kills": 8, "errors": 3, "full": 2, "flips": 5, "logs": 5, "repairs": 
 def one_round(kind: str, seed: int, keep: Path) -> Tally:
     """Do one round; its folder is kept below `keep` where something went wrong."""
     root = Path(tempfile.mkdtemp(prefix="torture-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    began = time.monotonic()
     try:
         tally = KINDS[kind](seed, root)
+        tally.seconds = time.monotonic() - began
         if tally.problems:
             place = keep / f"{kind}-{seed}"
             shutil.rmtree(place, ignore_errors=True)

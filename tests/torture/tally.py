@@ -13,6 +13,7 @@ class Tally:
     """What one or many rounds of a kind came to."""
 
     rounds: int = 0
+    seconds: float = 0.0
     faults: int = 0
     checked: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -25,6 +26,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Count another one in."""
         self.rounds += other.rounds
+        self.seconds += other.seconds
         self.faults += other.faults
         self.checked += other.checked
         self.problems += other.problems
