@@ -137,4 +137,4 @@ def test_what_must_start_fast_loads_nothing_slow(module):
 def test_a_worker_loads_no_other_part_of_the_package():
     loaded = (name.split(".") for name in loaded_by("lookalike.decode.serve"))
     parts = {name[1] for name in loaded if name[0] == "lookalike" and len(name) > 1}
-    assert parts == {"decode", "records"}
+    assert parts == {"decode", "records", "errors", "files"}

@@ -28,8 +28,6 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from lookalike.install import install_line
-
 
 class LookalikeError(Exception):
     """Anything that lookalike reports to its user; the message is one readable line."""
@@ -105,4 +103,6 @@ class MissingExtraError(LookalikeError):
     """An optional package is needed; the message holds the exact install line."""
 
     def __init__(self, what: str, extra: str) -> None:
+        from lookalike.install import install_line  # not for decode workers, which start without it
+
         super().__init__(f"{what} needs an optional package: {install_line(extra)}")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
 from lookalike.errors import NotAFileError
+from lookalike.records import FileStamp
 
 AnyName = str | os.PathLike[str]
 
@@ -22,7 +25,25 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
+HAS_CHANGE_TIME = os.name == "posix"
+"""Whether the system keeps when a file was last changed at all; on Windows that number is its creation."""
+
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+
+
+def stamp_of(facts: os.stat_result) -> FileStamp:
+    """Return the stamp of a file by what the system says of it."""
+    changed = facts.st_ctime_ns if HAS_CHANGE_TIME else facts.st_mtime_ns
+    return FileStamp(facts.st_size, max(facts.st_mtime_ns, changed))
+
+
+def stamp_with(stamp: FileStamp, sidecars: Iterable[str]) -> FileStamp:
+    """Return the stamp of a photo that has these files beside it; what is not there does not count."""
+    newest = stamp.mtime_ns
+    for path in sidecars:
+        with suppress(OSError):
+            newest = max(newest, stamp_of(os.stat(path)).mtime_ns)  # noqa: PTH116  # names may not be UTF-8
+    return FileStamp(stamp.size, newest)
 
 
 def kind_of_file(mode: int) -> str:

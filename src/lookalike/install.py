@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 _NAME = "lookalike"
 
@@ -60,6 +59,8 @@ def _from_origin(origin: Mapping[str, Any], extra: str) -> str:
     """Return what to tell pip of the origin, quoted; empty where it is not there any more."""
     url = origin.get("url", "")
     if url.startswith("file:"):
+        from urllib.request import url2pathname  # as above
+
         path = Path(url2pathname(urlsplit(url).path))
         return f"{_editable(origin)}{shlex.quote(f'{path}[{extra}]')}" if path.exists() else ""
     version = origin.get("vcs_info")

@@ -18,11 +18,29 @@ Ids: TypeAlias = "npt.NDArray[np.int64]"
 
 MetadataValue = str | int | float
 Metadata = Mapping[str, MetadataValue]
-"""Facts of one photo, read from its file: width, height, format, taken, camera, lens, iso, exposure, lat,
-lon, rating, title, keywords.
+"""Facts of one photo, read from its file and the sidecars beside it: see `FACTS`.
 
-Only facts the file states are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees,
+Only facts that are stated are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees,
 `exposure` is seconds, `rating` −1 (rejected) to 5, `keywords` are one text, joined by "; "."""
+
+FACTS = frozenset(
+    [
+        "width",
+        "height",
+        "format",
+        "taken",
+        "camera",
+        "lens",
+        "iso",
+        "exposure",
+        "lat",
+        "lon",
+        "rating",
+        "title",
+        "keywords",
+    ]
+)
+"""The names of what is read from a photo; whatever else an item knows was brought by an import."""
 
 Kind = Literal["photo", "text"]
 """What the items of a collection are; one collection holds one kind."""
@@ -39,8 +57,10 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells an unchanged file from a changed one: size in bytes and modification time in ns.
+    """What tells an unchanged file from a changed one: size in bytes, and when it last changed, in ns.
 
+    That is the time of modification, which many programs put back, or where it is later (and the system has
+    one) the time of change, which none can set. Of a photo it is that of its newest sidecar if that is later.
     File systems hold times that 64 bits of nanoseconds do not (before 1678, after 2262); such a number
     becomes the nearest one that the store can hold.
     """

@@ -46,9 +46,15 @@ def test_a_folder_is_walked_with_all_below_in_order(tmp_path):
     assert walked(tmp_path) == ["a.jpg", "b.jpg", "b/1.jpg", "b/2.jpg", "c/d/e/f.jpg"]
 
 
-def test_a_file_comes_with_its_stamp(tmp_path):
+def test_a_file_comes_with_its_stamp(tmp_path, monkeypatch):
     path = put(tmp_path / "a.jpg", b"12345")
     os.utime(path, ns=(1, 1_234_567_890_123_456_789))
+    changed = path.stat().st_ctime_ns
+    assert list(Walk([path]).files()) == [FoundFile(str(path), FileStamp(5, changed))]
+    os.utime(path, ns=(1, later := changed + 10**12))
+    assert list(Walk([path]).files()) == [FoundFile(str(path), FileStamp(5, later))]
+    os.utime(path, ns=(1, 1_234_567_890_123_456_789))
+    monkeypatch.setattr("lookalike.files.HAS_CHANGE_TIME", False)
     assert list(Walk([path]).files()) == [FoundFile(str(path), FileStamp(5, 1_234_567_890_123_456_789))]
 
 

@@ -13,6 +13,7 @@ from helpers import numbers
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
+from lookalike.files import HAS_CHANGE_TIME
 from lookalike.sources.uris import path_of
 from text_helpers import write_csv
 
@@ -44,6 +45,27 @@ def told(collection: Collection) -> dict[str, str]:
     return {Path(path_of(each.uri)).name: each.detail.partition(";")[0] for each in report.files}
 
 
+@pytest.fixture
+def no_change_time(monkeypatch):
+    """A system that keeps no time of change, as Windows."""
+    monkeypatch.setattr("lookalike.files.HAS_CHANGE_TIME", False)
+
+
+@pytest.mark.skipif(not HAS_CHANGE_TIME, reason="the system keeps no time of change")
+def test_a_change_that_keeps_size_and_time_is_seen_by_the_time_of_change(photos, twins, watched):
+    watched.add(photos)
+    swap(*twins)
+    assert numbers(watched.add(photos)) == {"updated": 1, "unchanged": 5}
+    assert watched.vector("0.png") == watched.vector("1.png")
+    assert told(watched.collection) == {}
+    twins[0].chmod(0o600)  # it is looked at again, and found the same
+    assert numbers(watched.add(photos)) == {"unchanged": 6}
+    assert watched.decoder.read == ["0.png"]
+    assert numbers(watched.add(photos)) == {"unchanged": 6}
+    assert watched.decoder.read == []
+
+
+@pytest.mark.usefixtures("no_change_time")
 def test_a_change_that_keeps_size_and_time_is_found_and_read_afresh(photos, twins, watched):
     watched.add(photos)
     assert told(watched.collection) == {}

@@ -52,11 +52,21 @@ def read_facts(image: Image.Image, container: Image.Exif | None = None) -> Facts
         stated.append(_stated(_exif_of(image), image.info, image))
     facts: Facts = {}
     for each in stated:
-        if not (each.exif or each.details or each.xmp or each.iptc):
-            continue
+        facts = {**_facts_of(each), **facts}
+    return facts
+
+
+def facts_of_xmp(packet: bytes) -> Facts:
+    """Return the facts that a packet of XMP states, as `read_facts` does."""
+    return _facts_of(_Stated(Image.Exif(), xmp=read_xmp(packet)))
+
+
+def _facts_of(stated: _Stated) -> Facts:
+    facts: Facts = {}
+    if stated.exif or stated.details or stated.xmp or stated.iptc:
         for read in (_taken, _camera, _lens, _place, _light, _rating, _keywords, _title):
             with suppress(Exception):
-                facts = {**read(each), **facts}
+                facts.update(read(stated))
     return facts
 
 
@@ -169,7 +179,11 @@ def _rating(stated: _Stated) -> Facts:
 
 def _keywords(stated: _Stated) -> Facts:
     windows = _wide(stated.exif.get(_XP_KEYWORDS)).split(";")
-    words = [*stated.xmp.get("dc:subject", ()), *stated.iptc.get("keywords", ()), *windows]
+    return keywords_of([*stated.xmp.get("dc:subject", ()), *stated.iptc.get("keywords", ()), *windows])
+
+
+def keywords_of(words: Iterable[str]) -> Facts:
+    """Return keywords as a fact, each once."""
     told: dict[str, None] = {}
     for word in words:
         clean = _text(word.replace(";", ","))
@@ -184,16 +198,18 @@ def _title(stated: _Stated) -> Facts:
         *stated.iptc.get("title", ()),
         _wide(stated.exif.get(_XP_TITLE)),
     )
+    return title_of(noted)
+
+
+def title_of(noted: Iterable[str | bytes]) -> Facts:
+    """Return the first of some titles that says something, as a fact."""
     title = next((clean for each in noted if (clean := _text(each))), None)
     return {"title": title} if title else {}
 
 
 def _place(stated: _Stated) -> Facts:
     found = _first((lambda: _place_of_exif(stated.exif), lambda: _place_of_xmp(stated.xmp)))
-    if found is None:
-        return {}
-    lat, lon = found
-    return {"lat": lat, "lon": lon}
+    return place_of(*found) if found is not None else {}
 
 
 def _place_of_exif(exif: Image.Exif) -> tuple[float, float] | None:
@@ -212,6 +228,11 @@ def _place_of_xmp(xmp: Properties) -> tuple[float, float] | None:
         degrees, minutes, seconds, half = parts.groups()
         angles.append(_degrees((float(degrees), float(minutes), float(seconds or 0)), half, signs))
     return _believable(*angles)
+
+
+def place_of(lat: float, lon: float) -> Facts:
+    """Return a place in degrees as a fact, unless it is none on earth, or the one that stands for none."""
+    return {"lat": lat, "lon": lon} if _believable(lat, lon) else {}
 
 
 def _believable(lat: float, lon: float) -> tuple[float, float] | None:

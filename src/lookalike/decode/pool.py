@@ -118,6 +118,7 @@ class DecodePool:
                 "has_content": request.content is not None,
                 "box": astuple(request.box) if request.box else None,
                 "max_pixels": request.max_pixels,
+                "sidecars": request.sidecars,
             }
             for request in chunk
         ]

@@ -71,6 +71,7 @@ def _photos(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[li
             content=next(contents) if each["has_content"] else None,
             box=Box(*each["box"]) if each["box"] else None,
             max_pixels=each["max_pixels"],
+            sidecars=tuple(each["sidecars"]),
         )
         for each in task["photos"]
     ]

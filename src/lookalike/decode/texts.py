@@ -16,6 +16,7 @@ from lookalike.decode.passages import WINDOW, passages
 from lookalike.decode.remarks import Remarks
 from lookalike.decode.tables import AS_FOUND, ReadAs, TableFile
 from lookalike.errors import QueryError
+from lookalike.files import stamp_of
 from lookalike.records import FileStamp, Metadata, Passage
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".json")
@@ -153,4 +154,4 @@ def _stamp(path: str) -> FileStamp:
     facts = os.stat(path)  # noqa: PTH116  # names may not be UTF-8
     if not stat.S_ISREG(facts.st_mode):
         raise QueryError("not a regular file")
-    return FileStamp(facts.st_size, facts.st_mtime_ns)
+    return stamp_of(facts)

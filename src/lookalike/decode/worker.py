@@ -19,9 +19,11 @@ from PIL import UnidentifiedImageError
 from lookalike.decode import exif, rgb
 from lookalike.decode.cost import MEMORY_BYTES, Limits
 from lookalike.decode.files import File
-from lookalike.decode.opening import open_picture
+from lookalike.decode.opening import Picture, open_picture
 from lookalike.decode.plugins import adjust_plugins
 from lookalike.decode.refusal import RefusalError, Refused, one_line
+from lookalike.decode.sidecars import with_sidecars
+from lookalike.files import stamp_of, stamp_with
 from lookalike.records import Box, FileStamp, View
 
 MAX_PIXELS = 250_000_000
@@ -37,8 +39,9 @@ _T = TypeVar("_T")
 class PhotoRequest:
     """One photo to read: the file at `path`, or the bytes in `content`.
 
-    Content whose sha256 is in `known` is not decoded, `stamp` returns with a refusal. With `box`, that part
-    is read as if it had been cut out and were a photo of its own. More than `max_pixels` are refused.
+    Of content whose sha256 is in `known` only the facts are read, `stamp` returns with a refusal. `sidecars`
+    are files beside it that state facts, too. With `box`, that part is read as if it had been cut out and
+    were a photo of its own. More than `max_pixels` are refused.
     """
 
     uri: str
@@ -49,11 +52,15 @@ class PhotoRequest:
     content: bytes | None = None
     box: Box | None = None
     max_pixels: int = MAX_PIXELS
+    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one file holds; `pixels` is RGB bytes of the view's square, or None for known content."""
+    """What one file holds; `pixels` is RGB bytes of the view's square, or None for known content.
+
+    Without any `metadata`, known content says nothing new.
+    """
 
     content_hash: bytes
     size: int
@@ -131,10 +138,14 @@ def _read_photo(request: PhotoRequest, memory: int) -> Decoded:
         metadata: dict[str, str | int | float] = {}
         if digest not in request.known:
             pixels, metadata = _decode(source, request, memory)
+        else:
+            with suppress(Exception):  # it was read as a whole before
+                metadata = _facts_alone(source, request, memory)
         after = _stamp(file)
     if before != after:
         raise RefusalError("changed while it was being read", lasting=False)
-    return Decoded(digest, after.size, after.mtime_ns, pixels, metadata)
+    stamp = stamp_with(after, request.sidecars)
+    return Decoded(digest, stamp.size, stamp.mtime_ns, pixels, metadata)
 
 
 def _hashed(file: File, size: int) -> tuple[File, bytes]:
@@ -168,7 +179,7 @@ def _stamp(file: File) -> FileStamp:
     if isinstance(file, BytesIO):
         return FileStamp(file.getbuffer().nbytes, 0)
     facts = os.fstat(file.fileno())
-    return FileStamp(facts.st_size, facts.st_mtime_ns)
+    return stamp_of(facts)
 
 
 def _open(path: str) -> BufferedReader:
@@ -196,7 +207,21 @@ def _decode(file: File, request: PhotoRequest, memory: int) -> tuple[bytes, dict
     file.seek(0)
     with open_picture(file, Limits(request.max_pixels, memory)) as picture:
         picture.load(rgb.shortest_side(view, box))
-        width, height = rgb.upright_size(picture.image, picture.size)
-        facts = exif.read_facts(picture.image, picture.container)
+        facts = _facts(picture, request)
         small = rgb.square(picture.image, view, box)
-    return small.tobytes(), {"width": width, "height": height, "format": picture.format, **facts}
+    return small.tobytes(), facts
+
+
+def _facts_alone(file: File, request: PhotoRequest, memory: int) -> exif.Facts:
+    file.seek(0)
+    with open_picture(file, Limits(request.max_pixels, memory)) as picture:
+        if picture.format == "PNG":  # facts may stand behind the pixels
+            picture.load(rgb.shortest_side(request.view, request.box))
+        return _facts(picture, request)
+
+
+def _facts(picture: Picture, request: PhotoRequest) -> exif.Facts:
+    width, height = rgb.upright_size(picture.image, picture.size)
+    stated = exif.read_facts(picture.image, picture.container)
+    facts = with_sidecars(stated, request.sidecars) if request.sidecars else stated
+    return {"width": width, "height": height, "format": picture.format, **facts}

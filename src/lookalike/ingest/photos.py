@@ -19,10 +19,11 @@ from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.files import open_bytes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
-from lookalike.records import Photo, Skipped, Space, Vectors
+from lookalike.records import FileStamp, Photo, Skipped, Space, Vectors, View
 from lookalike.reports import AddReport
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.identity import Identities
+from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import is_gone, path_of
 from lookalike.sources.walk import Walk
 from lookalike.store import PhotoBatch
@@ -37,13 +38,15 @@ BATCH = 32
 class PhotoIngest(IngestContext):
     """The parts that reading photos needs.
 
-    `companion` is the space that a `PairedEmbedder` fills beside the first.
+    `companion` is the space that a `PairedEmbedder` fills beside the first, `sidecars` finds the files beside
+    photos that state facts of theirs.
     """
 
     decoder: DecodePool
     embedder: Embedder
     companion: Space | None = None
     memory: RunMemory = field(default_factory=lambda: RunMemory(Identities().are_same))
+    sidecars: Sidecars = field(default_factory=Sidecars)
 
 
 def ingest_photos(
@@ -56,7 +59,7 @@ def ingest_photos(
 ) -> AddReport:
     """Bring the files at `paths` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
-    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "photo", _begins_like_photo)
+    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "photo", _begins_like_photo, parts.sidecars)
     with parts.store.scan(parts.space, reader) as scan:
         record_walk(walk, scan, parts.on_step)
         if not afresh:
@@ -84,8 +87,15 @@ def _decode(parts: PhotoIngest, scan: Scan) -> Iterator[Photo | Skipped]:
     yield from scan.unreadable()
     view = parts.embedder.spec.view
     yield from parts.decoder.photos(
-        PhotoRequest(file.uri, path_of(file.uri), view, file.known, file.stamp) for file in scan.to_read()
+        _request(parts, file.uri, view, file.known, file.stamp) for file in scan.to_read()
     )
+
+
+def _request(
+    parts: PhotoIngest, uri: str, view: View, known: tuple[bytes, ...] = (), stamp: FileStamp | None = None
+) -> PhotoRequest:
+    path = path_of(uri)
+    return PhotoRequest(uri, path, view, known, stamp, sidecars=parts.sidecars.of(path))
 
 
 def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[PhotoBatch]:
@@ -146,7 +156,7 @@ def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str) -> Counter[str]:
 def _reread(parts: PhotoIngest, uris: list[str]) -> Iterator[Photo | Skipped]:
     """Decode files whatever is known of their content, which another file's change has made stale."""
     view = parts.embedder.spec.view
-    return parts.decoder.photos(PhotoRequest(uri, path_of(uri), view) for uri in uris)
+    return parts.decoder.photos(_request(parts, uri, view) for uri in uris)
 
 
 def _reckon(parts: PhotoIngest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:

@@ -12,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from lookalike.errors import UsageError
-from lookalike.files import kind_of_file
-from lookalike.records import FileStamp, FoundFile, Kind
+from lookalike.files import kind_of_file, stamp_of, stamp_with
+from lookalike.records import FoundFile, Kind
 from lookalike.sources.exclusions import MARKERS, NO_MEDIA, Exclusions
 from lookalike.sources.identity import Identities
 from lookalike.sources.kinds import aside_of, is_photo, is_text
+from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.spelling import spelled, spelled_in
 from lookalike.sources.uris import uri_of
 
@@ -52,6 +53,7 @@ class Walk:
     rules: Exclusions = field(default_factory=Exclusions)
     wanted: Kind | None = None
     begins_like_photo: Callable[[str], bool] = lambda _: False
+    sidecars: Sidecars = field(default_factory=Sidecars)
     closed: list[str] = field(default_factory=list)
     excluded: Counter[str] = field(default_factory=Counter)
     aside: Counter[str] = field(default_factory=Counter)
@@ -82,7 +84,7 @@ class Walk:
                     self._folders.append(folder)
             elif real == named or not os.path.exists(path):  # noqa: PTH110
                 self._linked.add(self.identities.of_real(real))
-                yield examine(named)
+                yield self._examine(named)
             else:
                 self._links.append((named, True))
         while self._folders:
@@ -140,9 +142,12 @@ class Walk:
     def _file(self, path: str, name: str) -> Iterator[FoundFile]:
         kind = self._aside(name)
         if kind is None or self.begins_like_photo(path):
-            yield examine(path)
+            yield self._examine(path)
         else:
             self.aside[kind] += 1
+
+    def _examine(self, path: str) -> FoundFile:
+        return examine(path, self.sidecars if self.wanted == "photo" else None)
 
     def _aside(self, name: str) -> str | None:
         if self.wanted == "text":
@@ -162,7 +167,7 @@ class Walk:
                 continue
             self._linked.add(identity)
             if is_named:
-                yield examine(path)
+                yield self._examine(path)
             else:
                 yield from self._file(path, os.path.basename(path))  # noqa: PTH119
 
@@ -195,15 +200,16 @@ def kind_of(paths: list[Path], rules: Exclusions | None = None) -> Kind | None:
     return "text" if texts else None
 
 
-def examine(path: str) -> FoundFile:
-    """Return a file with its stamp, or with the reason why there is nothing to read."""
+def examine(path: str, sidecars: Sidecars | None = None) -> FoundFile:
+    """Return a file with its stamp, to which `sidecars` count, or with why there is nothing to read."""
     try:
         facts = os.stat(path)  # noqa: PTH116  # names may not be UTF-8; Path is slower here
     except OSError as error:
         return FoundFile(uri_of(path), None, _stat_problem(path, error))
     if not stat.S_ISREG(facts.st_mode):
         return FoundFile(uri_of(path), None, f"not a regular file ({kind_of_file(facts.st_mode)})")
-    return FoundFile(uri_of(path), FileStamp(facts.st_size, facts.st_mtime_ns))
+    stamp = stamp_of(facts)
+    return FoundFile(uri_of(path), stamp_with(stamp, sidecars.of(path)) if sidecars else stamp)
 
 
 def _closed_problem(error: UsageError | OSError) -> str:

@@ -20,6 +20,7 @@ from lookalike.store.rows import (
     encode_vector,
     item_checksum,
     item_is_sound,
+    renewed,
     vector_is_sound,
 )
 
@@ -95,15 +96,14 @@ class PhotoWriter:
     def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed | None:
         own = self._one("SELECT id, content_hash FROM items WHERE uri = ?", photo.uri)
         if own and own[1] == photo.content_hash and self._known(own[0]):
-            self._place(own[0], photo)
-            return Committed(photo.uri, "unchanged", own[0])
+            return Committed(photo.uri, "updated" if self._place(own[0], photo) else "unchanged", own[0])
         moved = None if own else self._moved(photo.uri, photo.content_hash)
         if moved is not None:
             self._place(moved, photo)
             return Committed(photo.uri, "moved", moved)
         known = self._known_of(photo.content_hash)
         if known is not None:  # equal content has equal vectors, to the last bit
-            metadata, content = known
+            metadata, content = renewed(known[0], photo.metadata), known[1]
         elif vector is not None:
             metadata, content = encode_metadata(photo.metadata), encode_vector(vector)
         else:
@@ -164,17 +164,19 @@ class PhotoWriter:
         self._forget_skip(photo.uri)
         return Committed(photo.uri, "added", item_id)
 
-    def _place(self, item_id: int, photo: Photo) -> None:
-        """Say where an item's unchanged content now lies and how its file is stamped."""
+    def _place(self, item_id: int, photo: Photo) -> bool:
+        """Say where an item's unchanged content lies now, its stamp and facts; whether the facts changed."""
         row = self._one(f"SELECT {ITEM_COLUMNS} FROM items WHERE id = ?", item_id)
         metadata, checksum = row[-2:]
         if item_is_sound(row):  # else the checksum stays, so that what is wrong stays known
+            metadata = renewed(metadata, photo.metadata)
             checksum = item_checksum(item_id, photo.uri, photo.content_hash, photo.stamp, metadata)
         self.connection.execute(
-            "UPDATE items SET uri = ?, size = ?, mtime_ns = ?, checksum = ? WHERE id = ?",
-            (photo.uri, photo.stamp.size, photo.stamp.mtime_ns, checksum, item_id),
+            "UPDATE items SET uri = ?, size = ?, mtime_ns = ?, metadata = ?, checksum = ? WHERE id = ?",
+            (photo.uri, photo.stamp.size, photo.stamp.mtime_ns, metadata, checksum, item_id),
         )
         self._forget_skip(photo.uri)
+        return bool(metadata != row[-2])
 
     def _update(
         self, own: tuple[int, bytes], photo: Photo, metadata: str, seq: int, content: bytes

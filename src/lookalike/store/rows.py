@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.records import FileStamp, Item, Metadata, MetadataValue, Space
+from lookalike.records import FACTS, FileStamp, Item, Metadata, MetadataValue, Space
 from lookalike.store.checksums import agrees, place_key
 
 _PAGE = 1000  # values of one statement
@@ -40,6 +40,14 @@ def encode_metadata(metadata: Metadata) -> str:
         as_text(name): fact for name, value in metadata.items() if (fact := _storable(value)) is not None
     }
     return json.dumps(facts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def renewed(known: str, facts: Metadata) -> str:
+    """Return stored metadata with a photo's facts as they are stated now; what an import brought stays."""
+    if not facts:
+        return known
+    kept = {name: value for name, value in json.loads(known).items() if name not in FACTS}
+    return encode_metadata({**kept, **facts})
 
 
 def as_text(text: str) -> str:

@@ -8,9 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.files import open_bytes
+from lookalike.files import open_bytes, stamp_of
 from lookalike.open_collection import OpenCollection
-from lookalike.records import FileStamp
 from lookalike.reports import RelocateReport
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.relocation import Move, items_below, relocate
@@ -58,7 +57,7 @@ def _move_of(row: ItemRow, old: Path, new: Path) -> Move | str:
     try:
         with open_bytes(place) as file:
             facts = os.fstat(file.fileno())
-            stamp = FileStamp(facts.st_size, facts.st_mtime_ns)
+            stamp = stamp_of(facts)
             if stamp.size != size:
                 return "another file is there"
             while block := file.read(_BLOCK):

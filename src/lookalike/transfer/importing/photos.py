@@ -12,6 +12,7 @@ from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.vectors import NO_DIRECTION
 from lookalike.ingest.photos import BATCH as EMBED_BATCH
 from lookalike.records import FileStamp, Photo, Skipped, View
+from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import is_gone, path_of
 from lookalike.sources.walk import examine
 from lookalike.store import PhotoBatch
@@ -83,8 +84,10 @@ def _photos(run: ImportRun, fresh: list[tuple[str, Entry, int]]) -> Iterator[tup
     for each in fresh:
         is_there = not is_address(each[0]) and os.path.lexists(path_of(each[0]))
         (there if is_there else gone).append(each)
+    sidecars = Sidecars()
     requests = (
-        PhotoRequest(uri, path_of(uri), view, stamp=examine(path_of(uri)).stamp) for uri, _, _ in there
+        PhotoRequest(uri, path, view, stamp=examine(path, sidecars).stamp, sidecars=sidecars.of(path))
+        for path, uri in ((path_of(uri), uri) for uri, _, _ in there)
     )
     for read, (_, entry, at) in zip(run.parts.decoder.photos(requests), there, strict=True):
         if isinstance(read, Photo):
