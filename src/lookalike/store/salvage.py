@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -19,19 +18,17 @@ from lookalike.store.checksums import row_checksum
 from lookalike.store.clock import Clock, clock_of, set_clock
 from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
 from lookalike.store.credits import copy_credit, credit_is_sound
-from lookalike.store.database import lenient_text
-from lookalike.store.header import copy_with_header, is_damaged_header
+from lookalike.store.header import is_damaged_header
 from lookalike.store.lock import rescue_lock
-from lookalike.store.log import log_of, mend_log, read_log
+from lookalike.store.log import log_of
 from lookalike.store.opening import (
     RESCUED_FILE,
     clear_leftovers,
     finish_rescue,
-    keep_log,
     open_database,
-    put_back_log,
 )
 from lookalike.store.places import mend_places
+from lookalike.store.rescue_source import connect_to_read, rescue_source
 from lookalike.store.rows import (
     ITEM_COLUMNS,
     item_checksum,
@@ -92,7 +89,7 @@ def rescue(path: Path, inode: int | None = None) -> bool:
         if inode is not None and path.stat().st_ino != inode:
             return False
         fresh = path.with_name("store.rescue.new")
-        _salvage(_source(path), fresh, Acknowledged(path.parent))
+        _salvage(rescue_source(path), fresh, Acknowledged(path.parent))
         fresh.replace(path.with_name(RESCUED_FILE))  # from here on it will be the store
         sync_folder(path.parent)
         finish_rescue(path)
@@ -104,31 +101,12 @@ def rescue(path: Path, inode: int | None = None) -> bool:
     return True
 
 
-def _source(path: Path) -> Path:
-    """Return the file to rescue rows from: the store with its log mended, or a copy with a sound header."""
-    was_kept, state = put_back_log(path), read_log(path)
-    if state == "damaged" or (was_kept and state == "unsure"):
-        keep_log(path)
-        mend_log(path)
-    if not is_damaged_header(path):
-        check_header(path)
-        return path
-    copy = path.with_name("store.rescue.new-source")
-    copy_with_header(path, copy)
-    if log_of(path).exists():
-        shutil.copyfile(log_of(path), log_of(copy))
-    return copy
-
-
 def _salvage(path: Path, fresh: Path, noted: Acknowledged) -> None:
     """Write all sound rows of the store at `path` into a new file, on disk as a whole."""
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as source:
-            source.text_factory = lenient_text
-            with suppress(sqlite3.DatabaseError):
-                source.execute("PRAGMA writable_schema = ON")  # passes over what it cannot read of the schema
-            with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
-                _fill(source, target, noted)
+        fresh_file = closing(sqlite3.connect(fresh, isolation_level=None))
+        with closing(connect_to_read(path)) as source, fresh_file as target:
+            _fill(source, target, noted)
     except sqlite3.DatabaseError as error:
         translated = translate(error, path)
         if not isinstance(translated, DamagedError):
