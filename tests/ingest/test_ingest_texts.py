@@ -458,5 +458,29 @@ def test_what_is_said_of_a_file_makes_it_read_again(watched, tmp_path):
     assert numbers(watched.add(table, read_as=ReadAs("cp1251"))) == {"updated": 1}
     assert set(watched.items()) == {"Мой телефон сломался"}
     report = watched.add(touched(table))
-    assert report.remarks == (f"read as cp1251, a guess that --encoding NAME overrides: {table}",)
+    assert report.remarks == ()  # what was said is kept
     assert numbers(report) == {"unchanged": 1}
+
+
+def test_what_was_said_of_a_file_holds_until_something_else_is_said(watched, tmp_path):
+    """One row that a guess takes for another encoding, and a delimiter that its header does not tell."""
+    table = tmp_path / "t.csv"
+    rows = "text~n\nGröße~1\nStraße, breit~2\n"
+    table.write_bytes(rows.encode("cp437"))
+    said = ReadAs("cp437", "~")
+    assert numbers(watched.add(table, column="text", read_as=said)) == {"added": 2}
+    assert set(watched.items()) == {"Größe", "Straße, breit"}
+    assert numbers(watched.add(table, read_as=said)) == {"unchanged": 2}
+    table.write_bytes(f"{rows}Äpfel~3\n".encode("cp437"))
+    assert numbers(watched.add(touched(table))) == {"unchanged": 2, "added": 1}
+    assert set(watched.items()) == {"Größe", "Straße, breit", "Äpfel"}
+    table.write_bytes(f"{rows}Äpfel~3\n".encode())  # converted to UTF-8, which only one of both changes
+    watched.add(touched(table), read_as=ReadAs("utf-8"))
+    assert set(watched.items()) == {"Größe", "Straße, breit", "Äpfel"}
+    table.write_bytes(f"{rows}Äpfel~3\n".encode("utf-16"))
+    report = watched.add(touched(table), read_as=ReadAs("auto"))
+    assert set(watched.items()) == {"Größe", "Straße, breit", "Äpfel"}
+    assert numbers(report) == {"unchanged": 3}
+    table.write_bytes(f"{rows}Äpfel~3\n".replace("~", ";").encode())
+    watched.add(touched(table), read_as=ReadAs(None, "auto"))
+    assert set(watched.items()) == {"Größe", "Straße, breit", "Äpfel"}

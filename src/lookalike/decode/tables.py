@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from lookalike.decode.json_rows import NoJson, begins_array, values_of_array, va
 from lookalike.decode.packed import LONGEST_LINE, plain_name
 from lookalike.decode.parquet_rows import parquet_rows
 from lookalike.decode.remarks import Remarks
-from lookalike.errors import QueryError
+from lookalike.errors import QueryError, UsageError
 from lookalike.records import MetadataValue
 
 HALF_A_LETTER = "halves of letters (surrogates without their pair), read as \ufffd"
@@ -41,21 +42,47 @@ _MAGIC = (
 )
 
 
+_AUTO = "auto"
+
+
 @dataclass(frozen=True, slots=True)
 class ReadAs:
     """What is known beforehand of files of texts: their encoding, and what parts the cells of a table.
 
-    Both are as users name them; raises `UsageError` for what is neither.
+    Both are as users name them, "auto" for what is to be found out though it was said before; raises
+    `UsageError` for what is neither.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
 
     def __post_init__(self) -> None:
-        if self.encoding is not None:
+        if self.encoding not in (None, _AUTO):
             object.__setattr__(self, "encoding", check_encoding(self.encoding))
-        if self.delimiter is not None:
+        if self.delimiter not in (None, _AUTO):
             object.__setattr__(self, "delimiter", check_delimiter(self.delimiter))
+
+    @classmethod
+    def noted_in(cls, note: str) -> ReadAs:
+        """Return what `note` wrote down; nothing for anything else."""
+        try:
+            return cls(**json.loads(note))
+        except (ValueError, TypeError, UsageError):
+            return AS_FOUND
+
+    def note(self) -> str:
+        """Return it as a text to keep, empty where nothing is known."""
+        known = {"encoding": self.encoding, "delimiter": self.delimiter}
+        known = {name: said for name, said in known.items() if said not in (None, _AUTO)}
+        return json.dumps(known) if known else ""
+
+    def after(self, before: ReadAs) -> ReadAs:
+        """Return what holds for a file of which `before` was said earlier: what is not said anew stays."""
+
+        def chosen(now: str | None, then: str | None) -> str | None:
+            return None if now == _AUTO else now or then
+
+        return ReadAs(chosen(self.encoding, before.encoding), chosen(self.delimiter, before.delimiter))
 
 
 AS_FOUND = ReadAs()

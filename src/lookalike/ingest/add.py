@@ -151,11 +151,12 @@ def _check_columns(paths: list[Path], options: AddOptions, *, has_items: bool) -
     if options.column is None and has_items:  # each file is read by the column that it was read by before
         return
     problems = []
+    read_as = (options.read_as or AS_FOUND).after(AS_FOUND)
     for path in paths:
         if path.is_dir() or not is_table(str(path)):
             return
         try:
-            TableFile(str(path), options.column, read_as=options.read_as or AS_FOUND).check_column()
+            TableFile(str(path), options.column, read_as=read_as).check_column()
         except UsageError as error:
             problems.append(f"{path}: {error}")
         except (LookalikeError, OSError):  # reading it says so

@@ -54,9 +54,9 @@ class TextIngest(IngestContext):
 class _Run:
     """What one run knows: what was asked for, and what it came across.
 
-    `reader` is kept with skipped files, `manner` with those that were read; `emptied` are files in which no
-    text is left. `without_direction` are contents that the model gives none, `fewer` how many places of
-    each file that costs. Of the texts `embedded`, so many are `unreadable`: the model knows hardly anything
+    `reader` is kept with skipped files, `manner` begins what is kept with those that were read; `emptied` are
+    files in which no text is left. `without_direction` are contents that the model gives none, `fewer` how
+    many places of each file that costs. Of the texts `embedded`, so many are `unreadable`: the model knows hardly anything
     of them.
     """
 
@@ -92,9 +92,9 @@ def ingest_texts(  # noqa: PLR0913  # most by keyword
 ) -> AddReport:
     """Bring the texts at `paths` into the store; unchanged files are not read again, unless `afresh`.
 
-    `column` is where the texts are in tables; None stands for the column that a file was read by before. With
-    anything in `read_as`, which is not kept, unchanged files are read again, too. No text that is stored
-    already is embedded again, wherever it stands now.
+    `column` is where the texts are in tables; None stands for the column that a file was read by before, and
+    so it is with what `read_as` does not say. Files that were read otherwise are read again. No text that is
+    stored already is embedded again, wherever it stands now.
     """
     model = parts.space.model_id
     named = frozenset(uri_of(path) for path in paths if not os.path.isdir(path))  # noqa: PTH112
@@ -102,13 +102,23 @@ def ingest_texts(  # noqa: PLR0913  # most by keyword
     walk = Walk(paths, parts.store.folder, rules or Exclusions(), "text")
     with parts.store.scan_texts(parts.space, run.reader) as scan:
         record_walk(walk, scan, parts.on_step)
-        if not afresh and read_as == AS_FOUND:
-            scan.settle_files(run.manner, column)
+        if not afresh:
+            scan.settle_files(_manner(run, read_as), column, exactly=read_as != AS_FOUND)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
         for batch in _embed(parts, run, _batches(_read(parts, run, scan))):
             tally.update(_commit(parts, run, batch))
             parts.on_step("reading", tally.total(), None)
         return _reckon(parts, run, walk, scan, tally, prune=prune)
+
+
+def _manner(run: _Run, read_as: ReadAs) -> str:
+    """Return how a file is read, to be kept with it."""
+    return f"{run.manner} {read_as.note()}".rstrip()
+
+
+def read_before(manner: str) -> ReadAs:
+    """Return what was said of a file that was read in that manner."""
+    return ReadAs.noted_in(" ".join(manner.split(" ")[2:]))
 
 
 def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
@@ -124,8 +134,9 @@ def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
 def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRead) -> Iterator[_Result]:
     """Yield the texts of a file; at its end the rows that cannot be read and the places that are no more."""
     column = file.column if run.column is None else run.column
-    about = TextFileRead(file.uri, file.stamp, column, run.manner)
-    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach, read_as=run.read_as)
+    read_as = run.read_as.after(read_before(file.manner))
+    about = TextFileRead(file.uri, file.stamp, column, _manner(run, read_as))
+    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach, read_as=read_as)
     passages = source.passages()
     rows = 0
     problem: LookalikeError | OSError | None = None

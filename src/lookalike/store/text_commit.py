@@ -25,7 +25,8 @@ from lookalike.store.text_rows import TEXT_FILE_CELLS, file_of, loose_uri, put_p
 class TextFileRead:
     """A file of texts as it was read: `rows` is how many places came of it, None before it ended.
 
-    `column` is where its texts are, as it was asked for; `manner` names reader and model.
+    `column` is where its texts are, as it was asked for; `manner` names reader and model, and what else was
+    said of reading it.
     """
 
     uri: str

@@ -9,9 +9,10 @@ from lookalike.store.filters import in_file
 from lookalike.store.rows import select
 
 
-def text_files(database: Database) -> list[tuple[str, str | None]]:
-    """Return uri and column of the files that were read to their end."""
-    return database.fetch("SELECT uri, column_name FROM text_files WHERE rows IS NOT NULL ORDER BY uri")
+def text_files(database: Database) -> list[tuple[str, str | None, str]]:
+    """Return uri, column and manner of the files that were read to their end."""
+    sql = "SELECT uri, column_name, manner FROM text_files WHERE rows IS NOT NULL ORDER BY uri"
+    return database.fetch(sql)
 
 
 def count_in(database: Database, file: str) -> int:

@@ -16,11 +16,12 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class TextFileToRead:
-    """A file to read: its uri, its stamp, and in which column its texts were the last time."""
+    """A file to read: its uri, its stamp, and in which column and manner it was read the last time."""
 
     uri: str
     stamp: FileStamp
     column: str | None
+    manner: str
 
 
 class TextScan(Scan):
@@ -32,18 +33,24 @@ class TextScan(Scan):
         super().__init__(connection, space, reader)
         connection.execute("CREATE TEMP TABLE seen (uri TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def settle_files(self, manner: str, column: str | None) -> None:
-        """Tell files that were read whole in that manner, and lastingly unreadable ones, from the others."""
+    def settle_files(self, manner: str, column: str | None, *, exactly: bool = False) -> None:
+        """Tell files that were read whole in that manner, and lastingly unreadable ones, from the others.
+
+        Unless `exactly` that manner, it may be followed by a blank and what else was noted; else those that
+        could not be read are tried again.
+        """
         self._connection.execute(
             """UPDATE temp.found SET state = 'unchanged' WHERE EXISTS (
                 SELECT 1 FROM text_files WHERE text_files.uri = found.uri
                 AND text_files.size = found.size AND text_files.mtime_ns = found.mtime_ns
                 AND checksum = row_checksum('text_files', text_files.uri, text_files.size,
                                             text_files.mtime_ns, column_name, manner, rows)
-                AND manner = ?1 AND rows IS NOT NULL AND (?2 IS NULL OR column_name IS ?2))""",
-            (manner, column),
+                AND (manner = ?1 OR (NOT ?3 AND substr(manner, 1, length(?1) + 1) = ?1 || ' '))
+                AND rows IS NOT NULL AND (?2 IS NULL OR column_name IS ?2))""",
+            (manner, column, exactly),
         )
-        self._settle_skipped()
+        if not exactly:
+            self._settle_skipped()
 
     def count_skipped(self) -> int:
         """How many files were not read for a lasting reason, or rows in files that are unchanged."""
@@ -74,10 +81,10 @@ class TextScan(Scan):
 
     def files_to_read(self) -> Iterator[TextFileToRead]:
         """Yield the files to read, by uri."""
-        sql = "SELECT column_name FROM text_files WHERE uri = ?"
+        sql = "SELECT column_name, manner FROM text_files WHERE uri = ?"
         for uri, _, size, mtime_ns in self._pages("state IS NULL AND problem IS NULL"):
-            row = self._connection.execute(sql, (uri,)).fetchone()
-            yield TextFileToRead(uri, FileStamp(size, mtime_ns), row[0] if row else None)
+            column, manner = self._connection.execute(sql, (uri,)).fetchone() or (None, "")
+            yield TextFileToRead(uri, FileStamp(size, mtime_ns), column, manner)
 
     def see(self, uris: Sequence[str]) -> None:
         """Note places of the file that is being read."""

@@ -11,6 +11,7 @@ from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
 from lookalike.errors import LookalikeError
 from lookalike.files import open_bytes
+from lookalike.ingest.texts import read_before
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Item
 from lookalike.sources.uris import path_of
@@ -39,8 +40,9 @@ def check_files(opened: OpenCollection) -> Iterator[Damage]:
         return
     embedder = opened.embedder_of(space)
     assert isinstance(embedder, TextEmbedder)  # what embeds texts
-    for uri, column in text_files(store.database):
-        problem = _texts_problem(store, uri, column, embedder)
+    for uri, column, manner in text_files(store.database):
+        file = TextFile(path_of(uri), uri, column, embedder.reach, read_as=read_before(manner))
+        problem = _texts_problem(store, file)
         if problem is not None:
             yield Damage("file", problem, uri=uri)
 
@@ -59,11 +61,11 @@ def _photo_damage(item: Item) -> Damage | None:
     return None if digest.digest() == item.content_hash else Damage("file", DIFFERS, item.id, item.uri)
 
 
-def _texts_problem(store: Store, uri: str, column: str | None, embedder: TextEmbedder) -> str | None:
+def _texts_problem(store: Store, file: TextFile) -> str | None:
     """Say what is wrong with a file of texts; None where it holds just what was read."""
-    passages = TextFile(path_of(uri), uri, column, embedder.reach).passages()
+    passages = file.passages()
     database = store.database
-    left = count_in(database, uri)
+    left = count_in(database, file.uri)
     try:
         while page := list(islice(passages, _PAGE)):
             known = contents_at(database, [passage.uri for passage in page])

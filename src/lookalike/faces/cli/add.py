@@ -32,8 +32,16 @@ if TYPE_CHECKING:
     help="Read further paths from a file, or from standard input (-), one per line.",
 )
 @click.option("--column", help="Texts: the column of CSV, TSV, JSON and Parquet files that holds them.")
-@click.option("--encoding", metavar="NAME", help="Texts: how the files are encoded, where a guess is wrong.")
-@click.option("--delimiter", metavar="SIGN", help="Texts: what parts the cells of a CSV file, as ';' or tab.")
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Texts: how the files are encoded, where a guess is wrong; kept until another is named, or auto.",
+)
+@click.option(
+    "--delimiter",
+    metavar="SIGN",
+    help="Texts: what parts the cells of a CSV file, as ';' or tab; kept, too.",
+)
 @click.option("--texts", is_flag=True, help="Look for texts in PATHS, though there may be photos, too.")
 @click.option("--photos", is_flag=True, help="Look for photos in PATHS, though there may be texts, too.")
 @click.option(
