@@ -56,8 +56,8 @@ class _Run:
 
     `reader` is kept with skipped files, `manner` begins what is kept with those that were read; `emptied` are
     files in which no text is left. `without_direction` are contents that the model gives none, `fewer` how
-    many places of each file that costs. Of the texts `embedded`, so many are `unreadable`: the model knows hardly anything
-    of them.
+    many places of each file that costs. Of the texts `embedded`, so many are `unreadable`: the model knows
+    hardly anything of them.
     """
 
     column: str | None
