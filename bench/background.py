@@ -22,9 +22,10 @@ import words as word_search
 from common import DATA, fresh, need_data
 from lookalike import Collection
 from lookalike.models.words import load_class_names
+from lookalike.records import PHASH, Item
 from lookalike.search import background as line_of
 from lookalike.search.background import Background, BackgroundScores
-from lookalike.search.copies import NEAR_COPY, SAME_PHOTO
+from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY, SAME_PHOTO
 from lookalike.store import Store
 
 QUERIES = 1_000
@@ -35,7 +36,8 @@ DRAWS = 20
 SPREADS = np.arange(2.5, 5.01, 0.25)
 MOST_FALSE = 0.02
 EDITED = 60  # photos of each set
-BARS = (0.9, 0.93, 0.95, SAME_PHOTO, 0.97, 0.98)
+BARS = ((NEAR_COPY, 64), (SAME_PHOTO, 64), *((NEAR_COPY, bits) for bits in (2, MOST_DIFFERENT_BITS, 6, 8)))
+"""Least scores, and how many bits of the perceptual hashes differ at most."""
 Picture = Image.Image
 
 
@@ -49,16 +51,16 @@ def main() -> None:
 def measure() -> dict[str, Any]:
     """Return what the line keeps and lets pass, and how many pairs of photos count as near copies."""
     lines = {name: _line(name) for name in SETS}
-    _, labels, rows = space_of("caltech50")
-    near = np.triu(rows @ rows.T >= SAME_PHOTO, 1)
+    _, labels, rows, bits = items_of("caltech50")
+    near = np.triu(are_copies(rows, bits), 1)
     same = labels[:, None] == labels[None]
-    _, families, edits = space_of("neardup")
-    modes = edits[families == "modes"]
+    _, families, edits, bits = items_of("neardup")
+    modes, bits = edits[families == "modes"], bits[families == "modes"]
     return {
         "lines": lines,
         "near_pairs_same_class": int((near & same).sum()),
         "near_pairs_other_class": int((near & ~same).sum()),
-        "copies_near": float((modes @ modes.T >= SAME_PHOTO)[np.triu_indices(len(modes), 1)].mean()),
+        "copies_near": float(are_copies(modes, bits)[np.triu_indices(len(modes), 1)].mean()),
     }
 
 
@@ -200,21 +202,48 @@ def copies() -> dict[str, Any]:
             edit(photo).save(_made(folder / title / f"{at}.jpg"), quality=90)
         for title, (kind, quality) in SAVED.items():
             photo.save(_made(folder / title / f"{at}.{kind}"), quality=quality)
-    titles, places, rows = _edited(folder)
-    originals = rows[titles == "original"][np.argsort(places[titles == "original"])]
+    titles, places, rows, bits = _edited(folder)
+    order = np.flatnonzero(titles == "original")[np.argsort(places[titles == "original"])]
     edits = {}
     for title in sorted({*EDITS, *SAVED}):
         of = titles == title
-        scores = (rows[of] * originals[places[of]]).sum(axis=1)
-        edits[title] = {str(bar): round(float((scores >= bar).mean()), 3) for bar in BARS}
-    pairs = {str(bar): 0 for bar in BARS}
+        scores = (rows[of] * rows[order[places[of]]]).sum(axis=1)
+        differing = (bits[of] != bits[order[places[of]]]).sum(axis=1)
+        passing = {bar: (scores >= bar[0]) & (differing <= bar[1]) for bar in BARS}
+        edits[title] = {bar_name(*bar): round(float(passed.mean()), 3) for bar, passed in passing.items()}
+    pairs = {bar_name(*bar): 0 for bar in BARS}
     compared = 0
     for name in PHOTO_SETS:
-        _, _, these = space_of(name)
-        scores = (these @ these.T)[np.triu_indices(len(these), 1)]
-        compared += len(scores)
-        pairs = {key: count + int((scores >= float(key)).sum()) for key, count in pairs.items()}
-    return {"edits": edits, "pairs": compared, "pairs_near": pairs, "texts": NEAR_COPY, "photos": SAME_PHOTO}
+        _, _, these, hashes = items_of(name)
+        upper = np.triu_indices(len(these), 1)
+        compared += len(upper[0])
+        for bar in BARS:
+            pairs[bar_name(*bar)] += int(are_copies(these, hashes, *bar)[upper].sum())
+    chosen = bar_name(NEAR_COPY, MOST_DIFFERENT_BITS)
+    return {"edits": edits, "pairs": compared, "pairs_near": pairs, "chosen": chosen}
+
+
+def bar_name(score: float, bits: int) -> str:
+    """Return what is asked of copies, as a title."""
+    return f"≥ {score:g}" + (f", ≤ {bits} bits" if bits < 64 else "")
+
+
+def are_copies(
+    rows: npt.NDArray[np.float32],
+    bits: npt.NDArray[np.bool_],
+    score: float = NEAR_COPY,
+    most: int = MOST_DIFFERENT_BITS,
+) -> npt.NDArray[np.bool_]:
+    """Tell for each pair whether its score and its hashes are those of copies."""
+    ones = bits.astype(np.float32)
+    differing = ones @ (1 - ones).T + (1 - ones) @ ones.T
+    return (rows @ rows.T >= score) & (differing <= most)
+
+
+def bits_of(items: list[Item]) -> npt.NDArray[np.bool_]:
+    """Return the perceptual hashes `(n, 64)` of photos; zeros for what has none."""
+    hashes = [bytes.fromhex(str(item.metadata.get(PHASH, "00" * 8))) for item in items]
+    return np.unpackbits(np.array([list(each) for each in hashes], np.uint8), axis=1).astype(bool)
 
 
 def _some_photos(name: str) -> list[Path]:
@@ -229,11 +258,13 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _edited(folder: Path) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return of each edit its title, the number of its photo, and its vector."""
+def _edited(
+    folder: Path,
+) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return of each edit its title, the number of its photo, its vector and the bits of its hash."""
     with Collection(fresh("background-edits-items") / "items.lookalike") as collection:
         collection.add(folder)
-        opened = collection.openspace_of()
+        opened = collection.open_space()
         block = opened.vectors.fetch(opened.vectors.ids().tolist())
         items = opened.items.get(block.ids.tolist())
     paths = [Path(items[item_id].uri) for item_id in block.ids.tolist()]
@@ -241,6 +272,7 @@ def _edited(folder: Path) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64], 
         np.array([path.parent.name for path in paths]),
         np.array([int(path.stem) for path in paths]),
         block.rows,
+        bits_of([items[item_id] for item_id in block.ids.tolist()]),
     )
 
 
@@ -282,6 +314,13 @@ def _parted(scores: npt.NDArray[Any], right: npt.NDArray[np.bool_]) -> float:
 
 def space_of(name: str) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[np.float32]]:
     """Return the background of a set's items, their labels (of COCO: their files) and their vectors."""
+    return items_of(name)[:3]
+
+
+def items_of(
+    name: str,
+) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Return what `space_of` does, and the bits of perceptual hashes `(n, 64)`."""
     folder = fresh(f"background-{name}") / "items.lookalike"
     is_text = name == "banking77"
     with Collection(folder) as collection:
@@ -295,14 +334,14 @@ def space_of(name: str) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[n
     vectors = store.vectors(space)
     block = vectors.fetch(vectors.ids().tolist())
     items = store.items.get(block.ids.tolist())
-    found = (items[item_id] for item_id in block.ids.tolist())
+    found = [items[item_id] for item_id in block.ids.tolist()]
     if is_text:
         labels = [str(item.metadata["category"]) for item in found]
     else:
         labels = [
             (path if name == "coco256" else path.parent).name for path in (Path(item.uri) for item in found)
         ]
-    return Background(vectors), np.array(labels), block.rows
+    return Background(vectors), np.array(labels), block.rows, bits_of(found)
 
 
 if __name__ == "__main__":

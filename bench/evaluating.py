@@ -101,13 +101,14 @@ def _copies(f: dict[str, Any]) -> str:
     bars = list(f["pairs_near"])
     rows = ["## Near copies", "", "`python bench/background.py copies`", ""]
     rows += [
-        f"From a cosine of {f['photos']:g} on two photos are taken for copies of one. Which shares of edited"
+        "Photos are taken for copies of one where both the cosine of their vectors and their perceptual",
+        f"hashes say so: {f['chosen']} of 64.",
+        "Which shares of edited photos reach that and other bars, and how many of the",
+        f"{f['pairs']:,} pairs of different files in three sets do; those at the bar that is used are copies "
+        "or edits of one picture.",
+        "",
     ]
-    rows += [
-        f"photos reach that and other bars, and how many of the {f['pairs']:,} pairs of different files in"
-    ]
-    rows += ["three sets do: the five nearest are copies, most below are different photos.", ""]
-    rows += [f"| edit | {' | '.join(f'≥ {bar}' for bar in bars)} |", "|---" * (1 + len(bars)) + "|"]
+    rows += [f"| edit | {' | '.join(bars)} |", "|---" * (1 + len(bars)) + "|"]
     for title, reached in f["edits"].items():
         rows.append(f"| {title} | {' | '.join(f'{100 * reached[bar]:.0f} %' for bar in bars)} |")
     rows.append(

@@ -40,7 +40,10 @@ FACTS = frozenset(
         "keywords",
     ]
 )
-"""The names of what is read from a photo; whatever else an item knows was brought by an import."""
+"""The names of what is read from a photo, and may be stated otherwise another time."""
+
+PHASH = "phash"
+"""The name of a photo's perceptual hash among its metadata, 16 hexadecimal digits; see `ingest/phash.py`."""
 
 Kind = Literal["photo", "text"]
 """What the items of a collection are; one collection holds one kind."""

@@ -205,7 +205,7 @@ def test_pages_meet_the_conditions(collection):
 
 def test_near_copies_name_the_best_of_them(collection, photos):
     with Image.open(photos / "05.png") as picture:
-        picture.resize((48, 32)).save(photos / "05-small.png")
+        picture.save(photos / "05-poor.jpg", quality=50)
         picture.save(photos / "05.jpg", quality=80)
     collection.add(photos)
     hits = collection.answer([1], SearchOptions(20, mark_copies=True))[0].hits

@@ -34,11 +34,12 @@ def filled(photos, watched):
 
 def test_every_byte_of_it(filled, tmp_path):
     content, copy = (filled / "store.sqlite").read_bytes(), tmp_path / "copy.lookalike"
-    for at in range(100):
+    flips = [(at, at % 8) for at in range(100)] + [(at, bit) for at in (18, 19) for bit in range(8)]
+    for at, bit in flips:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(filled, copy)
         changed = bytearray(content)
-        changed[at] ^= 1 << at % 8
+        changed[at] ^= 1 << bit
         (copy / "store.sqlite").write_bytes(changed)
         with opened(copy) as collection:
             try:

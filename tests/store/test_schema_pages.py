@@ -10,7 +10,8 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.store.schema_pages import lists_tables, read_list, rebuild_list
+from lookalike.store.schema import lacks_tables
+from lookalike.store.schema_pages import read_list, rebuild_list
 from text_helpers import write_csv
 
 TEXTS = [f"a text about {thing}" for thing in ("cats", "dogs", "trees", "ships", "bread", "snow")]
@@ -36,6 +37,13 @@ def copy(filled, tmp_path):
 def damaged_bits():
     """Some bits of every byte of the tree's head, of the places of its cells, and of its cells."""
     return [(at, at % 8) for at in (*range(100, 124), *range(PAGE - 24, PAGE))]
+
+
+def leaves(store):
+    """Where the pages begin that hold rows of the list."""
+    content = store.read_bytes()
+    pages = range(PAGE, len(content), PAGE)
+    return [at for at in pages if content[at] == 13 and b"CREATE TABLE items (" in content[at : at + PAGE]]
 
 
 def damage(store, at, bit):
@@ -64,6 +72,16 @@ def test_the_list_is_a_tree(filled):
 def test_a_flip_in_its_first_page(copy, at, bit):
     damage(copy / "store.sqlite", at, bit)
     check(copy)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flip_in_the_head_of_a_page_of_rows(filled, tmp_path, bit):
+    """Its kind, its count of rows, the places of its first rows, that of the items among them."""
+    (leaf,) = leaves(filled / "store.sqlite")
+    for byte in range(16):
+        copy = shutil.copytree(filled, tmp_path / f"{byte}.lookalike")
+        damage(copy / "store.sqlite", leaf + byte, bit)
+        check(copy)
 
 
 def test_a_first_page_that_is_zeros_behind_the_header(copy):
@@ -98,7 +116,7 @@ def test_the_pages_tell_what_sqlite_lists(copy):
     assert sorted(read_list(store), key=str) == sorted(listed, key=str)
     rebuild_list(store)
     with closing(sqlite3.connect(store)) as connection:
-        assert lists_tables(connection)
+        assert not lacks_tables(connection)
         assert sorted(connection.execute("SELECT * FROM sqlite_master").fetchall(), key=str) == sorted(
             listed, key=str
         )

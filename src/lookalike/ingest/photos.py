@@ -17,6 +17,7 @@ from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.files import open_bytes
+from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import FileStamp, Photo, Skipped, Space, Vectors, View
@@ -106,7 +107,9 @@ def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[Ph
         fresh = [photo for photo in read if photo.pixels is not None]
         vectors, batch.paired = _vectors(parts, fresh)
         lost = {photo.uri for photo in fresh} - set(vectors)
-        batch.photos = [(photo, vectors.get(photo.uri)) for photo in read if photo.uri not in lost]
+        batch.photos = [
+            (photo, vectors.get(photo.uri)) for photo in with_hashes(read) if photo.uri not in lost
+        ]
         batch.skipped += [
             Skipped(photo.uri, NO_DIRECTION, photo.stamp, lasting=False)
             for photo in fresh

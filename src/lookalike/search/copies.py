@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,18 +11,23 @@ import numpy.typing as npt
 from lookalike.embed import COMPANION
 from lookalike.embed.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.engine.protocol import Engine
-from lookalike.records import Hit, Ids, Space, Vectors
+from lookalike.records import PHASH, Hit, Ids, Space, Vectors
 
 NEAR_COPY = 0.9
-"""From this score on two texts are taken for versions of the same one."""
+"""From this score on two texts are taken for versions of the same one, and two photos whose perceptual hashes
+say so, too. Measured (`python bench/background.py copies`): of 590,110 pairs within Caltech-101, garments and
+COCO six pass, all of them copies or edits of one picture, though 26 score as high. Of copies, those pass that
+were saved as JPEG of quality 75 or as WebP (100 %) or as JPEG of quality 30 (95 %), given more contrast
+(97 %), made brighter (94 %) or half as large (88 %), or grey (47 %). What is missed shows as a hit; what is
+marked falsely would not show."""
+
+MOST_DIFFERENT_BITS = 4
+"""So many of the 64 bits of their perceptual hashes may differ at most between copies of a photo."""
 
 SAME_PHOTO = 0.96
-"""From this score on two photos are. Measured (`python bench/background.py copies`): of 590,110 pairs within
-Caltech-101, garments and COCO five come as near, all of them copies; of the 21 between 0.9 and that many are
-different photos, the nearest at 0.955. Of copies, those reach it that were saved as JPEG of quality 75 (99 %)
-or as WebP (94 %), made brighter (90 %), given more contrast (81 %), saved as JPEG of quality 30 (54 %), made
-half as large (48 %), or grey (10 %). What is missed shows as a hit; what is marked falsely would not show."""
+"""From this score on two photos are taken for copies where one has no hash, as what older versions read."""
 
+_HASH = re.compile("[0-9a-f]{16}")
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
 
 
@@ -55,8 +61,11 @@ def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_
     that are near for that reason alone: they are copies of nothing. `known_shares` is asked about texts that
     are near another and beyond ASCII.
     """
-    bar = SAME_PHOTO if all(hit.text is None for hit in hits) else NEAR_COPY
-    near = np.tril(rows @ rows[:_COMPARED].T >= bar, -1)
+    scores = np.tril(rows @ rows[:_COMPARED].T, -1)
+    near = scores >= NEAR_COPY
+    if all(hit.text is None for hit in hits):
+        ones, others = np.nonzero(near)
+        near[ones, others] = _look_alike(hits, ones, others, scores[ones, others])
     unread = _unread(hits, near, known_shares)
     near[unread] = False
     near[:, unread[unread < near.shape[1]]] = False
@@ -68,6 +77,27 @@ def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_
             firsts[at : at + 1] = False
             marked[at] = replace(hits[at], copy_of=hits[originals[0]].id)
     return marked
+
+
+def _look_alike(
+    hits: list[Hit], ones: npt.NDArray[np.int64], others: npt.NDArray[np.int64], scores: Vectors
+) -> npt.NDArray[np.bool_]:
+    """Tell for each pair of photos whether their hashes are alike; the score decides where there are none."""
+    bits, hashed = _hashes(hits)
+    differing = np.unpackbits(bits[ones] ^ bits[others], axis=1).sum(axis=1)
+    are_hashed = hashed[ones] & hashed[others]
+    return np.where(are_hashed, differing <= MOST_DIFFERENT_BITS, scores >= SAME_PHOTO)
+
+
+def _hashes(hits: list[Hit]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+    """Return the perceptual hashes `(n, 8)` of hits, and which of them have one."""
+    bits, hashed = np.zeros((len(hits), 8), np.uint8), np.zeros(len(hits), bool)
+    for at, hit in enumerate(hits):
+        stated = hit.metadata.get(PHASH)
+        if isinstance(stated, str) and _HASH.fullmatch(stated):  # else an import's column of that name
+            bits[at] = list(bytes.fromhex(stated))
+            hashed[at] = True
+    return bits, hashed
 
 
 def _not_taken_apart(hits: list[Hit], at: int, originals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

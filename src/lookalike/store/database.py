@@ -16,6 +16,7 @@ from lookalike.store import busy, schema
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
+from lookalike.store.header import is_damaged_header
 from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
 from lookalike.store.store_file import check_format, check_header, create_file, has_content
 
@@ -166,11 +167,27 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             self._check_dropped(error)
+            self._check_header(error)
             raise translate(error, self.path) from error
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
         except UnicodeDecodeError as error:  # SQLite's message quotes the damage
             raise DamagedError(f"{self.path} is damaged; run: lookalike verify --repair") from error
+
+    def check_header(self) -> None:
+        """Raise `DamagedError` where SQLite does not write because of a header that was never written so."""
+        if not self.read_only:
+            with self.translated(), self._used(self._writer) as connection:
+                self._patiently(connection, "BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+
+    def _check_header(self, error: sqlite3.DatabaseError) -> None:
+        """Tell a disk that cannot be written to from a header that says so, being damaged."""
+        is_refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+        if is_refused and not self.read_only and is_damaged_header(self.path):
+            raise DamagedError(
+                f"{self.path} is damaged in its first bytes; run: lookalike verify --repair"
+            ) from error
 
     def _check_dropped(self, error: sqlite3.DatabaseError) -> None:
         """Tell vectors that another process has dropped with their model from damage."""

@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from lookalike.files import open_bytes
-from lookalike.store.schema import APPLICATION_ID, FORMAT, has_this_format
+from lookalike.store import schema
+from lookalike.store.schema import APPLICATION_ID
 
 _SIZE = 100
 _PAGE_SIZE = 4096
@@ -46,17 +47,17 @@ def copy_with_header(path: Path, target: Path) -> None:
     if _is_wrong_format(target, head):
         with target.open("rb+") as file:
             file.seek(_FORMAT_AT)
-            file.write(FORMAT.to_bytes(4, "big"))
+            file.write(schema.FORMAT.to_bytes(4, "big"))
 
 
 def is_no_format(version: int) -> bool:
     """Tell whether a number is no format that there is or may be for a long time to come."""
-    return not 0 <= version <= FORMAT + _MOST_AHEAD
+    return not 0 <= version <= schema.FORMAT + _MOST_AHEAD
 
 
 def is_another_format(connection: sqlite3.Connection, version: int) -> bool:
     """Tell whether a file bears the number of a format that its tables are not of."""
-    return is_no_format(version) or (version != FORMAT and has_this_format(connection))
+    return is_no_format(version) or (version != schema.FORMAT and schema.has_this_format(connection))
 
 
 def _is_wrong_format(path: Path, head: bytes) -> bool:

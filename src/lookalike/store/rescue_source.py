@@ -11,7 +11,8 @@ from lookalike.store.database import lenient_text
 from lookalike.store.header import copy_with_header, is_damaged_header
 from lookalike.store.log import log_of, mend_log, read_log
 from lookalike.store.opening import keep_log, put_back_log
-from lookalike.store.schema_pages import lists_tables, rebuild_list
+from lookalike.store.schema import lacks_tables
+from lookalike.store.schema_pages import rebuild_list
 from lookalike.store.store_file import check_header
 
 
@@ -23,21 +24,21 @@ def rescue_source(path: Path) -> Path:
         mend_log(path)
     if not is_damaged_header(path):
         check_header(path)
-        if _lists_tables(path):
+        if not _lacks_tables(path):
             return path
     copy = path.with_name("store.rescue.new-source")
     copy_with_header(path, copy)
     if log_of(path).exists():
         shutil.copyfile(log_of(path), log_of(copy))
-    if not _lists_tables(copy):
+    if _lacks_tables(copy):
         _take_over_log(copy)
         rebuild_list(copy)
     return copy
 
 
-def _lists_tables(path: Path) -> bool:
+def _lacks_tables(path: Path) -> bool:
     with closing(connect_to_read(path)) as connection:
-        return lists_tables(connection)
+        return lacks_tables(connection)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -208,11 +208,22 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def has_this_format(connection: sqlite3.Connection) -> bool:
     """Tell whether the tables are those of this format, whatever number the file bears: its bits may flip."""
-    return _tables(connection) == _own_tables()
+    return _tables(connection) == _own_tables(MIGRATIONS)
+
+
+def lacks_tables(connection: sqlite3.Connection) -> bool:
+    """Tell whether a table is missing that the file's format has, or the list of tables cannot be read."""
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.DatabaseError:
+        return True
+    wanted = {name for name, _ in _own_tables(MIGRATIONS)} if version == FORMAT else {"items"}
+    return not wanted <= names
 
 
 @cache
-def _own_tables() -> frozenset[tuple[str, str]]:
+def _own_tables(_migrations: tuple[str, ...]) -> frozenset[tuple[str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         migrate(connection)
         return _tables(connection)

@@ -12,6 +12,7 @@ import mmap
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,6 @@ _COLUMNS = 5
 
 Row = tuple[str, str, str, int, str | None]
 """Type, name, table, first page, statement."""
-
-
-def lists_tables(connection: sqlite3.Connection) -> bool:
-    """Whether SQLite can read the list of tables, with that of items in it."""
-    try:
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError:
-        return False
-    return "items" in names
 
 
 def rebuild_list(path: Path) -> None:
@@ -60,11 +52,12 @@ def read_list(path: Path) -> list[Row]:
     with path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content:
         size = _page_size(content)
         free = set(_free_pages(content, size))
-        for number in range(1, len(content) // size + 1):
-            for row in _rows_of_page(content, number, size):
-                is_better = number not in free or (row[0], row[1]) not in found
-                if is_better and _leads_somewhere(content, size, row):
-                    found[row[0], row[1]] = row
+        pages = range(1, len(content) // size + 1)
+        sure = (row for number in pages if number not in free for row in _rows_of_page(content, number, size))
+        unsure = (row for number in pages for row in _rows_anywhere(content, number, size))
+        for row in chain(sure, unsure):
+            if (row[0], row[1]) not in found and _leads_somewhere(content, size, row):
+                found[row[0], row[1]] = row
     return list(found.values())
 
 
@@ -97,6 +90,18 @@ def _rows_of_page(content: Any, number: int, size: int) -> Iterator[Row]:
     for place in range(head + 8, min(head + 8 + 2 * count, size - 1), 2):
         with suppress(IndexError, UnicodeDecodeError, ValueError):
             row = _row(page, int.from_bytes(page[place : place + 2], "big"))
+            if row is not None:
+                yield row
+
+
+def _rows_anywhere(content: Any, number: int, size: int) -> Iterator[Row]:
+    """Yield what looks like a row of the list, wherever in a page it stands: its head may be damaged."""
+    page = content[(number - 1) * size : number * size]
+    if b"CREATE " not in page:
+        return
+    for at in range(size):
+        with suppress(IndexError, UnicodeDecodeError, ValueError):
+            row = _row(page, at)
             if row is not None:
                 yield row
 

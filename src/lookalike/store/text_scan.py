@@ -84,6 +84,7 @@ class TextScan(Scan):
         sql = "SELECT column_name, manner FROM text_files WHERE uri = ?"
         for uri, _, size, mtime_ns in self._pages("state IS NULL AND problem IS NULL"):
             column, manner = self._connection.execute(sql, (uri,)).fetchone() or (None, "")
+            manner = manner if isinstance(manner, str) else ""  # it is damaged
             yield TextFileToRead(uri, FileStamp(size, mtime_ns), column, manner)
 
     def see(self, uris: Sequence[str]) -> None:

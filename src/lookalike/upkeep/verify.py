@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lookalike.errors import DamagedError
+from lookalike.errors import BusyError, DamagedError
 from lookalike.index.file import load_index
 from lookalike.records import Space
 from lookalike.store import Store
@@ -73,9 +74,11 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
 
 def _check_file(store: Store) -> Iterator[Damage]:
     try:
+        with suppress(BusyError):  # another process writes, so that it can be written to
+            store.database.check_header()
         rows = store.database.fetch(f"PRAGMA integrity_check({_MOST_FINDINGS})")
     except DamagedError as error:
-        rows = [(str(error.__cause__),)]
+        rows = [(str(error.__cause__ or error),)]
     for (finding,) in rows:
         if finding != "ok":
             yield Damage("store.sqlite", finding.replace("\n", "; "))

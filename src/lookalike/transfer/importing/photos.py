@@ -10,6 +10,7 @@ from itertools import islice
 
 from lookalike.decode.worker import PhotoRequest
 from lookalike.embed.vectors import NO_DIRECTION
+from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.photos import BATCH as EMBED_BATCH
 from lookalike.records import FileStamp, Photo, Skipped, View
 from lookalike.sources.sidecars import Sidecars
@@ -58,7 +59,9 @@ def _commit_new_photos(run: ImportRun, made: list[tuple[Photo | Skipped, int]], 
     elif photos:
         model = run.default_model()
         companion = model.companion
-        rows, batch.paired = model.photos([photo for photo, _ in photos.values()])
+        hashed = with_hashes([photo for photo, _ in photos.values()])
+        photos = {photo.uri: (photo, photos[photo.uri][1]) for photo in hashed}
+        rows, batch.paired = model.photos(hashed)
         batch.photos = [(photo, rows[uri]) for uri, (photo, _) in photos.items() if uri in rows]
         batch.skipped += [Skipped(uri, NO_DIRECTION, lasting=False) for uri in photos if uri not in rows]
     written = run.parts.store.commit(run.default, batch, reader=READER, is_gone=is_gone, companion=companion)
