@@ -159,7 +159,8 @@ def test_pipes_and_folders_by_the_names_of_sidecars_are_passed_over(tmp_path):
 
 def facts_of(watched, name="0.png"):
     (item,) = [each for each in watched.collection.items() if each.uri.endswith(name)]
-    return {key: value for key, value in item.metadata.items() if key not in ("width", "height", "format")}
+    of_the_picture = ("width", "height", "format", "phash")
+    return {key: value for key, value in item.metadata.items() if key not in of_the_picture}
 
 
 def test_a_sidecar_that_comes_changes_or_goes_is_noticed_without_embedding_again(photos, watched):

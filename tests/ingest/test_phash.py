@@ -28,7 +28,7 @@ def by_scipy(pixels):
     side = len(grey) // 32
     small = grey.reshape(32, side, 32, side).mean(axis=(1, 3))
     low = dctn(small)[:8, :8].ravel()
-    return np.packbits(low > np.median(low)).tobytes().hex()
+    return np.packbits(low > np.median(low) + 0.02 * np.abs(low[1:]).max()).tobytes().hex()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_copies_differ_in_few_bits_and_others_in_many(pictures, tmp_path):
         few = [differing(a, b) <= 4 for a, b in zip(hashes, found, strict=True)]
         assert np.mean(few) >= 0.9, kind
     apart = [differing(a, b) for at, a in enumerate(hashes) for b in hashes[:at]]
-    assert min(apart) > 10
+    assert min(apart) > 8
 
 
 @pytest.mark.parametrize("size", [16, 31, 64, 224, 299, 384])
@@ -69,6 +69,15 @@ def test_any_size_of_square_gives_nearly_the_same(pictures, size):
     here = perceptual_hashes(np.stack([square(each, size) for each in pictures]))
     least = 12 if size < 32 else 6
     assert np.median([differing(a, b) for a, b in zip(at_224, here, strict=True)]) <= least
+
+
+def test_smooth_pictures_saved_anew_differ_in_few_bits(make_photo, tmp_path):
+    """Most of their frequencies are but noise, which must not decide."""
+    for seed in range(40):
+        picture = Image.open(make_photo(tmp_path / "a.png", seed, (600, 400)))
+        picture.save(tmp_path / "a.jpg", quality=50)
+        pair = np.stack([square(picture), square(Image.open(tmp_path / "a.jpg"))])
+        assert differing(*perceptual_hashes(pair)) <= 4
 
 
 def test_flat_pictures_are_no_trouble():

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
-from lookalike.store.schema import lacks_tables
-from lookalike.store.schema_pages import read_list, rebuild_list
+from lookalike.store.schema import FORMAT
+from lookalike.store.schema_pages import find_tables, rebuild_list
+from lookalike.store.tables import has_tables_of
 from text_helpers import write_csv
 
 TEXTS = [f"a text about {thing}" for thing in ("cats", "dogs", "trees", "ships", "bread", "snow")]
@@ -105,18 +108,46 @@ def test_what_stands_in_the_log_is_taken_over(filled, tmp_path):
         assert sorted((vote.item_id, vote.value) for vote in collection.votes()) == [(3, 1), (4, -1)]
 
 
-def test_the_pages_tell_what_sqlite_lists(copy):
+def test_the_pages_tell_where_tables_begin(copy):
     store = copy / "store.sqlite"
+    listing = "SELECT name, rootpage FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index')"
     with closing(sqlite3.connect(store)) as connection:
-        connection.execute("CREATE TABLE dropped (a)")
-        connection.execute("DROP TABLE dropped")
+        connection.execute("CREATE TABLE vectors_7 (a)")
+        connection.execute("DROP TABLE vectors_7")
         connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        listed = connection.execute("SELECT * FROM sqlite_master").fetchall()
-    assert sorted(read_list(store), key=str) == sorted(listed, key=str)
-    rebuild_list(store)
+        listed = {name: page for name, page in connection.execute(listing) if "text_words" not in name}
+        rows = connection.execute("SELECT * FROM items").fetchall()
+    found, lost = find_tables(store, FORMAT)
+    assert ({table.name: page for table, page in found}, lost) == (listed, [])
+    assert rebuild_list(store, FORMAT) == []
     with closing(sqlite3.connect(store)) as connection:
-        assert not lacks_tables(connection)
-        assert sorted(connection.execute("SELECT * FROM sqlite_master").fetchall(), key=str) == sorted(
-            listed, key=str
-        )
+        assert dict(connection.execute(listing)) == listed
+        assert connection.execute("SELECT * FROM items").fetchall() == rows
+
+
+def test_every_bit_of_some_bytes_of_the_list(filled, tmp_path):
+    """Names, numbers and statements, all over its pages."""
+    content = (filled / "store.sqlite").read_bytes()
+    dice = random.Random(7)
+    pages = [at for at in range(0, len(content), PAGE) if b"CREATE " in content[at : at + PAGE]]
+    places = [at for page in pages for at in range(page, page + PAGE) if content[at]]
+    for at in dice.sample(places, 150):
+        folder = shutil.copytree(filled, tmp_path / str(at))
+        damage(folder / "store.sqlite", at, dice.randrange(8))
+        with Collection(folder, embedder=FakeTextEmbedder()) as collection:
+            report = collection.verify(repair=True)
+            assert report.sound, at
+            lost = [each.detail for each in report.repaired if "is lost" in each.detail]
+            kept = [(vote.item_id, vote.value) for vote in collection.votes()] == [(3, 1)]
+            assert kept or any("votes" in each for each in lost), at
+            assert len(collection.search(2, 4)) == 4, at
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_each_format_has_the_tables_that_are_known_of_it(number):
+    for golden in (Path(__file__).parent / "golden").glob(f"v{number}*/**/store.sqlite"):
+        with closing(sqlite3.connect(f"{golden.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            assert has_tables_of(connection, number)
+            assert not has_tables_of(connection, number % FORMAT + 1)

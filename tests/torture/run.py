@@ -17,7 +17,7 @@ from torture.rounds import KINDS
 from torture.tally import Tally
 
 _MEMORY = Path("/dev/shm")
-_TIMES = {"kills": 8, "errors": 3, "full": 2, "flips": 5, "logs": 5, "repairs": 8, "crowd": 4}
+_TIMES = {"kills": 8, "errors": 3, "full": 2, "flips": 5, "logs": 5, "repairs": 8, "crowd": 6}
 """Rounds of a kind to one of the slowest."""
 
 

@@ -14,6 +14,7 @@ from lookalike.records import PHASH, Photo
 _SIDE = 32  # pixels that a photo is scaled to
 _ENOUGH = 3 * _SIDE  # pixels that are averaged for that
 _KEPT = 8  # lowest frequencies in each direction
+_LEAST = 0.02  # of the largest frequency but the mean
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -32,8 +33,9 @@ def perceptual_hashes(pixels: npt.NDArray[np.uint8]) -> list[str]:
     """Return the hash of each RGB square of `(n, size, size, 3)` as 16 hexadecimal digits.
 
     It tells which of the lowest 8 × 8 frequencies of the cosine transform of the grey picture of 32 × 32
-    pixels are above their median. Two photos are compared by how many of the 64 bits differ. After Zauner,
-    Implementation and Benchmarking of Perceptual Image Hash Functions, 2010 (`phash`).
+    pixels are above their median, by 2 % of the largest or more: in a smooth picture most are but noise. Two
+    photos are compared by how many of the 64 bits differ. After Zauner, Implementation and Benchmarking of
+    Perceptual Image Hash Functions, 2010 (`phash`, which has no such margin).
     """
     step = max(1, pixels.shape[1] // _ENOUGH)
     fewer = pixels[:, ::step, ::step].astype(np.float32)
@@ -41,7 +43,8 @@ def perceptual_hashes(pixels: npt.NDArray[np.uint8]) -> list[str]:
     grey = fewer.reshape(-1, 3) @ _LUMA
     low = to_frequencies @ grey.reshape(fewer.shape[:3]) @ to_frequencies.T
     low = low.reshape(len(pixels), -1)
-    bits = low > np.median(low, axis=1, keepdims=True)
+    least = _LEAST * np.abs(low[:, 1:]).max(axis=1, keepdims=True)
+    bits = low > np.median(low, axis=1, keepdims=True) + least
     return [each.tobytes().hex() for each in np.packbits(bits, axis=1)]
 
 

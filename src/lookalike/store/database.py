@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lookalike.store.filters import unicode_lower
 from lookalike.store.header import is_damaged_header
 from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
 from lookalike.store.store_file import check_format, check_header, create_file, has_content
+from lookalike.store.tables import has_tables_of
 
 _TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
 _CHECKPOINT_SECONDS = 60.0  # after which a single write takes the log over into the file
@@ -174,12 +176,31 @@ class Database:
         except UnicodeDecodeError as error:  # SQLite's message quotes the damage
             raise DamagedError(f"{self.path} is damaged; run: lookalike verify --repair") from error
 
+    def check_order(self, keys: Sequence[Any], after: Any) -> None:
+        """Raise `DamagedError` where keys do not ascend beyond `after`, so that reading on would not end."""
+        if any(one <= before for before, one in pairwise([after, *keys])):
+            raise DamagedError(
+                f"{self.path} is damaged (rows are out of order); run: lookalike verify --repair"
+            )
+
     def check_header(self) -> None:
-        """Raise `DamagedError` where SQLite does not write because of a header that was never written so."""
+        """Raise `DamagedError` where SQLite does not write because of a header that was never written so.
+
+        Raises `BusyError` at once where another process writes.
+        """
         if not self.read_only:
             with self.translated(), self._used(self._writer) as connection:
-                self._patiently(connection, "BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    connection.execute("UPDATE items SET id = id WHERE 0")  # BEGIN itself passes over it
+                finally:
+                    connection.execute("ROLLBACK")
+
+    def lists_its_tables(self) -> bool:
+        """Whether the file says of all its tables what its format says."""
+        with self.reading() as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            return has_tables_of(connection, version)
 
     def _check_header(self, error: sqlite3.DatabaseError) -> None:
         """Tell a disk that cannot be written to from a header that says so, being damaged."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from lookalike.files import open_bytes
 from lookalike.store import schema
 from lookalike.store.schema import APPLICATION_ID
+from lookalike.store.tables import has_tables_of
 
 _SIZE = 100
 _PAGE_SIZE = 4096
@@ -56,8 +57,8 @@ def is_no_format(version: int) -> bool:
 
 
 def is_another_format(connection: sqlite3.Connection, version: int) -> bool:
-    """Tell whether a file bears the number of a format that its tables are not of."""
-    return is_no_format(version) or (version != schema.FORMAT and schema.has_this_format(connection))
+    """Tell whether a file bears the number of a format that its tables are not of, but of this one."""
+    return is_no_format(version) or (version != schema.FORMAT and has_tables_of(connection, schema.FORMAT))
 
 
 def _is_wrong_format(path: Path, head: bytes) -> bool:

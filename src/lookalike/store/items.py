@@ -85,6 +85,7 @@ class Items:
                 page = _with_texts(connection, items) if self._holds_texts(connection) else items
             if not items:
                 return
+            self._database.check_order([item.id for item in items], last)
             yield page
             last = items[-1].id
 
@@ -102,7 +103,12 @@ class Items:
             rows = connection.execute(query, values).fetchall()
             if texts and not rows and not after:
                 check_columns(connection, filters)
-        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        if len(ids) and (
+            ids[0] <= after or (ids[1:] <= ids[:-1]).any()
+        ):  # as `check_order`, quick for millions
+            self._database.check_order(ids.tolist(), after)
+        return ids
 
     def random(self, filters: Sequence[Filter], count: int) -> list[int]:
         """Return the ids of up to `count` different items that meet all conditions, in random order."""

@@ -28,6 +28,7 @@ def items_below(database: Database, folder: str) -> Iterator[list[ItemRow]]:
     paged = f"SELECT {ITEM_COLUMNS} FROM items WHERE {sql} AND id > ? ORDER BY id LIMIT {_PAGE}"
     last = 0
     while rows := database.fetch(paged, (*values, last)):
+        database.check_order([row[0] for row in rows], last)
         yield [row for row in rows if item_is_sound(row)]
         last = rows[-1][0]
 

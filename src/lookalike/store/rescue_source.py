@@ -11,34 +11,43 @@ from lookalike.store.database import lenient_text
 from lookalike.store.header import copy_with_header, is_damaged_header
 from lookalike.store.log import log_of, mend_log, read_log
 from lookalike.store.opening import keep_log, put_back_log
-from lookalike.store.schema import lacks_tables
+from lookalike.store.schema import FORMAT
 from lookalike.store.schema_pages import rebuild_list
 from lookalike.store.store_file import check_header
+from lookalike.store.tables import has_tables_of
 
 
-def rescue_source(path: Path) -> Path:
-    """Return the file to rescue rows from: the store with its log mended, or a copy with a sound header."""
+def rescue_source(path: Path) -> tuple[Path, list[str]]:
+    """Return the file to rescue rows from, and the names of tables that cannot be found in it.
+
+    It is the store with its log mended, or a copy with a sound header and list of tables.
+    """
     was_kept, state = put_back_log(path), read_log(path)
     if state == "damaged" or (was_kept and state == "unsure"):
         keep_log(path)
         mend_log(path)
     if not is_damaged_header(path):
         check_header(path)
-        if not _lacks_tables(path):
-            return path
+        if _listed_format(path):
+            return path, []
     copy = path.with_name("store.rescue.new-source")
     copy_with_header(path, copy)
     if log_of(path).exists():
         shutil.copyfile(log_of(path), log_of(copy))
-    if _lacks_tables(copy):
-        _take_over_log(copy)
-        rebuild_list(copy)
-    return copy
+    if _listed_format(copy):
+        return copy, []
+    version = _take_over_log(copy)
+    return copy, rebuild_list(copy, version if 0 < version <= FORMAT else FORMAT)
 
 
-def _lacks_tables(path: Path) -> bool:
-    with closing(connect_to_read(path)) as connection:
-        return lacks_tables(connection)
+def _listed_format(path: Path) -> int:
+    """Return the format of a file whose list of tables is that of its format, else 0."""
+    try:
+        with closing(connect_to_read(path)) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            return version if 0 < version <= FORMAT and has_tables_of(connection, version) else 0
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # SQLite's messages quote the damage
+        return 0
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
@@ -50,9 +59,13 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _take_over_log(path: Path) -> None:
-    """Put into a file what stands in its log, whatever its tables are."""
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+def _take_over_log(path: Path) -> int:
+    """Put into a file what stands in its log, whatever its tables are; returns the format it says it has."""
+    version = 0
+    unreadable = suppress(sqlite3.DatabaseError, UnicodeDecodeError)
+    with unreadable, closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in ("-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+    return version

@@ -70,12 +70,13 @@ def mend_file(path: Path) -> list[str]:
         lock.close()
 
 
-def rescue(path: Path, inode: int | None = None) -> bool:
+def rescue(path: Path, inode: int | None = None) -> list[str]:
     """Replace the store at `path` by one with all its sound rows, and keep the broken file beside it.
 
     It needs the collection for itself: raises `StorageError` while others have it open. Rows that are damaged
-    or unreachable are left out: the files they stand for are read again by the next `add`. False where the
-    file is not the one with that `inode` any more: somebody else has rescued it.
+    or unreachable are left out: the files they stand for are read again by the next `add`. Nothing is done
+    where the file is not the one with that `inode` any more: somebody else has rescued it. Returns what is
+    lost as a whole, in words.
     """
     try:
         check_header(path)
@@ -87,9 +88,10 @@ def rescue(path: Path, inode: int | None = None) -> bool:
         finish_rescue(path)
         clear_leftovers(path.parent)
         if inode is not None and path.stat().st_ino != inode:
-            return False
+            return []
         fresh = path.with_name("store.rescue.new")
-        _salvage(rescue_source(path), fresh, Acknowledged(path.parent))
+        source, lost = rescue_source(path)
+        _salvage(source, fresh, Acknowledged(path.parent))
         fresh.replace(path.with_name(RESCUED_FILE))  # from here on it will be the store
         sync_folder(path.parent)
         finish_rescue(path)
@@ -98,7 +100,7 @@ def rescue(path: Path, inode: int | None = None) -> bool:
         raise StorageError(f"cannot rescue {path}: {error.strerror}") from error
     finally:
         lock.close()
-    return True
+    return [f"its table {name} could not be found: what it held is lost" for name in lost]
 
 
 def _salvage(path: Path, fresh: Path, noted: Acknowledged) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
-from functools import cache
 
 from lookalike.store.checksums import bound, row_checksum
 from lookalike.store.spaces import seal_spaces
@@ -189,11 +187,11 @@ CREATE INDEX {table}_by_seq ON {table} (seq);
 """
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an opened file from its format to this one; call it inside a write transaction."""
+def migrate(connection: sqlite3.Connection, to: int | None = None) -> None:
+    """Bring an opened file from its format to this one, or a former; call it inside a write transaction."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     add_functions(connection)
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+    for number, script in enumerate(MIGRATIONS[version:to], version + 1):
         run_script(connection, script)
         if number == 5:
             run_script(connection, WORDS_INDEX)
@@ -204,36 +202,6 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(f"UPDATE {table} SET checksum = bound(checksum, '{table}', item_id)")
         connection.execute(f"PRAGMA user_version = {number}")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def has_this_format(connection: sqlite3.Connection) -> bool:
-    """Tell whether the tables are those of this format, whatever number the file bears: its bits may flip."""
-    return _tables(connection) == _own_tables(MIGRATIONS)
-
-
-def lacks_tables(connection: sqlite3.Connection) -> bool:
-    """Tell whether a table is missing that the file's format has, or the list of tables cannot be read."""
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError:
-        return True
-    wanted = {name for name, _ in _own_tables(MIGRATIONS)} if version == FORMAT else {"items"}
-    return not wanted <= names
-
-
-@cache
-def _own_tables(_migrations: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        migrate(connection)
-        return _tables(connection)
-
-
-def _tables(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
-    sql = (
-        "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'vectors~_%' ESCAPE '~' AND sql IS NOT NULL"
-    )
-    return frozenset(connection.execute(sql).fetchall())
 
 
 def add_functions(connection: sqlite3.Connection) -> None:

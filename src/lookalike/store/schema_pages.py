@@ -1,41 +1,53 @@
-"""The list of tables, read from a file's pages themselves where SQLite cannot follow it any more.
+"""The list of tables, found in a file's pages themselves where SQLite cannot read it any more.
 
-That list is a tree of rows like any other, whose first page is the first of the file. A damaged page of it
-hides all tables at once, while the pages that name them are still there.
+That list is a table like any other, whose first page is the first of the file and whose rows say where each
+table begins. A damaged page or row of it hides tables whole, while all of their rows are still there. What
+the statements in it say is known beforehand, so that only the numbers of first pages are looked for: a
+number stands between a table's name and its statement.
 
-The format: https://www.sqlite.org/fileformat2.html#b_tree_pages
+The format: https://www.sqlite.org/fileformat2.html
 """
 
 from __future__ import annotations
 
 import mmap
+import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import chain
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from lookalike.store.tables import Table, tables_of, vectors_tables
 
 _FILE_HEADER = 100
 _PAGE_SIZE_AT, _FREE_AT = 16, 32
 _LEAF = 0x0D  # of a table
-_KINDS = ("table", "index", "view")
-_OF_INDEXES = {0x02, 0x0A}  # kinds of pages; tables without row ids have them, too
-_OF_TREES = {0x05, 0x0D, *_OF_INDEXES}
-_WITHOUT_PAGES = ("CREATE VIRTUAL", "CREATE VIEW")
-_TEXT, _NULL = 13, 0  # types of a value; texts have this one and the odd ones above
-_COLUMNS = 5
-
-Row = tuple[str, str, str, int, str | None]
-"""Type, name, table, first page, statement."""
+_KINDS_OF_PAGES = {0x02, 0x05, 0x0A, 0x0D}
+_LONGEST_NUMBER = 4  # bytes
+_SPACE = re.compile(rb"vectors_(\d{1,9})")
 
 
-def rebuild_list(path: Path) -> None:
-    """Give the file at `path`, which has no log, a list of all the tables that its pages tell of.
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The pages that hold rows of the list, those in use first, and how many pages the file has."""
 
-    The list that it had is given up; where nothing tells of a table, it has none.
+    content: Any
+    size: int
+    listing: list[bytes]
+
+    def leads_somewhere(self, page: int) -> bool:
+        count = len(self.content) // self.size
+        return 1 < page <= count and self.content[(page - 1) * self.size] in _KINDS_OF_PAGES
+
+
+def rebuild_list(path: Path, version: int) -> list[str]:
+    """Give the file at `path`, of that format and without a log, a list of all the tables that can be found.
+
+    The list that it had is given up. Returns the names of tables that cannot be found.
     """
-    rows = read_list(path)
+    first, lost = find_tables(path, version)
     with path.open("rb+") as file:
         size = _page_size(file.read(_FILE_HEADER))
         file.seek(_FILE_HEADER)
@@ -43,27 +55,45 @@ def rebuild_list(path: Path) -> None:
         file.write(empty.ljust(size - _FILE_HEADER, b"\0"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        connection.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)",
+            ((table.kind, table.name, table.owner, page, table.plain) for table, page in first),
+        )
+    return lost
 
 
-def read_list(path: Path) -> list[Row]:
-    """Return the rows of the list of tables that stand in pages of the file, each table once."""
-    found: dict[tuple[str, str], Row] = {}
+def find_tables(path: Path, version: int) -> tuple[list[tuple[Table, int]], list[str]]:
+    """Return the tables and indexes of a format with their first pages, and the names of tables not found."""
     with path.open("rb") as file, closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as content:
         size = _page_size(content)
-        free = set(_free_pages(content, size))
-        pages = range(1, len(content) // size + 1)
-        sure = (row for number in pages if number not in free for row in _rows_of_page(content, number, size))
-        unsure = (row for number in pages for row in _rows_anywhere(content, number, size))
-        for row in chain(sure, unsure):
-            if (row[0], row[1]) not in found and _leads_somewhere(content, size, row):
-                found[row[0], row[1]] = row
-    return list(found.values())
+        pages = _Pages(content, size, list(_listing(content, size)))
+        spaces = {int(number) for page in pages.listing for number in _SPACE.findall(page)}
+        found, lost = [], []
+        for table in (each for each in tables_of(version) if not each.is_cache and each.kind != "view"):
+            first = _first_page(pages, table)
+            if first is not None:
+                found.append((table, first))
+            elif table.kind == "table":
+                lost.append(table.name)
+        for table in (each for space in sorted(spaces) for each in vectors_tables(space)):
+            first = _first_page(pages, table)  # of those that a flip made up there is none
+            if first is not None:
+                found.append((table, first))
+    return found, lost
 
 
 def _page_size(content: Any) -> int:
     size = int.from_bytes(content[_PAGE_SIZE_AT : _PAGE_SIZE_AT + 2], "big")
     return 65536 if size == 1 else size
+
+
+def _listing(content: Any, size: int) -> Iterator[bytes]:
+    free = set(_free_pages(content, size))
+    numbers = sorted(range(1, len(content) // size + 1), key=lambda number: number in free)
+    for number in numbers:
+        begin = (number - 1) * size
+        if content.find(b"CREATE ", begin, begin + size) >= 0:
+            yield content[begin : begin + size]
 
 
 def _free_pages(content: Any, size: int) -> Iterator[int]:
@@ -79,74 +109,26 @@ def _free_pages(content: Any, size: int) -> Iterator[int]:
         trunk = int.from_bytes(content[at : at + 4], "big")
 
 
-def _rows_of_page(content: Any, number: int, size: int) -> Iterator[Row]:
-    begin = (number - 1) * size
-    head = begin + (_FILE_HEADER if number == 1 else 0)
-    if content[head] != _LEAF:
-        return
-    page = content[begin : begin + size]
-    head -= begin
-    count = int.from_bytes(page[head + 3 : head + 5], "big")
-    for place in range(head + 8, min(head + 8 + 2 * count, size - 1), 2):
-        with suppress(IndexError, UnicodeDecodeError, ValueError):
-            row = _row(page, int.from_bytes(page[place : place + 2], "big"))
-            if row is not None:
-                yield row
+def _first_page(pages: _Pages, table: Table) -> int | None:
+    """Return the number before a statement; one half of that, and the name before it, are to be found."""
+    statement, owner = table.statement.encode(), table.owner.encode()
+    middle = len(statement) // 2
+    for page in pages.listing:
+        for half, skipped in ((statement[:middle], 0), (statement[middle:], middle)):
+            for match in re.finditer(re.escape(half), page):
+                number = _number_before(page, match.start() - skipped, owner)
+                if number is not None and pages.leads_somewhere(number):
+                    return number
+    return None
 
 
-def _rows_anywhere(content: Any, number: int, size: int) -> Iterator[Row]:
-    """Yield what looks like a row of the list, wherever in a page it stands: its head may be damaged."""
-    page = content[(number - 1) * size : number * size]
-    if b"CREATE " not in page:
-        return
-    for at in range(size):
-        with suppress(IndexError, UnicodeDecodeError, ValueError):
-            row = _row(page, at)
-            if row is not None:
-                yield row
-
-
-def _row(page: bytes, at: int) -> Row | None:
-    """Return the row in a cell if it is one of the list of tables: texts, a number, and a text or nothing."""
-    _, at = _varint(page, at)  # the length of all
-    _, at = _varint(page, at)  # the row's number
-    end, types = at, []
-    length, at = _varint(page, at)
-    end += length
-    while at < end:
-        kind, at = _varint(page, at)
-        types.append(kind)
-    if len(types) != _COLUMNS or any(kind < _TEXT or kind % 2 == 0 for kind in types[:3]):
-        return None
-    if not (0 <= types[3] <= 9) or (types[4] != _NULL and (types[4] < _TEXT or types[4] % 2 == 0)):
-        return None
-    values: list[Any] = []
-    for kind in types:
-        length = (kind - _TEXT) // 2 if kind >= _TEXT else (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)[kind]
-        raw, at = page[at : at + length], at + length
-        values.append(
-            raw.decode() if kind >= _TEXT else kind - 8 if kind >= 8 else int.from_bytes(raw, "big")
-        )
-    if types[4] == _NULL:
-        values[4] = None
-    is_one = values[0] in _KINDS and at <= len(page) and (values[4] or "CREATE ").startswith("CREATE ")
-    return tuple(values) if is_one else None
-
-
-def _varint(page: bytes, at: int) -> tuple[int, int]:
-    """Return a number of one to nine bytes, and where it ends."""
-    value = 0
-    for place in range(at, at + 8):
-        value = value << 7 | page[place] & 0x7F
-        if page[place] < 0x80:
-            return value, place + 1
-    return value << 8 | page[at + 8], at + 9
-
-
-def _leads_somewhere(content: Any, size: int, row: Row) -> bool:
-    """Whether a row's first page is one of its kind; views and virtual tables have none."""
-    kind, _, _, first, statement = row
-    if first == 0:
-        return statement is not None and statement.startswith(_WITHOUT_PAGES)
-    possible = _OF_INDEXES if kind == "index" else _OF_TREES
-    return 1 < first <= len(content) // size and content[(first - 1) * size] in possible
+def _number_before(page: bytes, at: int, owner: bytes) -> int | None:
+    """Return the number that ends at `at`, behind the name of the table, in which one letter may be wrong."""
+    for length in range(1, _LONGEST_NUMBER + 1):
+        begin = at - length - len(owner)
+        if begin < 0:
+            return None
+        name = page[begin : at - length]
+        if sum(one != other for one, other in zip(name, owner, strict=True)) <= 1:
+            return int.from_bytes(page[at - length : at], "big")
+    return None

@@ -100,6 +100,8 @@ class TextScan(Scan):
         last = ""
         while page := [row[0] for row in self._connection.execute(sql, (last, *values))]:
             yield page
+            if page[-1] <= last:  # their order is damaged
+                break
             last = page[-1]
         self.forget_seen()
 

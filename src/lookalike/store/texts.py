@@ -199,6 +199,7 @@ class Texts:
         )
         last = -1
         while page := self._database.fetch(sql, (last,)):
+            self._database.check_order([row[0] for row in page], last)
             for item_id, uri, text, checksum in page:
                 if text is None:
                     yield f"text of item {item_id}", "it is missing", item_id, uri

@@ -54,7 +54,9 @@ class SpaceVectors:
             f"SELECT id FROM items WHERE id > ? AND id NOT IN (SELECT item_id FROM {self._table}) "
             "ORDER BY id LIMIT ?"
         )
-        return _ids([row[0] for row in self._database.fetch(sql, (after, limit))])
+        ids = [row[0] for row in self._database.fetch(sql, (after, limit))]
+        self._database.check_order(ids, after)
+        return _ids(ids)
 
     def count_missing(self) -> int:
         """How many items have no vector here."""
@@ -111,6 +113,7 @@ class SpaceVectors:
                 page = connection.execute(sql, (last, rows)).fetchall()
             if not page:
                 return
+            self._database.check_order([row[0] for row in page], last)
             yield self._block(page)
             last = page[-1][0]
 

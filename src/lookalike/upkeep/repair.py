@@ -78,7 +78,7 @@ def _mend_file(opened: OpenCollection) -> tuple[list[Damage], tuple[Damage, ...]
         is_broken = True
     if is_broken:
         opened.release()
-        rescue(path, inode)
+        notes += [Damage(STORE_FILE, note) for note in rescue(path, inode)]
         found = verify(opened.store(), opened.path / "index").damage
     return notes, found
 

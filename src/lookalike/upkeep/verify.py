@@ -76,6 +76,8 @@ def _check_file(store: Store) -> Iterator[Damage]:
     try:
         with suppress(BusyError):  # another process writes, so that it can be written to
             store.database.check_header()
+        if not store.database.lists_its_tables():
+            yield Damage("store.sqlite", "its list of tables is not what was written")
         rows = store.database.fetch(f"PRAGMA integrity_check({_MOST_FINDINGS})")
     except DamagedError as error:
         rows = [(str(error.__cause__ or error),)]
@@ -155,6 +157,7 @@ def _rows(store: Store, sql: str, key: str) -> Iterator[tuple]:  # type: ignore[
             page = connection.execute(paged, (last,)).fetchall()
         if not page:
             return
+        store.database.check_order([row[0] for row in page], last)
         yield from page
         last = page[-1][0]
 

@@ -102,7 +102,7 @@ def test_a_csv_of_labels_and_qrels_are_read(run, labelled):
     [
         ((), "say what is alike: --by folder, --by FIELD, --labels FILE, --qrels FILE or --votes"),
         (("--by", "folder", "--votes"), "say one of --by, --labels, --qrels and --votes"),
-        (("--by", "mood"), "no item has the field 'mood'; there are: folder, format, height, width"),
+        (("--by", "mood"), "no item has the field 'mood'; there are: folder, format, height, phash, width"),
         (("--votes",), "there are no votes to go by yet: vote in the page, or rate at /rate"),
         (("--labels", "none.csv"), "none.csv cannot be read: No such file or directory"),
         (("--by", "folder", "--space", "other"), "no space named 'other'; there are fake, noise"),
