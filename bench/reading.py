@@ -13,7 +13,7 @@ import numpy as np
 from common import CLI, DATA, ROOT, WORK, distinct_copies, fresh, median, need_data, run, timed
 from lookalike.cores import cpu_count
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.models import load_bundled
 from lookalike.records import Photo

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from common import DATA, ROOT, distinct_copies, fresh, median, need_data, timed
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.conse import PairedOnnxEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.models.words import load_class_names

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from lookalike import Collection
-from lookalike.decode.worker import PhotoRequest, Refused, read_photos
+from lookalike.decode.requests import PhotoRequest
+from lookalike.decode.worker import Refused, read_photos
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.errors import CollectionError, LookalikeError, StorageError
 from lookalike.records import Committed, FileStamp, Photo, Skipped

@@ -5,7 +5,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled
 from lookalike.records import Photo

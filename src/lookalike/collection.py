@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import MAX_PIXELS, ThumbnailRequest
+from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.records import Photo, Skipped, View
 
 VIEW = View(64)

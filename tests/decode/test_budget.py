@@ -10,7 +10,7 @@ from PIL import Image
 
 from lookalike.decode.budget import DecodeBudget, current_budget, decoding_at_most
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
+from lookalike.decode.requests import PhotoRequest, ThumbnailRequest
 from lookalike.records import Photo, Skipped, View
 
 VIEW = View(32)

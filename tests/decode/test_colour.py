@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 from profiles import rgb_profile
 
-from lookalike.decode.worker import ThumbnailRequest
+from lookalike.decode.requests import ThumbnailRequest
 from lookalike.records import Box, Photo, View
 
 SMALL = View(8, resample="BOX")
@@ -173,7 +173,7 @@ def test_the_whole_picture_chooses_the_ground_of_square_and_thumbnail(tmp_path, 
 
 
 def test_a_part_chooses_its_ground_as_if_it_were_a_photo(tmp_path, pool):
-    from lookalike.decode.worker import PhotoRequest
+    from lookalike.decode.requests import PhotoRequest
 
     image = Image.new("RGBA", (160, 80), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((10, 10, 70, 70), (255, 255, 255, 255))

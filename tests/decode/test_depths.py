@@ -186,7 +186,7 @@ def test_a_thumbnail_is_as_bright_as_the_square(tmp_path, read, pool):
 
     from PIL import Image
 
-    from lookalike.decode.worker import ThumbnailRequest
+    from lookalike.decode.requests import ThumbnailRequest
 
     path = write_tiff(tmp_path / "a.tiff", colours(4095))
     with Image.open(BytesIO(pool.thumbnail(ThumbnailRequest(str(path), 64)))) as shown:

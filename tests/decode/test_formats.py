@@ -18,7 +18,8 @@ sys.modules["pillow_heif"] = sys.modules["pillow_jxl"] = None  # not installed
 import importlib.util
 found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name.startswith("pillow_") else found(name, *more)
-from lookalike.decode.worker import PhotoRequest, prepare_worker, read_photos
+from lookalike.decode.requests import PhotoRequest
+from lookalike.decode.worker import prepare_worker, read_photos
 from lookalike.records import View
 prepare_worker(1 << 40)
 print(read_photos((PhotoRequest("", sys.argv[1], View(8)),))[0].reason)

@@ -13,7 +13,7 @@ import pytest
 from pictures import gif_header, jpeg_header, png_chunk, png_header
 
 from lookalike.decode.pool import DecodeLimits, DecodePool
-from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
+from lookalike.decode.requests import PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped, View
 
 VIEW = View(32)

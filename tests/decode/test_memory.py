@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, features
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
+from lookalike.decode.requests import PhotoRequest, ThumbnailRequest
 from lookalike.records import Photo, Skipped, View
 
 LIMIT = 768 << 20

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lookalike.decode.pool import DecodeLimits, DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.records import Photo, Skipped, View
 
 

@@ -16,7 +16,7 @@ DECODE_FOR_EVER = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.records import View
 
 def requests():
@@ -142,7 +142,7 @@ def test_a_program_that_forgets_to_close_ends_all_the_same(tmp_path, make_photo)
 
 def test_files_in_the_current_folder_are_never_run(tmp_path, make_photo, read, monkeypatch):
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.worker import PhotoRequest
+    from lookalike.decode.requests import PhotoRequest
     from lookalike.records import Photo, View
 
     photo = make_photo(tmp_path / "photo.png", 1)
@@ -157,7 +157,7 @@ def test_files_in_the_current_folder_are_never_run(tmp_path, make_photo, read, m
 
 def test_workers_hold_no_file_of_their_parent(tmp_path, make_photo, worker_processes):
     from lookalike.decode.pool import DecodePool
-    from lookalike.decode.worker import PhotoRequest
+    from lookalike.decode.requests import PhotoRequest
     from lookalike.records import View
 
     photo = make_photo(tmp_path / "photo.png", 1)

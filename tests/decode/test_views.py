@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.records import Box, Photo, View
 
 SIZES = [(300, 200), (200, 301), (257, 256), (641, 103), (40, 30), (64, 64), (1, 1)]

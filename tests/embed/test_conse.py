@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import CompanionEmbedder, PairedEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.models.words import load_class_names

@@ -13,7 +13,7 @@ from PIL import Image
 
 import lookalike
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.load import load_embedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError, UsageError

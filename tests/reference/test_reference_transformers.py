@@ -11,7 +11,7 @@ from environment import reference_python, run
 from PIL import Image
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.load import load_embedder
 from lookalike.embed.vectors import unit_length
 from lookalike.models.find import find_model

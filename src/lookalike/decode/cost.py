@@ -14,9 +14,7 @@ from PIL.ExifTags import Base
 
 from lookalike.decode.files import file_size
 from lookalike.decode.refusal import RefusalError
-
-MEMORY_BYTES = 768 << 20
-"""What a worker may use: 200 megapixels of a progressive JPEG, the largest that phones write, take 600 MB."""
+from lookalike.decode.requests import MEMORY_BYTES
 
 _RESIDENT = 96 << 20  # the interpreter, the libraries, and what scaling takes
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # of a pixel, else 4

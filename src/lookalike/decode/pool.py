@@ -16,9 +16,8 @@ import numpy as np
 
 from lookalike.cores import cpu_count
 from lookalike.decode.budget import current_budget
-from lookalike.decode.cost import MEMORY_BYTES
 from lookalike.decode.processes import Answer, WorkerDiedError, WorkerPool
-from lookalike.decode.worker import PhotoRequest, ThumbnailRequest
+from lookalike.decode.requests import MEMORY_BYTES, PhotoRequest, ThumbnailRequest
 from lookalike.records import FileStamp, Photo, Skipped
 
 _CHUNK = (

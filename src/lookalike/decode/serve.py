@@ -12,15 +12,9 @@ from queue import SimpleQueue
 from typing import IO, Any
 
 from lookalike.decode.refusal import Refused
+from lookalike.decode.requests import PhotoRequest, ThumbnailRequest
 from lookalike.decode.wire import read_message, write_message
-from lookalike.decode.worker import (
-    Decoded,
-    PhotoRequest,
-    ThumbnailRequest,
-    prepare_worker,
-    read_photos,
-    read_thumbnail,
-)
+from lookalike.decode.worker import Decoded, prepare_worker, read_photos, read_thumbnail
 from lookalike.records import Box, View
 
 _GRACE_SECONDS = 5

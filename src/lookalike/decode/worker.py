@@ -17,42 +17,22 @@ from typing import TypeVar
 from PIL import UnidentifiedImageError
 
 from lookalike.decode import exif, rgb
-from lookalike.decode.cost import MEMORY_BYTES, Limits
+from lookalike.decode.cost import Limits
 from lookalike.decode.files import File
 from lookalike.decode.opening import Picture, open_picture
 from lookalike.decode.plugins import adjust_plugins
 from lookalike.decode.refusal import RefusalError, Refused, one_line
+from lookalike.decode.requests import MEMORY_BYTES, PhotoRequest, ThumbnailRequest
 from lookalike.decode.sidecars import with_sidecars
 from lookalike.files import stamp_of, stamp_with
-from lookalike.records import Box, FileStamp, View
+from lookalike.records import FileStamp
 
-MAX_PIXELS = 250_000_000
 MAX_FILE_BYTES = 1 << 30
 
 _READ_AT_ONCE = 16 << 20
 _JPEG = b"\xff\xd8"
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoRequest:
-    """One photo to read: the file at `path`, or the bytes in `content`.
-
-    Of content whose sha256 is in `known` only the facts are read, `stamp` returns with a refusal. `sidecars`
-    are files beside it that state facts, too. With `box`, that part is read as if it had been cut out and
-    were a photo of its own. More than `max_pixels` are refused.
-    """
-
-    uri: str
-    path: str
-    view: View
-    known: tuple[bytes, ...] = ()
-    stamp: FileStamp | None = None
-    content: bytes | None = None
-    box: Box | None = None
-    max_pixels: int = MAX_PIXELS
-    sidecars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +66,6 @@ def read_photos(
 ) -> list[Decoded | Refused]:
     """Read a chunk of files; one answer per request, in order. What takes more memory is refused."""
     return [_guarded(partial(_read_photo, request, memory_bytes)) for request in requests]
-
-
-@dataclass(frozen=True, slots=True)
-class ThumbnailRequest:
-    """A picture to make small: the file at `path`, or the bytes in `content`.
-
-    No side of the result is longer than `longest` pixels. With `content_hash` (sha256), a file with any other
-    content is refused. More than `max_pixels` are refused.
-    """
-
-    path: str
-    longest: int
-    content: bytes | None = None
-    content_hash: bytes | None = None
-    max_pixels: int = MAX_PIXELS
 
 
 def read_thumbnail(request: ThumbnailRequest, memory_bytes: int = MEMORY_BYTES) -> bytes | Refused:

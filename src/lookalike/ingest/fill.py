@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.vectors import have_direction
 from lookalike.ingest.photos import BATCH, embed_photos

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from lookalike.decode.formats import HEAD_BYTES, reader_version, sniff
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.files import open_bytes

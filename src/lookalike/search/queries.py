@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.worker import MAX_PIXELS, PhotoRequest
+from lookalike.decode.requests import MAX_PIXELS, PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
 from lookalike.embed.known import KnownShares, all_known, is_plain, known_shares, other_model
 from lookalike.embed.vectors import NO_DIRECTION, have_direction, unit_length

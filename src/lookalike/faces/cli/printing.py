@@ -9,7 +9,6 @@ import click
 from lookalike.collection import Collection
 from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.queries import Answered
-from lookalike.faces.sheet import Cell, write_sheet
 from lookalike.faces.text import counted, facts, megabytes, named_counts, one_line, printable, tally
 from lookalike.records import Hit, SearchResult
 from lookalike.reports import AddReport, Info
@@ -104,6 +103,8 @@ def print_info(info: Info) -> None:
 
 def write_hits_sheet(collection: Collection, path: Path, answered: list[Answered]) -> None:
     """Write queries and hits as one picture to `path`."""
+    from lookalike.faces.sheet import Cell, write_sheet  # imports what draws, which most searches do without
+
     rows = []
     for query, result in answered:
         examples = [each.source for each in query if each.weight > 0] if isinstance(query, list) else [query]

@@ -7,8 +7,8 @@ from itertools import islice
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
+from lookalike.decode.requests import PhotoRequest
 from lookalike.decode.texts import clean
-from lookalike.decode.worker import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.errors import ModelMismatchError
 from lookalike.records import Photo, Vectors

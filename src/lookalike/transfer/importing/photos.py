@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from lookalike.decode.worker import PhotoRequest
+from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.vectors import NO_DIRECTION
 from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.photos import BATCH as EMBED_BATCH

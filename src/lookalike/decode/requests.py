@@ -1,0 +1,47 @@
+"""What is asked of decode workers, for both sides of the pipe, without what decodes and is slow to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lookalike.records import Box, FileStamp, View
+
+MAX_PIXELS = 250_000_000
+
+MEMORY_BYTES = 768 << 20
+"""What a worker may use: 200 megapixels of a progressive JPEG, the largest that phones write, take 600 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRequest:
+    """One photo to read: the file at `path`, or the bytes in `content`.
+
+    Of content whose sha256 is in `known` only the facts are read, `stamp` returns with a refusal. `sidecars`
+    are files beside it that state facts, too. With `box`, that part is read as if it had been cut out and
+    were a photo of its own. More than `max_pixels` are refused.
+    """
+
+    uri: str
+    path: str
+    view: View
+    known: tuple[bytes, ...] = ()
+    stamp: FileStamp | None = None
+    content: bytes | None = None
+    box: Box | None = None
+    max_pixels: int = MAX_PIXELS
+    sidecars: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThumbnailRequest:
+    """A picture to make small: the file at `path`, or the bytes in `content`.
+
+    No side of the result is longer than `longest` pixels. With `content_hash` (sha256), a file with any other
+    content is refused. More than `max_pixels` are refused.
+    """
+
+    path: str
+    longest: int
+    content: bytes | None = None
+    content_hash: bytes | None = None
+    max_pixels: int = MAX_PIXELS
