@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -44,6 +45,9 @@ TAKEOUT = {
 }
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+
+
 def put(path: Path, content: str) -> str:
     path.write_text(content, encoding="utf-8")
     return str(path)
@@ -81,6 +85,17 @@ def test_the_sidecar_of_a_photo_is_found_by_its_name(tmp_path, name, sidecar):
 def test_those_of_others_are_not(tmp_path, sidecar):
     put(tmp_path / sidecar, "{}")
     assert Sidecars().of(str(tmp_path / "IMG_1.jpg")) == ()
+
+
+def test_the_names_in_the_documentation_are_found(tmp_path):
+    table = PAGE.read_text(encoding="utf-8").partition("### Sidecars\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(IMG[^`(]*\.(?:xmp|json))`", table))
+    assert named == {"IMG.jpg.xmp", "IMG.xmp", "IMG.jpg.json", "IMG.jpg.supplemental-metadata.json"}
+    for name in named:
+        folder = tmp_path / name
+        folder.mkdir()
+        put(folder / name, "{}")
+        assert Sidecars().of(str(folder / "IMG.jpg")) == (str(folder / name),)
 
 
 def test_an_own_name_comes_before_a_shared_one_and_xmp_is_last(tmp_path):
