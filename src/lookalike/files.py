@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedReader, TextIOWrapper
@@ -38,12 +39,18 @@ def stamp_of(facts: os.stat_result) -> FileStamp:
 
 
 def stamp_with(stamp: FileStamp, sidecars: Iterable[str]) -> FileStamp:
-    """Return the stamp of a photo that has these files beside it; what is not there does not count."""
-    newest = stamp.mtime_ns
+    """Return the stamp of a photo that has these files beside it; what is not there does not count.
+
+    Another one stands for every change of any of them: beyond the newest time it tells by some nanoseconds
+    which there are, how large and from when.
+    """
+    newest, facts = stamp.mtime_ns, []
     for path in sidecars:
         with suppress(OSError):
-            newest = max(newest, stamp_of(os.stat(path)).mtime_ns)  # noqa: PTH116  # names may not be UTF-8
-    return FileStamp(stamp.size, newest)
+            beside = stamp_of(os.stat(path))  # noqa: PTH116  # names may not be UTF-8
+            facts.append((path, beside.size, beside.mtime_ns))
+            newest = max(newest, beside.mtime_ns)
+    return FileStamp(stamp.size, newest + zlib.crc32(repr(facts).encode())) if facts else stamp
 
 
 def kind_of_file(mode: int) -> str:

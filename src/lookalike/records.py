@@ -21,24 +21,14 @@ Metadata = Mapping[str, MetadataValue]
 """Facts of one photo, read from its file and the sidecars beside it: see `FACTS`.
 
 Only facts that are stated are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees,
-`exposure` is seconds, `rating` −1 (rejected) to 5, `keywords` are one text, joined by "; "."""
+`exposure` is seconds, `rating` −1 (rejected) to 5, `keywords` are one text, joined by "; ", as are in
+`sidecar` the names of the files beside it that state some of them."""
 
 FACTS = frozenset(
-    [
-        "width",
-        "height",
-        "format",
-        "taken",
-        "camera",
-        "lens",
-        "iso",
-        "exposure",
-        "lat",
-        "lon",
-        "rating",
-        "title",
-        "keywords",
-    ]
+    (
+        *("width", "height", "format", "taken", "camera", "lens", "iso", "exposure", "lat", "lon"),
+        *("rating", "title", "keywords", "sidecar"),
+    )
 )
 """The names of what is read from a photo, and may be stated otherwise another time."""
 

@@ -13,7 +13,9 @@ from PIL import Image
 
 from helpers import numbers
 from lookalike.decode.sidecars import with_sidecars
+from lookalike.records import FileStamp, Photo
 from lookalike.sources.sidecars import Sidecars
+from lookalike.store import PhotoBatch
 
 pytest_plugins = ["store_fixtures"]
 
@@ -174,7 +176,7 @@ def test_pipes_and_folders_by_the_names_of_sidecars_are_passed_over(tmp_path):
 
 def facts_of(watched, name="0.png"):
     (item,) = [each for each in watched.collection.items() if each.uri.endswith(name)]
-    of_the_picture = ("width", "height", "format", "phash")
+    of_the_picture = ("width", "height", "format", "phash", "sidecar")
     return {key: value for key, value in item.metadata.items() if key not in of_the_picture}
 
 
@@ -186,6 +188,7 @@ def test_a_sidecar_that_comes_changes_or_goes_is_noticed_without_embedding_again
     put(sidecar, XMP.format(rating=4))
     assert numbers(watched.add(photos)) == {"updated": 1, "unchanged": 5}
     assert facts_of(watched) == STATED
+    assert watched.collection.items(where="rating=4")[0].metadata["sidecar"] == "0.png.xmp"
     assert watched.decoder.decoded == []
     assert numbers(watched.add(photos)) == {"unchanged": 6}
     assert watched.decoder.read == []
@@ -193,6 +196,13 @@ def test_a_sidecar_that_comes_changes_or_goes_is_noticed_without_embedding_again
     assert numbers(watched.add(photos)) == {"updated": 1, "unchanged": 5}
     assert facts_of(watched) == {**STATED, "rating": 2}
     assert [item.uri for item in watched.collection.items(where=["rating<=2"])] == [str(photos / "0.png")]
+    old = put(photos / "0.png.json", json.dumps(TAKEOUT))
+    os.utime(old, ns=(1, 1))
+    assert numbers(watched.add(photos)) == {"updated": 1, "unchanged": 5}
+    assert facts_of(watched) == {**STATED, "rating": 2}
+    os.utime(photos / "0.png")  # newer than its sidecars, which go nevertheless
+    watched.add(photos)
+    Path(old).unlink()
     sidecar.unlink()
     assert numbers(watched.add(photos)) == {"updated": 1, "unchanged": 5}
     assert facts_of(watched) == {}
@@ -222,3 +232,16 @@ def test_an_exif_date_stays_beside_takeouts(tmp_path, watched):
     assert report.added == 1
     facts = facts_of(watched, "IMG_1.jpg")
     assert (facts["taken"], facts["title"]) == ("2001-02-03T04:05:06", "On the pier")
+
+
+def test_what_an_import_brought_stays_when_a_photo_is_read_again(photos, watched):
+    """Facts of an import's table have the names of facts; the file says nothing of them."""
+    watched.add(photos)
+    item = watched.collection.item(watched.ids()["2.png"])
+    brought = {**item.metadata, "title": "from a table", "label": "cat"}
+    store = watched.collection._opened.store()
+    photo = Photo(item.uri, FileStamp(0, 0), item.content_hash, None, brought)
+    store.commit(store.default_space(), PhotoBatch([(photo, None)]), reader="import", is_gone=lambda _: False)
+    (photos / "2.png").touch()
+    watched.add(photos)
+    assert watched.collection.item(item.id).metadata == brought

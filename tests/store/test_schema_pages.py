@@ -12,6 +12,8 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.store import Store
+from lookalike.store.salvage import rescue
 from lookalike.store.schema import FORMAT
 from lookalike.store.schema_pages import find_tables, rebuild_list
 from lookalike.store.tables import has_tables_of
@@ -120,7 +122,7 @@ def test_the_pages_tell_where_tables_begin(copy):
         rows = connection.execute("SELECT * FROM items").fetchall()
     found, lost = find_tables(store, FORMAT)
     assert ({table.name: page for table, page in found}, lost) == (listed, [])
-    assert rebuild_list(store, FORMAT) == []
+    assert rebuild_list(store) == []
     with closing(sqlite3.connect(store)) as connection:
         assert dict(connection.execute(listing)) == listed
         assert connection.execute("SELECT * FROM items").fetchall() == rows
@@ -151,3 +153,38 @@ def test_each_format_has_the_tables_that_are_known_of_it(number):
         with closing(sqlite3.connect(f"{golden.as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
             assert has_tables_of(connection, number)
             assert not has_tables_of(connection, number % FORMAT + 1)
+
+
+@pytest.mark.parametrize("golden", ["v1", "v2", "v3", "v4", "v3-texts", "v4-texts"])
+@pytest.mark.parametrize("claimed", [1, 3, 5, 12])
+def test_a_rescue_goes_by_the_tables_whatever_format_is_claimed(tmp_path, golden, claimed):
+    def rows(path):
+        with closing(sqlite3.connect(path)) as connection:
+            tables = ["items", "spaces", "vectors_1", "skipped"]
+            return [connection.execute(f"SELECT count(*) FROM {each}").fetchone()[0] for each in tables]
+
+    folder = shutil.copytree(Path(__file__).parent / "golden" / golden, tmp_path / "c.lookalike")
+    before = rows(folder / "store.sqlite")
+    content = bytearray((folder / "store.sqlite").read_bytes())
+    content[60:64] = claimed.to_bytes(4, "big")
+    (folder / "store.sqlite").write_bytes(content)
+    assert rescue(folder / "store.sqlite") == []
+    assert rows(folder / "store.sqlite") == before
+    Store(folder).close()
+
+
+def test_tables_of_others_are_no_damage(filled, tmp_path):
+    copy = shutil.copytree(filled, tmp_path / "copy.lookalike")
+    with closing(sqlite3.connect(copy / "store.sqlite")) as connection:
+        connection.execute("ANALYZE")
+        connection.execute("CREATE TABLE notes_of_mine (a)")
+    with Collection(copy, embedder=FakeTextEmbedder()) as collection:
+        assert collection.verify().sound
+
+
+def test_a_list_is_rebuilt_though_free_pages_and_counts_are_damaged(copy):
+    content = bytearray((copy / "store.sqlite").read_bytes())
+    content[100] = 0x77
+    content[28:40] = (8).to_bytes(4, "big") + (5).to_bytes(4, "big") + (3).to_bytes(4, "big")
+    (copy / "store.sqlite").write_bytes(content)
+    check(copy)

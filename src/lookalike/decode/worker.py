@@ -98,6 +98,7 @@ def _guarded(read: Callable[[], _T]) -> _T | Refused:  # noqa: PLR0911  # one pe
 def _read_photo(request: PhotoRequest, memory: int) -> Decoded:
     with _opened(request.path, request.content) as file:
         before = _stamp(file)
+        stamp = stamp_with(before, request.sidecars)  # what changes from here on is read next time
         source, digest = _hashed(file, before.size)
         pixels: bytes | None = None
         metadata: dict[str, str | int | float] = {}
@@ -109,7 +110,6 @@ def _read_photo(request: PhotoRequest, memory: int) -> Decoded:
         after = _stamp(file)
     if before != after:
         raise RefusalError("changed while it was being read", lasting=False)
-    stamp = stamp_with(after, request.sidecars)
     return Decoded(digest, stamp.size, stamp.mtime_ns, pixels, metadata)
 
 
@@ -189,4 +189,6 @@ def _facts(picture: Picture, request: PhotoRequest) -> exif.Facts:
     width, height = rgb.upright_size(picture.image, picture.size)
     stated = exif.read_facts(picture.image, picture.container)
     facts = with_sidecars(stated, request.sidecars) if request.sidecars else stated
+    if facts != stated:
+        facts["sidecar"] = "; ".join(os.path.basename(path) for path in request.sidecars)  # noqa: PTH119
     return {"width": width, "height": height, "format": picture.format, **facts}

@@ -28,6 +28,8 @@ SAME_PHOTO = 0.96
 """From this score on two photos are taken for copies where one has no hash, as what older versions read."""
 
 _HASH = re.compile("[0-9a-f]{16}")
+_ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
+_BLOCK = 256  # hits whose pairs are looked at together
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
 
 
@@ -64,8 +66,7 @@ def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_
     scores = np.tril(rows @ rows[:_COMPARED].T, -1)
     near = scores >= NEAR_COPY
     if all(hit.text is None for hit in hits):
-        ones, others = np.nonzero(near)
-        near[ones, others] = _look_alike(hits, ones, others, scores[ones, others])
+        _keep_alike(hits, near, scores)
     unread = _unread(hits, near, known_shares)
     near[unread] = False
     near[:, unread[unread < near.shape[1]]] = False
@@ -79,14 +80,18 @@ def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_
     return marked
 
 
-def _look_alike(
-    hits: list[Hit], ones: npt.NDArray[np.int64], others: npt.NDArray[np.int64], scores: Vectors
-) -> npt.NDArray[np.bool_]:
-    """Tell for each pair of photos whether their hashes are alike; the score decides where there are none."""
+def _keep_alike(hits: list[Hit], near: npt.NDArray[np.bool_], scores: Vectors) -> None:
+    """Leave in `near` the pairs of photos whose hashes are alike; the score decides where there are none."""
     bits, hashed = _hashes(hits)
-    differing = np.unpackbits(bits[ones] ^ bits[others], axis=1).sum(axis=1)
-    are_hashed = hashed[ones] & hashed[others]
-    return np.where(are_hashed, differing <= MOST_DIFFERENT_BITS, scores >= SAME_PHOTO)
+    for begin in range(0, len(hits), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        if near[block].any():
+            others = slice(near.shape[1])
+            differing = np.zeros(near[block].shape, np.uint8)
+            for part in range(bits.shape[1]):
+                differing += _ONES[bits[block, None, part] ^ bits[None, others, part]]
+            both = hashed[block, None] & hashed[None, others]
+            near[block] &= np.where(both, differing <= MOST_DIFFERENT_BITS, scores[block] >= SAME_PHOTO)
 
 
 def _hashes(hits: list[Hit]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:

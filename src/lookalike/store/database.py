@@ -17,10 +17,9 @@ from lookalike.store import busy, schema
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
-from lookalike.store.header import is_damaged_header
 from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
-from lookalike.store.store_file import check_format, check_header, create_file, has_content
-from lookalike.store.tables import has_tables_of
+from lookalike.store.store_file import check_format, check_header, create_file, has_content, is_writable
+from lookalike.store.tables import has_tables_of, lenient_text
 
 _TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
 _CHECKPOINT_SECONDS = 60.0  # after which a single write takes the log over into the file
@@ -204,8 +203,8 @@ class Database:
 
     def _check_header(self, error: sqlite3.DatabaseError) -> None:
         """Tell a disk that cannot be written to from a header that says so, being damaged."""
-        is_refused = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
-        if is_refused and not self.read_only and is_damaged_header(self.path):
+        is_refused = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
+        if is_refused and not self.read_only and is_writable(self.path):  # to open it would end our locks
             raise DamagedError(
                 f"{self.path} is damaged in its first bytes; run: lookalike verify --repair"
             ) from error
@@ -340,8 +339,3 @@ class _OfOneThread:
     def __del__(self) -> None:
         self._opened.discard(self.link)
         self.link.close()
-
-
-def lenient_text(raw: bytes) -> str:
-    """Let damaged text pass as text that no checksum takes for sound, instead of failing a whole query."""
-    return raw.decode(errors="surrogateescape")

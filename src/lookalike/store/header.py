@@ -13,7 +13,7 @@ from pathlib import Path
 from lookalike.files import open_bytes
 from lookalike.store import schema
 from lookalike.store.schema import APPLICATION_ID
-from lookalike.store.tables import has_tables_of
+from lookalike.store.tables import has_tables_of, lenient_text
 
 _SIZE = 100
 _PAGE_SIZE = 4096
@@ -57,8 +57,11 @@ def is_no_format(version: int) -> bool:
 
 
 def is_another_format(connection: sqlite3.Connection, version: int) -> bool:
-    """Tell whether a file bears the number of a format that its tables are not of, but of this one."""
-    return is_no_format(version) or (version != schema.FORMAT and has_tables_of(connection, schema.FORMAT))
+    """Tell whether a file bears the number of a format that its tables are not of, but of another."""
+    if is_no_format(version) or version == schema.FORMAT:  # tables that lack are found anyway
+        return version != schema.FORMAT
+    others = (number for number in range(schema.FORMAT, 0, -1) if number != version)
+    return any(has_tables_of(connection, number, only=True) for number in others)
 
 
 def _is_wrong_format(path: Path, head: bytes) -> bool:
@@ -67,6 +70,7 @@ def _is_wrong_format(path: Path, head: bytes) -> bool:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         ) as connection:
+            connection.text_factory = lenient_text
             return is_another_format(connection, version)
     except sqlite3.DatabaseError:  # more is damaged
         return is_no_format(version)

@@ -118,6 +118,8 @@ class PhotoWriter:
         """Put the vector of the second space, too; one that is not at hand is left to be filled in later."""
         if self.companion is None or outcome.item_id is None or outcome.outcome not in ("added", "updated"):
             return
+        if row is None and self._vector(outcome.item_id, self.companion) is not None:
+            return
         stored = encode_vector(row) if row is not None else None
         if stored is None:
             twins = (self._vector(each, self.companion) for each, _ in self._twins(content_hash))

@@ -7,14 +7,13 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from lookalike.store.database import lenient_text
 from lookalike.store.header import copy_with_header, is_damaged_header
 from lookalike.store.log import log_of, mend_log, read_log
 from lookalike.store.opening import keep_log, put_back_log
 from lookalike.store.schema import FORMAT
 from lookalike.store.schema_pages import rebuild_list
 from lookalike.store.store_file import check_header
-from lookalike.store.tables import has_tables_of
+from lookalike.store.tables import has_tables_of, lenient_text
 
 
 def rescue_source(path: Path) -> tuple[Path, list[str]]:
@@ -36,16 +35,19 @@ def rescue_source(path: Path) -> tuple[Path, list[str]]:
         shutil.copyfile(log_of(path), log_of(copy))
     if _listed_format(copy):
         return copy, []
-    version = _take_over_log(copy)
-    return copy, rebuild_list(copy, version if 0 < version <= FORMAT else FORMAT)
+    _take_over_log(copy)
+    try:
+        return copy, rebuild_list(copy)
+    except sqlite3.DatabaseError:  # more is damaged: what can be read is read
+        return copy, []
 
 
 def _listed_format(path: Path) -> int:
-    """Return the format of a file whose list of tables is that of its format, else 0."""
+    """Return the format that a file's list of tables is of, else 0."""
     try:
         with closing(connect_to_read(path)) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            return version if 0 < version <= FORMAT and has_tables_of(connection, version) else 0
+            numbers = range(FORMAT, 0, -1)  # whatever number it bears
+            return next((number for number in numbers if has_tables_of(connection, number)), 0)
     except (sqlite3.DatabaseError, UnicodeDecodeError):  # SQLite's messages quote the damage
         return 0
 
@@ -59,13 +61,10 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _take_over_log(path: Path) -> int:
-    """Put into a file what stands in its log, whatever its tables are; returns the format it says it has."""
-    version = 0
+def _take_over_log(path: Path) -> None:
+    """Put into a file what stands in its log, whatever its tables are."""
     unreadable = suppress(sqlite3.DatabaseError, UnicodeDecodeError)
     with unreadable, closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in ("-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
-    return version

@@ -43,11 +43,17 @@ def encode_metadata(metadata: Metadata) -> str:
 
 
 def renewed(known: str, facts: Metadata) -> str:
-    """Return stored metadata with a photo's facts as they are stated now; what an import brought stays."""
+    """Return stored metadata with a photo's facts as they are stated now; what an import brought stays.
+
+    A file with the same content states no less than before, but sidecars may: where there is or was one, what
+    is stated no more goes.
+    """
     if not facts:
         return known
-    kept = {name: value for name, value in json.loads(known).items() if name not in FACTS}
-    return encode_metadata({**kept, **facts})
+    before = json.loads(known)
+    if "sidecar" in before or "sidecar" in facts:
+        before = {name: value for name, value in before.items() if name not in FACTS}
+    return encode_metadata({**before, **facts})
 
 
 def as_text(text: str) -> str:

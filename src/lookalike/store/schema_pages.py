@@ -14,15 +14,16 @@ import mmap
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lookalike.store.schema import FORMAT
 from lookalike.store.tables import Table, tables_of, vectors_tables
 
 _FILE_HEADER = 100
-_PAGE_SIZE_AT, _FREE_AT = 16, 32
+_PAGE_SIZE_AT, _CHANGES_AT, _COUNT_AT, _FREE_AT, _VALID_FOR_AT = 16, 24, 28, 32, 92
 _LEAF = 0x0D  # of a table
 _KINDS_OF_PAGES = {0x02, 0x05, 0x0A, 0x0D}
 _LONGEST_NUMBER = 4  # bytes
@@ -42,24 +43,39 @@ class _Pages:
         return 1 < page <= count and self.content[(page - 1) * self.size] in _KINDS_OF_PAGES
 
 
-def rebuild_list(path: Path, version: int) -> list[str]:
-    """Give the file at `path`, of that format and without a log, a list of all the tables that can be found.
+def rebuild_list(path: Path) -> list[str]:
+    """Give the file at `path`, which has no log, a list of all the tables that can be found.
 
-    The list that it had is given up. Returns the names of tables that cannot be found.
+    The list that it had is given up. Its format is the one of which most tables are found. Returns the names
+    of those that are not.
     """
-    first, lost = find_tables(path, version)
-    with path.open("rb+") as file:
-        size = _page_size(file.read(_FILE_HEADER))
-        file.seek(_FILE_HEADER)
-        empty = bytes([_LEAF, 0, 0, 0, 0, *(size & 0xFFFF).to_bytes(2, "big"), 0])
-        file.write(empty.ljust(size - _FILE_HEADER, b"\0"))
+    tries = [find_tables(path, number) for number in range(FORMAT, 0, -1)]
+    first, lost = max(tries, key=lambda found: len(found[0]) - len(found[1]))
+    _empty_list(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.executemany(
             "INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)",
             ((table.kind, table.name, table.owner, page, table.plain) for table, page in first),
         )
+    names = {table.name for table, _ in first}
+    if "places" in names and "places_by_item" not in names:  # without, who reads by items takes for ever
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, isolation_level=None)) as again:
+            again.execute("CREATE INDEX places_by_item ON places (item_id)")
     return lost
+
+
+def _empty_list(path: Path) -> None:
+    """Make the first page one without rows; new pages come at the end, whatever was noted of free ones."""
+    with path.open("rb+") as file:
+        head = bytearray(file.read(_FILE_HEADER))
+        size = _page_size(head)
+        head[_COUNT_AT : _COUNT_AT + 4] = (path.stat().st_size // size).to_bytes(4, "big")
+        head[_FREE_AT : _FREE_AT + 8] = bytes(8)
+        head[_VALID_FOR_AT : _VALID_FOR_AT + 4] = head[_CHANGES_AT : _CHANGES_AT + 4]
+        empty = bytes([_LEAF, 0, 0, 0, 0, *(size & 0xFFFF).to_bytes(2, "big"), 0])
+        file.seek(0)
+        file.write(bytes(head) + empty.ljust(size - _FILE_HEADER, b"\0"))
 
 
 def find_tables(path: Path, version: int) -> tuple[list[tuple[Table, int]], list[str]]:

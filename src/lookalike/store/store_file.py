@@ -13,6 +13,7 @@ from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError
 from lookalike.store import schema
 from lookalike.store.header import is_another_format, is_nearly_ours
 from lookalike.store.sqlite_errors import translate
+from lookalike.store.tables import lenient_text
 
 _SMALLEST_FILE = 512  # bytes; one page
 
@@ -86,6 +87,12 @@ def check_header(path: Path) -> None:
     check_format(version, path.parent)
 
 
+def is_writable(path: Path) -> bool:
+    """Whether the disk and the rights would let a file be written to."""
+    is_frozen = hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    return not is_frozen and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
 def _read_header(path: Path) -> tuple[int, int, bool] | None:
     """Return format, application id, and whether the tables are of another format, without touching a thing.
 
@@ -96,9 +103,12 @@ def _read_header(path: Path) -> tuple[int, int, bool] | None:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+            connection.text_factory = lenient_text
             is_wrong = is_another_format(connection, version)
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
+        if (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
+        ):  # someone was killed moving the log over
             return None
         raise translate(error, path) from error
     return int(version), int(application_id), is_wrong

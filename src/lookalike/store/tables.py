@@ -36,14 +36,13 @@ class Table:
         return self.name in _WORDS
 
 
-def has_tables_of(connection: sqlite3.Connection, version: int) -> bool:
-    """Tell whether the tables are those of a format, whatever number the file bears: its bits may flip."""
-    listed = _described(connection)
-    spaces = [int(each.name[8:]) for each in listed if re.fullmatch(r"vectors_\d{1,9}", each.name)]
+def has_tables_of(connection: sqlite3.Connection, version: int, *, only: bool = False) -> bool:
+    """Tell whether the tables of a format are there as they should be; with `only`, and no others."""
+    listed = {(each.name, each.owner, each.plain) for each in _described(connection)}
+    spaces = [int(name[8:]) for name, *_ in listed if re.fullmatch(r"vectors_\d{1,9}", name)]
     wanted = [*tables_of(version), *(each for space in spaces for each in vectors_tables(space))]
-    return {(each.name, each.owner, each.plain) for each in listed} == {
-        (each.name, each.owner, each.plain) for each in wanted
-    }
+    named = {(each.name, each.owner, each.plain) for each in wanted}
+    return listed == named if only else listed >= named
 
 
 def tables_of(version: int) -> tuple[Table, ...]:
@@ -66,10 +65,16 @@ def vectors_tables(space: int) -> tuple[Table, ...]:
         return _described(connection)
 
 
+def lenient_text(raw: bytes) -> str:
+    """Let damaged text pass as text that no checksum takes for sound, instead of failing a whole query."""
+    return raw.decode(errors="surrogateescape")
+
+
 def _described(connection: sqlite3.Connection) -> tuple[Table, ...]:
     made = ", ".join(f"'{name}'" for name in _MADE_BY_FTS5)
     sql = (
-        f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT IN ({made}) AND sql IS NOT NULL"
+        f"SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT IN ({made}) "
+        "AND name NOT LIKE 'sqlite~_stat%' ESCAPE '~' AND sql IS NOT NULL"
     )
     rows = connection.execute(sql).fetchall()
     try:

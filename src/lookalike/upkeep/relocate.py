@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.files import open_bytes, stamp_of
+from lookalike.files import open_bytes, stamp_of, stamp_with
 from lookalike.open_collection import OpenCollection
 from lookalike.reports import RelocateReport
+from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.relocation import Move, items_below, relocate
 from lookalike.store.rows import ItemRow
@@ -29,10 +30,11 @@ def relocate_items(opened: OpenCollection, old: Path, new: Path) -> RelocateRepo
     opened.check_writable()
     tally: Counter[str] = Counter()
     left: list[tuple[str, str]] = []
+    sidecars = Sidecars()
     for rows in items_below(database, uri_of(old)):
         moves = []
         for row in rows:
-            move = _move_of(row, old, new)
+            move = _move_of(row, old, new, sidecars)
             if isinstance(move, Move):
                 moves.append(move)
             else:
@@ -47,7 +49,7 @@ def relocate_items(opened: OpenCollection, old: Path, new: Path) -> RelocateRepo
     return RelocateReport(tally["moved"], tuple(left))
 
 
-def _move_of(row: ItemRow, old: Path, new: Path) -> Move | str:
+def _move_of(row: ItemRow, old: Path, new: Path, sidecars: Sidecars) -> Move | str:
     """Return where an item goes, or the reason why it stays."""
     _, uri, content_hash, size, *_ = row
     place = _place(path_of(uri), old, new)
@@ -57,7 +59,7 @@ def _move_of(row: ItemRow, old: Path, new: Path) -> Move | str:
     try:
         with open_bytes(place) as file:
             facts = os.fstat(file.fileno())
-            stamp = stamp_of(facts)
+            stamp = stamp_with(stamp_of(facts), sidecars.of(place))
             if stamp.size != size:
                 return "another file is there"
             while block := file.read(_BLOCK):

@@ -77,11 +77,10 @@ class Page:
 def fill_known(run: ImportRun, known: list[tuple[int, bytes, str, int]], page: Page) -> list[Committed]:
     """Give items their vector in the space, where they have none; returns what became of each."""
     having = set(run.parts.store.vectors(run.space).fetch([each[0] for each in known]).ids.tolist())
-    rows = {
-        item_id: FilledVector(item_id, content, page.rows[at])
-        for item_id, content, _, at in known
-        if item_id not in having
-    }
+    rows: dict[int, FilledVector] = {}
+    for item_id, content, _, at in known:
+        if item_id not in having:  # the first of copies counts
+            rows.setdefault(item_id, FilledVector(item_id, content, page.rows[at]))
     if rows:
         run.parts.store.fill(run.space, list(rows.values()))
     outcomes = []

@@ -58,7 +58,8 @@ def _commit_new_photos(run: ImportRun, made: list[tuple[Photo | Skipped, int]], 
         batch.photos = [(photo, page.rows[at]) for photo, at in photos.values()]
     elif photos:
         model = run.default_model()
-        companion = model.companion
+        is_target = model.companion is not None and model.companion.id == run.space.id
+        companion = None if is_target else model.companion
         hashed = with_hashes([photo for photo, _ in photos.values()])
         photos = {photo.uri: (photo, photos[photo.uri][1]) for photo in hashed}
         rows, batch.paired = model.photos(hashed)

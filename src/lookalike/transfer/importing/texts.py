@@ -46,17 +46,19 @@ def commit_texts(run: ImportRun, page: Page, note: TextFileRead | None) -> None:
     passages = list(_passages(run, page, batch))
     known = store.texts.known([passage.content_hash for passage, _ in passages], run.default)
     rows = _rows_for_default(run, page, [each for each in passages if each[0].content_hash not in known])
-    reason = NO_DIRECTION if run.is_default else run.default_model().refusal or NO_DIRECTION
     sound = known | rows.keys()
-    batch.skipped += [Skipped(each.uri, reason) for each, _ in passages if each.content_hash not in sound]
+    lost = [passage for passage, _ in passages if passage.content_hash not in sound]
+    if lost:
+        reason = NO_DIRECTION if run.is_default else run.default_model().refusal or NO_DIRECTION
+        batch.skipped += [Skipped(passage.uri, reason) for passage in lost]
     passages = [each for each in passages if each[0].content_hash in sound]
     batch.passages = [(each, rows.get(each.content_hash)) for each, _ in passages]
     written = store.commit_texts(run.default, batch, reader=READER, is_gone=is_gone)
     committed = written.committed
     if written.lost:  # another process removed them meanwhile
-        lost = [(passage, at) for passage, at in passages if passage in written.lost]
-        rows = _rows_for_default(run, page, lost)
-        again = TextBatch([(each, rows.get(each.content_hash)) for each, _ in lost], files=batch.files)
+        gone = [(passage, at) for passage, at in passages if passage in written.lost]
+        rows = _rows_for_default(run, page, gone)
+        again = TextBatch([(each, rows.get(each.content_hash)) for each, _ in gone], files=batch.files)
         committed += store.commit_texts(run.default, again, reader=READER, is_gone=is_gone).committed
     tell(run, committed if run.is_default else _fill_texts(run, passages, committed, page))
 
