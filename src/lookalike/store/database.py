@@ -8,18 +8,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lookalike.errors import DamagedError, NotACollectionError, NotFoundError, StorageError
+from lookalike.records import Ids
 from lookalike.store import busy, schema
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.clock import Clock, clock_of, count_commit
 from lookalike.store.filters import unicode_lower
 from lookalike.store.sqlite_errors import BUSY_SECONDS, translate
 from lookalike.store.store_file import check_format, check_header, create_file, has_content, is_writable
-from lookalike.store.tables import has_tables_of, lenient_text
+from lookalike.store.tables import lenient_text, listed_formats
 
 _TRY_SECONDS = 0.25  # SQLite's own waiting, during which Python hears no signal
 _CHECKPOINT_SECONDS = 60.0  # after which a single write takes the log over into the file
@@ -168,21 +170,22 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             self._check_dropped(error)
-            self._check_header(error)
+            self._check_refusal(error)
             raise translate(error, self.path) from error
         except OverflowError as error:  # SQLite's integers, and so ids, have 64 bits
             raise NotFoundError("there is no item with so large an id") from error
         except UnicodeDecodeError as error:  # SQLite's message quotes the damage
             raise DamagedError(f"{self.path} is damaged; run: lookalike verify --repair") from error
 
-    def check_order(self, keys: Sequence[Any], after: Any) -> None:
-        """Raise `DamagedError` where keys do not ascend beyond `after`, so that reading on would not end."""
-        if any(one <= before for before, one in pairwise([after, *keys])):
+    def check_order(self, ids: Sequence[int] | Ids, after: int) -> None:
+        """Raise `DamagedError` where ids do not ascend beyond `after`, so that reading on would not end."""
+        ids = np.asarray(ids)
+        if len(ids) and (ids[0] <= after or (ids[1:] <= ids[:-1]).any()):
             raise DamagedError(
                 f"{self.path} is damaged (rows are out of order); run: lookalike verify --repair"
             )
 
-    def check_header(self) -> None:
+    def check_takes_writes(self) -> None:
         """Raise `DamagedError` where SQLite does not write because of a header that was never written so.
 
         Raises `BusyError` at once where another process writes.
@@ -199,9 +202,9 @@ class Database:
         """Whether the file says of all its tables what its format says."""
         with self.reading() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            return has_tables_of(connection, version)
+            return version in listed_formats(connection)
 
-    def _check_header(self, error: sqlite3.DatabaseError) -> None:
+    def _check_refusal(self, error: sqlite3.DatabaseError) -> None:
         """Tell a disk that cannot be written to from a header that says so, being damaged."""
         is_refused = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
         if is_refused and not self.read_only and is_writable(self.path):  # to open it would end our locks

@@ -13,7 +13,7 @@ from pathlib import Path
 from lookalike.files import open_bytes
 from lookalike.store import schema
 from lookalike.store.schema import APPLICATION_ID
-from lookalike.store.tables import has_tables_of, lenient_text
+from lookalike.store.tables import lenient_text, listed_formats
 
 _SIZE = 100
 _PAGE_SIZE = 4096
@@ -38,17 +38,12 @@ def is_damaged_header(path: Path) -> bool:
 
 
 def copy_with_header(path: Path, target: Path) -> None:
-    """Copy a store, giving the copy the header that each store has."""
+    """Copy a store, giving the copy the header that each store has, but for the number of its format."""
     shutil.copyfile(path, target)
     with target.open("rb+") as file:
-        head = file.read(_SIZE)
         for at, right in _KNOWN.items():
             file.seek(at)
             file.write(right)
-    if _is_wrong_format(target, head):
-        with target.open("rb+") as file:
-            file.seek(_FORMAT_AT)
-            file.write(schema.FORMAT.to_bytes(4, "big"))
 
 
 def is_no_format(version: int) -> bool:
@@ -58,19 +53,22 @@ def is_no_format(version: int) -> bool:
 
 def is_another_format(connection: sqlite3.Connection, version: int) -> bool:
     """Tell whether a file bears the number of a format that its tables are not of, but of another."""
-    if is_no_format(version) or version == schema.FORMAT:  # tables that lack are found anyway
-        return version != schema.FORMAT
-    others = (number for number in range(schema.FORMAT, 0, -1) if number != version)
-    return any(has_tables_of(connection, number, only=True) for number in others)
+    if version == schema.FORMAT:  # tables that lack are found anyway
+        return False
+    return is_no_format(version) or bool(listed_formats(connection, only=True) - {version})
+
+
+def connect_untouched(path: Path) -> sqlite3.Connection:
+    """Connect to a file without a lock, a log or a write."""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    connection.text_factory = lenient_text
+    return connection
 
 
 def _is_wrong_format(path: Path, head: bytes) -> bool:
     version = int.from_bytes(head[_FORMAT_AT : _FORMAT_AT + 4], "big", signed=True)
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        ) as connection:
-            connection.text_factory = lenient_text
+        with closing(connect_untouched(path)) as connection:
             return is_another_format(connection, version)
     except sqlite3.DatabaseError:  # more is damaged
         return is_no_format(version)

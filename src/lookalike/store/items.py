@@ -104,10 +104,7 @@ class Items:
             if texts and not rows and not after:
                 check_columns(connection, filters)
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-        if len(ids) and (
-            ids[0] <= after or (ids[1:] <= ids[:-1]).any()
-        ):  # as `check_order`, quick for millions
-            self._database.check_order(ids.tolist(), after)
+        self._database.check_order(ids, after)
         return ids
 
     def random(self, filters: Sequence[Filter], count: int) -> list[int]:

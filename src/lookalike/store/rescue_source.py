@@ -10,10 +10,9 @@ from pathlib import Path
 from lookalike.store.header import copy_with_header, is_damaged_header
 from lookalike.store.log import log_of, mend_log, read_log
 from lookalike.store.opening import keep_log, put_back_log
-from lookalike.store.schema import FORMAT
 from lookalike.store.schema_pages import rebuild_list
 from lookalike.store.store_file import check_header
-from lookalike.store.tables import has_tables_of, lenient_text
+from lookalike.store.tables import lenient_text, listed_formats
 
 
 def rescue_source(path: Path) -> tuple[Path, list[str]]:
@@ -27,13 +26,13 @@ def rescue_source(path: Path) -> tuple[Path, list[str]]:
         mend_log(path)
     if not is_damaged_header(path):
         check_header(path)
-        if _listed_format(path):
+        if _lists_its_tables(path):
             return path, []
     copy = path.with_name("store.rescue.new-source")
     copy_with_header(path, copy)
     if log_of(path).exists():
         shutil.copyfile(log_of(path), log_of(copy))
-    if _listed_format(copy):
+    if _lists_its_tables(copy):
         return copy, []
     _take_over_log(copy)
     try:
@@ -42,14 +41,13 @@ def rescue_source(path: Path) -> tuple[Path, list[str]]:
         return copy, []
 
 
-def _listed_format(path: Path) -> int:
-    """Return the format that a file's list of tables is of, else 0."""
+def _lists_its_tables(path: Path) -> bool:
+    """Whether a file's list of tables is that of a format, whatever number it bears."""
     try:
         with closing(connect_to_read(path)) as connection:
-            numbers = range(FORMAT, 0, -1)  # whatever number it bears
-            return next((number for number in numbers if has_tables_of(connection, number)), 0)
+            return bool(listed_formats(connection))
     except (sqlite3.DatabaseError, UnicodeDecodeError):  # SQLite's messages quote the damage
-        return 0
+        return False
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -11,9 +11,8 @@ from pathlib import Path
 from lookalike.durable import sync_folder
 from lookalike.errors import DamagedError, NewerFormatError, NotACollectionError, StorageError
 from lookalike.store import schema
-from lookalike.store.header import is_another_format, is_nearly_ours
+from lookalike.store.header import connect_untouched, is_another_format, is_nearly_ours
 from lookalike.store.sqlite_errors import translate
-from lookalike.store.tables import lenient_text
 
 _SMALLEST_FILE = 512  # bytes; one page
 
@@ -89,8 +88,10 @@ def check_header(path: Path) -> None:
 
 def is_writable(path: Path) -> bool:
     """Whether the disk and the rights would let a file be written to."""
-    is_frozen = hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
-    return not is_frozen and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    with suppress(OSError):  # it is gone
+        is_frozen = hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+        return not is_frozen and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return False
 
 
 def _read_header(path: Path) -> tuple[int, int, bool] | None:
@@ -99,16 +100,13 @@ def _read_header(path: Path) -> tuple[int, int, bool] | None:
     It takes no lock, reads no log and writes nothing; None if it cannot do without the log.
     """
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as connection:
+        with closing(connect_untouched(path)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-            connection.text_factory = lenient_text
             is_wrong = is_another_format(connection, version)
     except sqlite3.DatabaseError as error:
-        if (
-            getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT
-        ):  # someone was killed moving the log over
+        code = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF == sqlite3.SQLITE_CORRUPT:  # someone was killed moving the log over
             return None
         raise translate(error, path) from error
     return int(version), int(application_id), is_wrong

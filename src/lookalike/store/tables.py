@@ -36,13 +36,17 @@ class Table:
         return self.name in _WORDS
 
 
-def has_tables_of(connection: sqlite3.Connection, version: int, *, only: bool = False) -> bool:
-    """Tell whether the tables of a format are there as they should be; with `only`, and no others."""
+def listed_formats(connection: sqlite3.Connection, *, only: bool = False) -> set[int]:
+    """Return the formats whose tables are all there as they should be; with `only`, and no others."""
     listed = {(each.name, each.owner, each.plain) for each in _described(connection)}
     spaces = [int(name[8:]) for name, *_ in listed if re.fullmatch(r"vectors_\d{1,9}", name)]
-    wanted = [*tables_of(version), *(each for space in spaces for each in vectors_tables(space))]
-    named = {(each.name, each.owner, each.plain) for each in wanted}
-    return listed == named if only else listed >= named
+    found = set()
+    for number in range(1, schema.FORMAT + 1):
+        wanted = [*tables_of(number), *(each for space in spaces for each in vectors_tables(space))]
+        named = {(each.name, each.owner, each.plain) for each in wanted}
+        if listed == named if only else listed >= named:
+            found.add(number)
+    return found
 
 
 def tables_of(version: int) -> tuple[Table, ...]:

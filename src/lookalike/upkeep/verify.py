@@ -75,7 +75,7 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
 def _check_file(store: Store) -> Iterator[Damage]:
     try:
         with suppress(BusyError):  # another process writes, so that it can be written to
-            store.database.check_header()
+            store.database.check_takes_writes()
         if not store.database.lists_its_tables():
             yield Damage("store.sqlite", "its list of tables is not what was written")
         rows = store.database.fetch(f"PRAGMA integrity_check({_MOST_FINDINGS})")
