@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
+from PIL.PsdImagePlugin import PsdImageFile
 
 from lookalike.decode.xmp import Properties, read_iptc, read_xmp
 
@@ -72,11 +73,15 @@ def _facts_of(stated: _Stated) -> Facts:
 
 def _exif_of(image: Image.Image) -> Image.Exif:
     exif = image.getexif()
-    if image.format == "PSD":
-        for kind, _, data in image.resources:  # type: ignore[attr-defined]
-            if kind == _PHOTOSHOP_EXIF:
-                exif.load(b"Exif\0\0" + data)
+    photoshop = _resources(image).get(_PHOTOSHOP_EXIF)
+    if photoshop is not None:
+        exif.load(b"Exif\0\0" + photoshop)
     return exif
+
+
+def _resources(image: Image.Image) -> dict[int, bytes]:
+    """Return the resources of a PSD file by their number; other files have none."""
+    return {kind: data for kind, _, data in image.resources} if isinstance(image, PsdImageFile) else {}
 
 
 def _stated(exif: Image.Exif, info: dict[Any, Any], image: Image.Image | None = None) -> _Stated:
@@ -87,8 +92,8 @@ def _stated(exif: Image.Exif, info: dict[Any, Any], image: Image.Image | None = 
     photoshop = info.get("photoshop")
     if isinstance(photoshop, dict):
         iptc = photoshop.get(_PHOTOSHOP_IPTC, iptc)
-    if image is not None and image.format == "PSD":
-        resources = {kind: data for kind, _, data in image.resources}  # type: ignore[attr-defined]
+    if image is not None:
+        resources = _resources(image)
         xmp, iptc = resources.get(_PHOTOSHOP_XMP, xmp), resources.get(_PHOTOSHOP_IPTC, iptc)
     return _Stated(exif, details, read_xmp(xmp) if xmp else {}, read_iptc(iptc) if iptc else {})
 
@@ -126,8 +131,9 @@ def _moment(raw: Any) -> str | None:
     parts = _MOMENT.match(_text(raw)) if raw else None
     if parts is None:
         return None
+    year, month, day, hour, minute, second = (int(part or 0) for part in parts.groups())
     try:
-        moment = datetime(*(int(part or 0) for part in parts.groups()))  # type: ignore[arg-type]
+        moment = datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
     return moment.isoformat() if moment.year > 1800 else None
