@@ -9,7 +9,6 @@ PHOTOS ?=
 SERVE ?= yes
 MINUTES ?= 10
 JOBS ?= 2
-JOBS ?= 2
 PARALLEL := --numprocesses auto --dist loadfile
 
 .PHONY: help setup browser demo test check lint bench torture models screenshots clean
