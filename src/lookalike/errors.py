@@ -11,7 +11,8 @@
     │   ├── ModelMismatchError      its vectors come from another model
     │   ├── DamagedError            bytes on disk are not what was written
     │   └── StorageError            the disk is full, read-only or failing
-    │       └── BusyError               another process or thread keeps it locked
+    │       ├── BusyError               another process or thread keeps it locked
+    │       └── UnreachableError        the engine that keeps it does not answer, or not yet
     ├── QueryError              the query is not a photo that can be read
     ├── ModelError              a model's files are missing, changed or unfit
     │   └── UntrustedModelError     a collection names a model that its user has not agreed to
@@ -67,6 +68,10 @@ class StorageError(CollectionError):
 
 class BusyError(StorageError):
     """Another process or thread keeps the collection locked; later it can be used again."""
+
+
+class UnreachableError(StorageError):
+    """The engine that keeps the collection does not answer, or not yet; later it may."""
 
 
 class QueryError(LookalikeError):

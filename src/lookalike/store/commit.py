@@ -54,7 +54,7 @@ def insert_item(
 ) -> int:
     """Make an item and return its id; `metadata` comes encoded."""
     cells = (uri, content_hash, stamp.size, stamp.mtime_ns, metadata)
-    sql = "INSERT INTO items (uri, content_hash, size, mtime_ns, metadata, checksum) VALUES (?,?,?,?,?,0)"
+    sql = "INSERT INTO items VALUES (new_item_id(?1, ?2), ?1, ?2, ?3, ?4, ?5, 0)"
     item_id = connection.execute(sql, cells).lastrowid
     assert item_id is not None  # an INSERT always sets it
     checksum = item_checksum(item_id, uri, content_hash, stamp, metadata)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from lookalike.store.text_rows import file_of
 
-_MOST_VALUES = 500
+MOST_VALUES = 500
+"""Of each facet, at most."""
+
 _FACT = "CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{}') END"  # see `filters.to_sql`
 
 
@@ -45,20 +47,20 @@ def read_facets(connection: sqlite3.Connection, *, texts: bool = False) -> Facet
     cameras = connection.execute(
         f"SELECT {camera} AS camera, count(*) AS n FROM items GROUP BY camera ORDER BY n DESC, camera"
     )
-    known = [(name, count) for name, count in cameras if isinstance(name, str)][:_MOST_VALUES]
+    known = [(name, count) for name, count in cameras if isinstance(name, str)][:MOST_VALUES]
     first, last = connection.execute(f"SELECT min({taken}), max({taken}) FROM items").fetchone()
     uris = (uri for (uri,) in connection.execute("SELECT uri FROM items") if _is_sound(uri))
     folders = Counter(os.path.dirname(uri) for uri in uris)  # noqa: PTH120  # uris
     both = isinstance(first, str) and isinstance(last, str)
-    return Facets(tuple(known), tuple(folders.most_common(_MOST_VALUES)), (first, last) if both else None)
+    return Facets(tuple(known), tuple(folders.most_common(MOST_VALUES)), (first, last) if both else None)
 
 
 def _text_places(connection: sqlite3.Connection) -> tuple[tuple[str, int], ...]:
     uris = (uri for (uri,) in connection.execute("SELECT uri FROM items") if _is_sound(uri))
     files = Counter(map(file_of, uris))
-    if len(files) > _MOST_VALUES:
+    if len(files) > MOST_VALUES:
         folders: Counter[str] = Counter()
         for file, count in files.items():
             folders[os.path.dirname(file)] += count  # noqa: PTH120  # as above
         files = folders
-    return tuple(files.most_common(_MOST_VALUES))
+    return tuple(files.most_common(MOST_VALUES))

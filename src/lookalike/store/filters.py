@@ -203,7 +203,7 @@ def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, list[str | 
     if operator not in ("=", "!="):
         raise UsageError("folder can be compared with = and != only")
     places, values = [], list[str | float]()
-    for spelling in _spellings(value):
+    for spelling in spellings(value):
         sql, ends = at_or_below(spelling)
         places.append(sql)
         values += ends
@@ -217,7 +217,7 @@ def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, list[str | 
     return ("" if operator == "=" else "NOT ") + sql, values
 
 
-def _spellings(path: str) -> list[str]:
+def spellings(path: str) -> list[str]:
     """Return a path in the forms that names with accents may have on disk, composed (NFC) and not (NFD)."""
     parts = re.split(r"([/\\])", path)
     forms = [dict.fromkeys((part, *(unicodedata.normalize(form, part) for form in _FORMS))) for part in parts]

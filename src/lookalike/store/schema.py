@@ -205,7 +205,11 @@ def migrate(connection: sqlite3.Connection, to: int | None = None) -> None:
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
-    """Teach a connection the checksums that statements name."""
+    """Teach a connection the functions that statements name.
+
+    `new_item_id(uri, content_hash)` leaves the number of a new item to the table.
+    """
+    connection.create_function("new_item_id", 2, lambda *_: None)
     connection.create_function("row_checksum", -1, row_checksum, deterministic=True)
     connection.create_function("bound", 3, bound, deterministic=True)
     connection.create_function("indexed", 1, indexed, deterministic=True)

@@ -1,0 +1,228 @@
+"""The connection to a Milvus server: every call has a deadline, every failure is one readable line."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lookalike.engine.milvus.address import MilvusAddress, credentials
+from lookalike.errors import (
+    CollectionError,
+    LookalikeError,
+    MissingExtraError,
+    StorageError,
+    UnreachableError,
+    UsageError,
+)
+
+CONNECT_SECONDS = 8.0
+CALL_SECONDS = 20.0
+"""After which a look-up or a search is given up."""
+WRITE_SECONDS = 60.0
+LOAD_SECONDS = 300.0
+"""For what the engine works on longer: loading a collection, building an index."""
+
+Row = dict[str, Any]
+
+
+class MilvusConnection:
+    """One server, for any number of threads; connected when it is first needed.
+
+    What this process has written is seen by its next read of the same Milvus collection: that one waits until
+    the engine has caught up (about 0.2 s), the others do not.
+    """
+
+    def __init__(self, address: MilvusAddress) -> None:
+        self.address = address
+        self._client: Any = None
+        self._lock = threading.Lock()
+        self._unseen: set[str] = set()
+
+    def query(  # all by keyword
+        self,
+        name: str,
+        expression: str,
+        fields: list[str],
+        *,
+        limit: int | None = None,
+        strong: bool = False,
+        at_once: bool = False,
+    ) -> list[Row]:
+        """Return the rows that meet an expression; with a `limit`, those of the lowest keys.
+
+        `strong` sees all that anyone has written before, `at_once` perhaps not what was written a moment ago.
+        """
+        more = {} if limit is None else {"limit": limit}
+        with self._call("read", name):
+            found = self._open().query(
+                name,
+                filter=expression,
+                output_fields=fields,
+                timeout=CALL_SECONDS,
+                **({"consistency_level": "Bounded"} if at_once else self._level(name, strong=strong)),
+                **more,
+            )
+        if not at_once:
+            self._saw(name)
+        return list(found)
+
+    def count(self, name: str, expression: str = "", *, strong: bool = False) -> int:
+        """Return how many rows meet an expression."""
+        return int(self.query(name, expression, ["count(*)"], strong=strong)[0]["count(*)"])
+
+    def search(  # all by keyword
+        self, name: str, rows: Any, k: int, *, expression: str, fields: list[str], params: dict[str, Any]
+    ) -> list[list[Row]]:
+        """Return for each query the `k` best rows, as dicts with `id`, `distance` and `entity`."""
+        with self._call("search", name):
+            found = self._open().search(
+                name,
+                data=rows,
+                limit=k,
+                filter=expression,
+                output_fields=fields,
+                search_params={"metric_type": "IP", "params": params},
+                timeout=CALL_SECONDS,
+                **self._level(name),
+            )
+        self._saw(name)
+        return list(found)
+
+    def upsert(self, name: str, rows: list[Row], *, fresh: bool = False) -> None:
+        """Write rows; when this returns they survive whatever happens. `fresh` says that none is there yet."""
+        if not rows:
+            return
+        with self._call("write to", name):
+            write = self._open().insert if fresh else self._open().upsert
+            write(name, rows, timeout=WRITE_SECONDS)
+        self._wrote(name)
+
+    def delete(self, name: str, expression: str) -> None:
+        """Delete the rows that meet an expression."""
+        with self._call("write to", name):
+            self._open().delete(name, filter=expression, timeout=WRITE_SECONDS)
+        self._wrote(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a Milvus collection of that name, of whatever program."""
+        with self._call("look for", name):
+            return bool(self._open().has_collection(name, timeout=CALL_SECONDS))
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Return what the engine says of a Milvus collection."""
+        with self._call("look at", name):
+            return dict(self._open().describe_collection(name, timeout=CALL_SECONDS))
+
+    def create(self, name: str, schema: Any, indexes: Any) -> None:
+        """Make a Milvus collection, index and load it; one that is there already with this schema stays."""
+        with self._call("make", name):
+            client = self._open()
+            client.create_collection(name, schema=schema, consistency_level="Bounded", timeout=LOAD_SECONDS)
+            for index in indexes:  # each would be waited for half a second, though there is nothing to index
+                parts = client.prepare_index_params()
+                parts.append(index)
+                client.create_index(name, parts, sync=False, timeout=CALL_SECONDS)
+            client.load_collection(name, timeout=LOAD_SECONDS)
+
+    def load(self, name: str) -> None:
+        """Have a Milvus collection loaded for reading, and wait for it."""
+        with self._call("load", name):
+            self._open().load_collection(name, timeout=LOAD_SECONDS)
+
+    def drop(self, name: str) -> None:
+        """Delete a Milvus collection with all that is in it."""
+        with self._call("drop", name):
+            self._open().drop_collection(name, timeout=WRITE_SECONDS)
+
+    def flush(self, name: str) -> None:
+        """Have what was written sealed, so that it is indexed."""
+        with self._call("flush", name):
+            self._open().flush(name, timeout=LOAD_SECONDS)
+
+    def index_of(self, name: str, field: str) -> dict[str, Any]:
+        """Return kind, parameters and progress of an index."""
+        with self._call("look at", name):
+            return dict(self._open().describe_index(name, field, timeout=CALL_SECONDS) or {})
+
+    def version(self) -> str:
+        """Return the server's version."""
+        with self._call("reach", ""):
+            return str(self._open().get_server_version(timeout=CALL_SECONDS))
+
+    def close(self) -> None:
+        """Let go of the server; the next call connects anew."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
+
+    def _level(self, name: str, *, strong: bool = False) -> dict[str, str]:
+        with self._lock:
+            return {"consistency_level": "Strong" if strong or name in self._unseen else "Bounded"}
+
+    def _wrote(self, name: str) -> None:
+        with self._lock:
+            self._unseen.add(name)
+
+    def _saw(self, name: str) -> None:
+        with self._lock:
+            self._unseen.discard(name)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = _connect(self.address)
+            return self._client
+
+    @contextmanager
+    def _call(self, verb: str, name: str) -> Iterator[None]:
+        try:
+            yield
+        except LookalikeError:
+            raise
+        except Exception as error:
+            raise self._translated(verb, name, error) from error
+
+    def _translated(self, verb: str, name: str, error: Exception) -> LookalikeError:
+        """Return the error that says in one line what went wrong."""
+        text = " ".join(str(getattr(error, "message", "") or error).split())
+        low = text.lower()
+        if any(
+            word in low for word in ("auth check failure", "unauthenticated", "permission deny", "privilege")
+        ):
+            return UsageError(f"{self.address} refuses the token of this machine; set MILVUS_TOKEN")
+        if _is_absence(error, low):
+            return UnreachableError(f"{self.address} does not answer; is Milvus running there?")
+        if "quota" in low or "force deny" in low or "rate limit" in low:
+            return UnreachableError(f"{self.address} takes no more for now ({text[:160]}); try again later")
+        if "not loaded" in low or "no available shard" in low or "channel not available" in low:
+            return UnreachableError(f"{self.address} is still loading; try again in a moment")
+        if "not found" in low or "can't find collection" in low:
+            return CollectionError(f"{self.address}: it was dropped, or lacks a part ({text[:160]})")
+        return StorageError(f"cannot {verb} {self.address}{f' ({name})' if name else ''}: {text[:200]}")
+
+
+def _is_absence(error: Exception, text: str) -> bool:
+    """Whether a server is away, hangs or is starting, rather than saying no."""
+    import grpc  # came with pymilvus
+
+    if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError | ConnectionError | TimeoutError):
+        return True
+    words = ("deadline", "unavailable", "fail connecting", "failed to connect", "illegal connection params",
+             "connection refused", "timeout", "timed out", "node offline", "service not ready", "not ready",
+             "closed channel", "retry run out", "unimplemented", "should create connection first", "connection closed")  # fmt: skip
+    return any(word in text for word in words)
+
+
+def _connect(address: MilvusAddress) -> Any:
+    """Connect to a server; raises `MissingExtraError`, `UnreachableError`."""
+    try:
+        from pymilvus import MilvusClient  # an optional package, slow to import
+    except ImportError:
+        raise MissingExtraError("a collection in Milvus", "milvus") from None
+    for name in ("pymilvus", "pymilvus.client", "pymilvus.decorators"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what fails is told by our own errors
+    return MilvusClient(uri=address.uri, timeout=CONNECT_SECONDS, **credentials())

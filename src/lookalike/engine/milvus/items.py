@@ -1,0 +1,247 @@
+"""The items of a collection in Milvus: read, found by conditions, drawn by chance."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lookalike.engine.milvus.books import Books
+from lookalike.engine.milvus.client import MilvusConnection
+from lookalike.engine.milvus.conditions import Conditions, conditions_of, one_of
+from lookalike.engine.milvus.layout import ITEM_FIELDS
+from lookalike.engine.milvus.rows import ItemRow, decode, is_sound, item_of
+from lookalike.errors import DamagedError
+from lookalike.records import FileStamp, Ids, Item, Kind, Skipped
+from lookalike.store.facets import MOST_VALUES, Facets
+from lookalike.store.filters import Filter
+from lookalike.store.text_rows import file_of
+
+_ASKED = 1_000  # ids of one expression
+_PAGE = 4_000  # items read at a time
+_MOST_IDS = 16_384  # that Milvus returns at once
+_CHANCES = 1 << 31  # see `rows.encode`
+
+
+class MilvusItems:
+    """The items, which are the rows of the default space; see `engine.protocol.EngineItems`.
+
+    `name` is the Milvus collection that has them, `others()` those of the other spaces; `before_removal` hears
+    of what is about to be removed, `changed()` that it was.
+    """
+
+    def __init__(  # noqa: PLR0913  # the parts that it shares with the engine
+        self,
+        books: Books,
+        name: str,
+        kind: Kind,
+        others: Callable[[], list[str]],
+        before_removal: Callable[[list[int]], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._connection = books.connection
+        self.name = name
+        self._kind = kind
+        self._books = books
+        self._others = others
+        self._before_removal = before_removal
+        self._has_changed = changed
+        self._facets: tuple[int, Facets] | None = None
+        self._lock = threading.Lock()
+
+    def count(self) -> int:
+        """How many items there are."""
+        return self._connection.count(self.name)
+
+    def is_empty(self) -> bool:
+        """Whether there are none."""
+        return not self._connection.query(self.name, "id > 0", ["id"], limit=1)
+
+    def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
+        """Return those of the items that exist and are sound, by id."""
+        found = {
+            row["id"]: item_of(decode(row), self._kind)
+            for row in self.read(item_ids)
+            if is_sound(row, self._kind)
+        }
+        return {item_id: found[item_id] for item_id in sorted(found)}
+
+    def damaged(self, item_ids: Sequence[int]) -> tuple[int, ...]:
+        """Return those of the items that exist but are not what was written."""
+        return tuple(sorted(row["id"] for row in self.read(item_ids) if not is_sound(row, self._kind)))
+
+    def by_uri(self, uri: str) -> Item | None:
+        """Return the item of a uri, or None."""
+        rows = self._connection.query(self.name, one_of("uri", [uri]), ITEM_FIELDS)
+        if not rows and self._kind == "text":
+            places = self._books.by_uri("place", [uri])
+            return self.get([places[0].item]).get(places[0].item) if places else None
+        return item_of(decode(rows[0]), self._kind) if rows else None
+
+    def pages(self) -> Iterator[list[Item]]:
+        """Yield all items in the order of their ids, some at a time; one that is not sound is left out."""
+        for rows in self.read_pages(""):
+            yield [item_of(decode(row), self._kind) for row in rows if is_sound(row, self._kind)]
+
+    def matching(self, filters: Sequence[Filter], *, after: int = 0, limit: int = -1) -> Ids:
+        """Return the ids of the items that meet all conditions, ascending: up to `limit` beyond `after`."""
+        conditions = conditions_of(filters, texts=self._kind == "text")
+        found: list[int] = []
+        for ids in self._matching_pages(conditions, after, limit):
+            found += ids
+            if 0 <= limit <= len(found):
+                return np.array(found[:limit], np.int64)
+        if not found and filters and not after and self._kind == "text":
+            self._check_columns(filters)
+        return np.array(found, np.int64)
+
+    def conditions(self, filters: Sequence[Filter]) -> Conditions:
+        """Return conditions as they are asked of the engine; raises `UsageError`."""
+        return conditions_of(filters, texts=self._kind == "text")
+
+    def random(self, filters: Sequence[Filter], count: int) -> list[int]:
+        """Return the ids of up to `count` different items that meet all conditions, in random order."""
+        chance = np.random.default_rng()
+        if filters:
+            return [int(each) for each in chance.permutation(self.matching(filters))[:count]]
+        total = self.count()
+        if total <= max(_ASKED, 8 * count):
+            return [int(each) for each in chance.permutation(self.matching(()))[:count]]
+        width = min(_CHANCES, int(_CHANCES / total * (2 * count + 32)))
+        start = secrets.randbelow(_CHANCES)
+        window = f"chance >= {start} and chance < {start + width}"
+        if start + width > _CHANCES:
+            window = f"chance >= {start} or chance < {start + width - _CHANCES}"
+        ids = [row["id"] for row in self._connection.query(self.name, window, ["id"], limit=_MOST_IDS)]
+        return [ids[at] for at in chance.permutation(len(ids))[:count]]
+
+    def facets(self) -> Facets:
+        """Return what the items can be filtered by; read anew when their number has changed."""
+        total = self.count()
+        with self._lock:
+            if self._facets is None or self._facets[0] != total:
+                self._facets = (total, self._read_facets())
+            return self._facets[1]
+
+    def count_skipped(self) -> int:
+        """How many inputs are on record as skipped."""
+        return self._books.count("skipped")
+
+    def skipped(self) -> Iterator[Skipped]:
+        """Yield the inputs on record as skipped, by uri."""
+        entries = [each for page in self._books.pages("skipped") for each in page]
+        for each in sorted(entries, key=lambda entry: entry.name):
+            size, mtime_ns = each.data["size"], each.data["mtime_ns"]
+            stamp = None if size is None else FileStamp(size, mtime_ns)
+            yield Skipped(each.name, each.data["reason"], stamp, bool(each.data["lasting"]))
+
+    def remove(self, item_ids: Sequence[int]) -> int:
+        """Remove items with their vectors in all spaces; returns how many there were.
+
+        The default space's come last, so that whatever interrupts this leaves items, not vectors without one.
+        """
+        there = [
+            row["id"]
+            for at in range(0, len(item_ids), _ASKED)
+            for row in self._ids(item_ids[at : at + _ASKED])
+        ]
+        self._before_removal(there)
+        for name in (*self._others(), self.name):
+            for at in range(0, len(there), _ASKED):
+                self._connection.delete(name, one_of("id", there[at : at + _ASKED]))
+        if there:
+            self._has_changed()
+        return len(there)
+
+    def _ids(self, item_ids: Sequence[int]) -> list[dict[str, Any]]:
+        some = one_of("id", (int(each) for each in item_ids))
+        return self._connection.query(self.name, some, ["id"], strong=True)
+
+    def read(self, item_ids: Sequence[int], more: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return the rows of those items that exist, with `ITEM_FIELDS` and more fields."""
+        found: list[dict[str, Any]] = []
+        for at in range(0, len(item_ids), _ASKED):
+            some = one_of("id", (int(each) for each in item_ids[at : at + _ASKED]))
+            found += self._connection.query(self.name, some, [*ITEM_FIELDS, *more])
+        return found
+
+    def read_pages(
+        self, expression: str, fields: Sequence[str] = ITEM_FIELDS
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows that meet an expression in the order of their ids."""
+        yield from pages_of(self._connection, self.name, expression, fields, _PAGE)
+
+    def places_of(self, item_ids: Sequence[int]) -> list[tuple[str, int]]:
+        """Return uri and item of every place of some texts."""
+        if self._kind == "photo":
+            return []
+        return [(each.uri, each.item) for each in self._books.by_item("place", item_ids)]
+
+    def _matching_pages(self, conditions: Conditions, after: int, limit: int) -> Iterator[list[int]]:
+        if conditions.is_exact:
+            size = min(_MOST_IDS, limit) if limit > 0 else _MOST_IDS
+            for page in pages_of(self._connection, self.name, conditions.expression, ["id"], size, after):
+                yield [row["id"] for row in page]
+            return
+        fields = ["id", "uri", "sha256", "size", "mtime_ns", "metadata", "text", "places"]
+        for page in pages_of(self._connection, self.name, conditions.expression, fields, _PAGE, after):
+            rows = [decode(row) for row in page]
+            found = conditions.among(rows, self.places_of([row.id for row in rows]))
+            yield [row.id for row in rows if row.id in found]
+
+    def _check_columns(self, filters: Sequence[Filter]) -> None:
+        """Refuse a condition on a column that no text has."""
+        from lookalike.engine.milvus.text_columns import check_columns
+
+        check_columns(self.read_pages("", ["id", "metadata"]), filters)
+
+    def _read_facets(self) -> Facets:
+        cameras: Counter[str] = Counter()
+        folders: Counter[str] = Counter()
+        moments: list[str] = []
+        is_text = self._kind == "text"
+        for page in self.read_pages("", ["id", "uri", *([] if is_text else ["metadata"])]):
+            for row in page:
+                folders[file_of(row["uri"]) if is_text else os.path.dirname(row["uri"])] += 1  # noqa: PTH120
+            if not is_text:
+                rows = [item_of(_with_defaults(row), "photo").metadata for row in page]
+                cameras.update(each["camera"] for each in rows if isinstance(each.get("camera"), str))
+                taken = [each["taken"] for each in rows if isinstance(each.get("taken"), str)]
+                moments = [f(moments + taken) for f in (min, max)] if moments or taken else []
+        if is_text and len(folders) > MOST_VALUES:
+            files, folders = folders, Counter()
+            for file, count in files.items():
+                folders[os.path.dirname(file)] += count  # noqa: PTH120  # uris
+        known = sorted(cameras.items(), key=lambda each: (-each[1], each[0]))[:MOST_VALUES]
+        first_and_last = (moments[0], moments[1]) if moments else None
+        return Facets(tuple(known), tuple(folders.most_common(MOST_VALUES)), first_and_last)
+
+
+def pages_of(  # a query has as many parts
+    connection: MilvusConnection,
+    name: str,
+    expression: str,
+    fields: Sequence[str],
+    size: int,
+    after: int = 0,
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows that meet an expression in the order of their ids, `size` at a time, beyond an id."""
+    also = f" and ({expression})" if expression else ""
+    while True:
+        page = connection.query(name, f"id > {after}{also}", list(fields), limit=size)
+        if not page:
+            return
+        page.sort(key=lambda row: row["id"])
+        if page[0]["id"] <= after:
+            raise DamagedError(f"{connection.address} lists items out of order: it is damaged")
+        yield page
+        after = page[-1]["id"]
+
+
+def _with_defaults(row: dict[str, Any]) -> ItemRow:
+    return ItemRow(row["id"], row["uri"], b"", FileStamp(0, 0), row["metadata"])

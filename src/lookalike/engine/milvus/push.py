@@ -1,0 +1,193 @@
+"""What a scratch store needs of Milvus before a batch is written, and what Milvus gets of it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.engine.milvus.books import Entry
+from lookalike.engine.milvus.conditions import one_of
+from lookalike.engine.milvus.engine import MilvusEngine
+from lookalike.engine.milvus.layout import ITEM_FIELDS, vectors_name
+from lookalike.engine.milvus.rows import (
+    ItemRow,
+    decode,
+    encode,
+    is_sound,
+    item_id_of,
+    vector_is_sound,
+    vector_of,
+)
+from lookalike.engine.milvus.scratch import NOT_READ, Changed, Scratch
+from lookalike.engine.milvus.terms import terms_of
+from lookalike.records import Photo, Space
+from lookalike.store.commit import FilledVector
+
+_MOST_RECENT = 3_000  # rows remembered until the engine is sure to show them
+_ATTEMPTS = 2  # ids of a uri that are looked at: the second is for one whose first item has moved away
+
+
+class Pusher:
+    """Loads and pushes rows for one writer.
+
+    The engine shows what was written about 0.2 s later. Rather than to wait at each batch, what this writer has
+    written is remembered, and laid over what is read.
+    """
+
+    def __init__(self, engine: MilvusEngine) -> None:
+        self._engine = engine
+        self._connection = engine.connection
+        self._recent: dict[str, dict[int, dict[str, Any]]] = {}
+        self._gone: set[int] = set()
+
+    def load_photos(self, scratch: Scratch, photos: Sequence[Photo]) -> None:
+        """Bring in what may be the items of some photos: by uri, by content, and by the ids they would get."""
+        if not photos:
+            return
+        uris = {photo.uri for photo in photos}
+        hashes = {photo.content_hash.hex() for photo in photos}
+        ids = {item_id_of(uri, attempt) for uri in uris for attempt in range(_ATTEMPTS)}
+        default = next(space for space in scratch.spaces if space.is_default)
+        where = f"{one_of('id', ids)} or {one_of('uri', uris)} or {one_of('sha256', hashes)}"
+        found = {
+            row["id"]: row for row in self._read(default, where, ITEM_FIELDS) if row["id"] not in self._gone
+        }
+        for row in self._recent.get(self._name(default), {}).values():
+            if row["id"] in ids or row["uri"] in uris or row["sha256"] in hashes:
+                found[row["id"]] = row
+            else:
+                found.pop(row["id"], None)
+        self._take_in(scratch, list(found.values()))
+
+    def push(self, scratch: Scratch, changed: Changed) -> None:
+        """Put into Milvus what was changed: the default space first, so that no vector is without its item."""
+        items = {item_id: scratch.item(item_id) for item_id in sorted(changed.items)}
+        gone = [item_id for item_id, row in items.items() if row is None]
+        there = [row for row in items.values() if row is not None]
+        terms = {row.id: terms_of(row.text) for row in there} if scratch.kind == "text" else {}
+        for space in sorted(scratch.spaces, key=lambda each: not each.is_default):
+            self._push_space(scratch, space, there, terms)
+        if gone:
+            self._engine.items.remove(gone)
+            self._gone.update(gone)
+        self._push_books(scratch, changed)
+        self._wait_where_due()
+
+    def put_new(self, default: Space, rows: list[tuple[ItemRow, dict[int, npt.NDArray[np.float32]]]]) -> None:
+        """Put items that are known to be new."""
+        spaces = {space.id: space for space in self._engine.spaces()}
+        for space in sorted(spaces.values(), key=lambda each: each.id != default.id):
+            fresh = [
+                encode(row, vectors[space.id], space.kind, terms_of(row.text))
+                for row, vectors in rows
+                if space.id in vectors
+            ]
+            self._connection.upsert(self._name(space), fresh, fresh=True)
+
+    def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:
+        """Give items without one their vector in a space; returns how many still wanted it."""
+        default = next(each for each in self._engine.spaces() if each.is_default)
+        wanted = {each.item_id: each for each in rows}
+        where = one_of("id", wanted)
+        held = {row["id"] for row in self._read(space, where, ["id"])} | set(
+            self._recent.get(self._name(space), {})
+        )
+        found = {row["id"]: row for row in self._read(default, where, ITEM_FIELDS)}
+        found |= {
+            each: self._recent[self._name(default)][each] for each in wanted if self._is_recent(default, each)
+        }
+        fresh = [
+            encode(decode(row), wanted[item_id].vector, space.kind, terms_of(row["text"]))
+            for item_id, row in found.items()
+            if item_id not in held and decode(row).content_hash == wanted[item_id].content_hash
+        ]
+        self._write(space, fresh)
+        self._wait_where_due()
+        return len(fresh)
+
+    def forget(self) -> None:
+        """Remember nothing: the next run reads what the engine shows."""
+        self._recent, self._gone = {}, set()
+
+    def _take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
+        """Put rows into the scratch store with all their vectors."""
+        ids = [row["id"] for row in rows]
+        vectors: dict[int, dict[int, bytes]] = {item_id: {} for item_id in ids}
+        for space in scratch.spaces if ids else ():
+            read = self._read(space, one_of("id", ids), ["id", "checksum", "vector"])
+            found = {row["id"]: row for row in read}
+            found |= {
+                each: self._recent[self._name(space)][each] for each in ids if self._is_recent(space, each)
+            }
+            for item_id, row in found.items():
+                vector = vector_of(row)
+                if vector_is_sound(row, vector):
+                    vectors[item_id][space.id] = np.ascontiguousarray(vector, "<f4").tobytes()
+        for row in rows:
+            scratch.put_item(decode(row), vectors[row["id"]], sound=is_sound(row, scratch.kind))
+
+    def _push_space(
+        self, scratch: Scratch, space: Space, there: list[ItemRow], terms: dict[int, list[str]]
+    ) -> None:
+        contents = {row.id: scratch.vector(space, row.id) for row in there}
+        unread = [item_id for item_id, content in contents.items() if content == NOT_READ]
+        stored = {row["id"]: vector_of(row) for row in self._rows_with_vectors(space, unread)}
+        rows, without = [], []
+        for row in there:
+            content = contents[row.id]
+            if content is None:
+                without.append(row.id)
+            elif content == NOT_READ:
+                if row.id in stored:
+                    rows.append(encode(row, stored[row.id], space.kind, terms.get(row.id, ())))
+            else:
+                rows.append(encode(row, np.frombuffer(content, "<f4"), space.kind, terms.get(row.id, ())))
+        self._write(space, rows)
+        if without and not space.is_default:
+            held = [row["id"] for row in self._read(space, one_of("id", without), ["id"])]
+            held += [each for each in without if self._is_recent(space, each)]
+            if held:
+                self._connection.delete(self._name(space), one_of("id", set(held)))
+            for each in held:
+                self._recent.get(self._name(space), {}).pop(each, None)
+
+    def _rows_with_vectors(self, space: Space, ids: list[int]) -> list[dict[str, Any]]:
+        recent = self._recent.get(self._name(space), {})
+        found = [recent[each] for each in ids if each in recent]
+        rest = [each for each in ids if each not in recent]
+        return found + (self._read(space, one_of("id", rest), ["id", "vector"]) if rest else [])
+
+    def _push_books(self, scratch: Scratch, changed: Changed) -> None:
+        put: list[Entry] = []
+        gone: list[Entry] = []
+        for table, keys in changed.books.items():
+            for key in keys:
+                entry, is_there = scratch.entry(table, key)
+                (put if is_there else gone).append(entry)
+        self._engine.books.put(put)
+        self._engine.books.delete(gone)
+
+    def _write(self, space: Space, rows: list[dict[str, Any]]) -> None:
+        self._connection.upsert(self._name(space), rows)
+        self._recent.setdefault(self._name(space), {}).update({row["id"]: row for row in rows})
+        self._gone.difference_update(row["id"] for row in rows)
+
+    def _is_recent(self, space: Space, item_id: int) -> bool:
+        return item_id in self._recent.get(self._name(space), {})
+
+    def _wait_where_due(self) -> None:
+        """Forget what was remembered once the engine is sure to show it."""
+        if sum(map(len, self._recent.values())) + len(self._gone) < _MOST_RECENT:
+            return
+        for name in self._recent:
+            self._connection.query(name, "id == 0", ["id"], strong=True)
+        self.forget()
+
+    def _read(self, space: Space, where: str, fields: Iterable[str]) -> list[dict[str, Any]]:
+        return self._connection.query(self._name(space), where, list(fields), at_once=True)
+
+    def _name(self, space: Space) -> str:
+        return vectors_name(self._engine.address.name, space.id)

@@ -1,0 +1,254 @@
+"""Writing to a collection in Milvus, with the face that `store.Store` has for who reads photos and texts in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lookalike.engine.milvus.books import Entry
+from lookalike.engine.milvus.engine import MilvusEngine
+from lookalike.engine.milvus.mirror import Mirror
+from lookalike.engine.milvus.push import Pusher
+from lookalike.engine.milvus.rows import ItemRow
+from lookalike.engine.milvus.scan import MilvusScan, MilvusTextScan
+from lookalike.engine.milvus.scratch import Scratch
+from lookalike.engine.milvus.texts import MilvusTexts
+from lookalike.engine.milvus.vectors import MilvusVectors
+from lookalike.errors import BusyError, NotFoundError, UsageError
+from lookalike.records import Kind, Passage, Skipped, Space
+from lookalike.store.commit import FilledVector, Written
+from lookalike.store.photo_commit import PhotoBatch, PhotoWriter, RunMemory
+from lookalike.store.rows import encode_metadata
+from lookalike.store.scan import Scan
+from lookalike.store.store import check_model
+from lookalike.store.text_commit import TextBatch, TextWriter
+from lookalike.store.text_scan import TextScan
+
+_TICK_SECONDS = 1.0  # how often the clock is moved while a run goes on
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one process keeps while it writes."""
+
+    scratch: Scratch | None = None
+    mirror: Mirror | None = None
+    ticked: float = field(default=-1e9)
+    has_changed: bool = False
+
+
+class MilvusStore:
+    """Items, vectors and books of the collection that `engine` has open; see `store.Store`.
+
+    One process may write beside others that do. What is done to a photo at the same moment by two of them is
+    done twice to the same item, whose id is made of its uri.
+    """
+
+    folder = None
+    """There is none on this machine."""
+
+    def __init__(self, engine: MilvusEngine) -> None:
+        self.engine = engine
+        self._run = _Run()
+        self._pusher = Pusher(engine)
+        self._lock = threading.RLock()
+        self.texts = MilvusTexts(engine, self._text_mirror)
+
+    @property
+    def items(self):  # type: ignore[no-untyped-def]  # that of the engine
+        """The items."""
+        return self.engine.items
+
+    def spaces(self) -> list[Space]:
+        """Return the spaces, the oldest first."""
+        return self.engine.space_book.all()
+
+    def default_space(self) -> Space | None:
+        """Return the space that is searched unless another is named; None while there is none."""
+        return next((space for space in self.spaces() if space.is_default), None)
+
+    def ensure_space(  # as that of the local store
+        self,
+        name: str,
+        model_id: str,
+        dim: int,
+        *,
+        kind: Kind = "photo",
+        reference: str = "",
+        approximate: bool = False,
+    ) -> Space:
+        """Return the space of a model, creating it; the first one becomes the default."""
+        space = self.engine.space_book.ensure(
+            name, model_id, dim, kind, reference, approximate=approximate, seq=self.engine.moments()
+        )
+        self.engine.forget()
+        self._forget_scratch()
+        check_model(self.engine.address, space, model_id, dim)
+        return space
+
+    def use_space(self, space: Space) -> None:
+        """Make a space the default one; `UsageError` where items would be found no more."""
+        missing = self.vectors(space).count_missing()
+        if missing:
+            raise UsageError(
+                f"{missing:,} items have no vector by {space.name} and would be found no more: bring them in "
+                f"with lookalike models add {space.name}, or remove those whose files are gone"
+            )
+        self.engine.space_book.use(space)
+        self.engine.forget()
+        self._forget_scratch()
+
+    def drop_space(self, space: Space) -> None:
+        """Forget a space and its vectors; the items stay."""
+        self.engine.space_book.drop(space)
+        self.engine.forget()
+        self._forget_scratch()
+
+    def vectors(self, space: Space) -> MilvusVectors:
+        """Return the vectors of a space."""
+        return self.engine.vectors(space)
+
+    def commit(  # as that of the local store
+        self,
+        space: Space,
+        batch: PhotoBatch,
+        *,
+        reader: str,
+        is_gone: Callable[[str], bool],
+        memory: RunMemory | None = None,
+        companion: Space | None = None,
+    ) -> Written[str]:
+        """Put a batch into Milvus; what this returns is there whatever happens next."""
+        with self._lock:
+            self._check_default(space)
+            batch = _with_lengths_checked(batch)
+            scratch = self._scratch()
+            scratch.clear()
+            self._pusher.load_photos(scratch, [photo for photo, _ in batch.photos])
+            with scratch.writing() as connection:
+                writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
+                written = writer.write(batch)
+            self._tick()
+        return written
+
+    def commit_texts(
+        self, space: Space, batch: TextBatch, *, reader: str, is_gone: Callable[[str], bool]
+    ) -> Written[Passage]:
+        """Put a batch of texts into Milvus, like `commit`."""
+        with self._lock:
+            self._check_default(space)
+            with self._text_mirror().writing() as connection:
+                written = TextWriter(connection, space, reader, is_gone).write(batch)
+            self._tick()
+        return written
+
+    def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:
+        """Give items without one their vector in a space; returns how many still wanted it."""
+        with self._lock:
+            filled = self._pusher.fill(space, rows)
+            self._tick()
+        return filled
+
+    @contextmanager
+    def scan(self, space: Space, reader: str) -> Iterator[Scan]:
+        """Hold a walk over the user's files against the collection."""
+        scan = MilvusScan(self.engine, space, reader)
+        try:
+            yield scan
+        finally:
+            scan.close()
+
+    @contextmanager
+    def scan_texts(self, space: Space, reader: str) -> Iterator[TextScan]:
+        """Hold a walk over the user's files of texts against the collection."""
+        scan = MilvusTextScan(self._text_mirror().connection, space, reader)
+        try:
+            yield scan
+        finally:
+            scan.close()
+
+    def forget_skips(self, uris: Sequence[str]) -> None:
+        """Drop the record of inputs that were skipped."""
+        self.engine.books.delete([Entry("skipped", uri, {}) for uri in uris])
+        if self._run.mirror is not None:
+            self._run.mirror.forget_skips(uris)
+
+    def remove_vanished(self, items: Sequence[tuple[int, str]], is_vanished: Callable[[str], bool]) -> int:
+        """Remove those of the items `(id, uri)` that still have that uri and of which `is_vanished` holds."""
+        there = self.items.get([item_id for item_id, _ in items])
+        doomed = [
+            item_id
+            for item_id, uri in items
+            if item_id in there and there[item_id].uri == uri and is_vanished(uri)
+        ]
+        return self.items.remove(doomed) if doomed else 0
+
+    def put_new(self, space: Space, rows: list[tuple[ItemRow, dict[int, np.ndarray]]]) -> None:  # type: ignore[type-arg]
+        """Put items that are known to be new; for imports. Vectors are by number of the space."""
+        self._pusher.put_new(space, rows)
+        self._run.has_changed = True
+
+    def checkpoint(self) -> None:
+        """Say that this run has ended: what it changed is told to whoever remembers answers."""
+        with self._lock:
+            if self._run.has_changed:
+                self.engine.tick()
+            self._run = _Run()
+            self._pusher.forget()
+
+    def discard(self) -> None:
+        """Leave no empty collection behind."""
+        self.engine.space_book.drop_all()
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self.engine.close()
+
+    def _check_default(self, space: Space) -> None:
+        now = {each.id: each for each in self.engine.spaces()}
+        if space.id not in now:
+            raise NotFoundError(f"no space named {space.name!r}: it was dropped meanwhile")
+        if not now[space.id].is_default:
+            raise BusyError(f"another model than {space.name} was made the default meanwhile; run this again")
+
+    def _scratch(self) -> Scratch:
+        if self._run.scratch is None:
+            self._run.scratch = Scratch(self.spaces(), "photo", self._pusher.push)
+        return self._run.scratch
+
+    def _text_mirror(self) -> Mirror:
+        if self._run.mirror is None:
+            self._run.mirror = Mirror(self.engine, self.spaces(), self._pusher)
+        return self._run.mirror
+
+    def _forget_scratch(self) -> None:
+        with self._lock:
+            self._run = _Run(has_changed=self._run.has_changed)
+
+    def _tick(self) -> None:
+        self._run.has_changed = True
+        if time.monotonic() - self._run.ticked > _TICK_SECONDS:
+            self.engine.tick()
+            self._run.ticked = time.monotonic()
+
+
+def _with_lengths_checked(batch: PhotoBatch) -> PhotoBatch:
+    """Return a batch in which what Milvus cannot hold is skipped, with the reason."""
+    too_long = {}
+    for photo, _ in batch.photos:
+        metadata = encode_metadata(photo.metadata)
+        problem = ItemRow(0, photo.uri, photo.content_hash, photo.stamp, metadata).too_long()
+        if problem:
+            too_long[photo.uri] = Skipped(photo.uri, problem, photo.stamp)
+    if not too_long:
+        return batch
+    return replace(
+        batch,
+        photos=[each for each in batch.photos if each[0].uri not in too_long],
+        skipped=[*batch.skipped, *too_long.values()],
+    )
