@@ -13,7 +13,7 @@ from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError
-from lookalike.open_collection import OpenCollection, OpenSpace
+from lookalike.open_collection import OpenCollection, OpenSpace, place_of
 from lookalike.records import (
     Committed,
     Credit,
@@ -55,7 +55,8 @@ if TYPE_CHECKING:  # a search from a cold start does without these, which are im
 class Collection:
     """The photos or texts of one purpose, in one folder; safe to use from several threads and processes.
 
-    `path` is the collection's folder, made by the first `add`. `model` is the one for a new collection (an
+    `path` is the collection's folder, made by the first `add`, or where it is in Milvus as text,
+    `milvus://HOST:PORT/NAME`. `model` is the one for a new collection (an
     existing one keeps its own): a bundled name, a Hugging Face repository `owner/name[@revision]` or a folder
     of a model. A model that did not come with lookalike is run once it was named: here, in `add_model`, or on
     the command line. `device` is where models run: "auto", "cpu" or "cuda". `embedder` and `decoder` replace
@@ -71,7 +72,7 @@ class Collection:
         decoder: DecodePool | None = None,
         device: str = "auto",
     ) -> None:
-        self.path = as_path(path).absolute()
+        self.path = place_of(path)
         self._opened = OpenCollection(self.path, model, embedder, decoder, device)
 
     @property
@@ -289,12 +290,11 @@ class Collection:
     @property
     def is_building(self) -> bool:
         """Whether an index is being built in the background; answers are exact but slow meanwhile."""
-        return any(keeper.is_building for keeper in self._opened.index_keepers())
+        return self._opened.is_building
 
     def wait_for_index(self) -> None:
         """Return when no index is being built in the background; raises what ended the build, if anything."""
-        problems = [keeper.wait() for keeper in self._opened.index_keepers()]
-        for problem in filter(None, problems):
+        for problem in self._opened.wait_for_indexes():
             raise problem
 
     def spaces(self) -> list[Space]:

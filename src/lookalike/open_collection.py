@@ -1,4 +1,7 @@
-"""The parts of a collection while it is open: made when they are needed, shared by all threads."""
+"""The parts of a collection while it is open: made when they are needed, shared by all threads.
+
+This is the only place that tells a collection in a folder from one in Milvus.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,45 @@ from lookalike.embed import COMPANION, CompanionEmbedder, PairedEmbedder
 from lookalike.embed.known import KnownShares, all_known, known_shares
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
-from lookalike.engine.protocol import EngineItems
+from lookalike.engine.milvus.address import MilvusAddress, is_milvus, parse_address
+from lookalike.engine.protocol import Engine, EngineItems, EngineVectors
+from lookalike.engine.writing import ItemStore
 from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.indexing.indexer import Indexer
-from lookalike.indexing.keeper import IndexKeeper
 from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
 from lookalike.records import Kind, OnStep, Space
 from lookalike.search.background import Background
-from lookalike.store import Store
+from lookalike.sources.paths import AnyPath, as_path
+from lookalike.store.discard import discard_empty
 from lookalike.store.store import STORE_FILE, check_model
-from lookalike.store.vectors import SpaceVectors
+
+Place = Path | MilvusAddress
+"""Where a collection is: a folder, or an address of Milvus."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSpace:
     """One space of an open collection, for who reads its items, vectors and index: evaluation."""
 
-    items: EngineItems
+    engine: Engine
     space: Space
-    vectors: SpaceVectors
-    indexer: Indexer
+
+    @property
+    def items(self) -> EngineItems:
+        """The items."""
+        return self.engine.items
+
+    @property
+    def vectors(self) -> EngineVectors:
+        """The vectors."""
+        return self.engine.vectors(self.space)
+
+    @property
+    def indexer(self) -> Indexer:
+        """What opens and builds the index; raises `UsageError` where the engine keeps that to itself."""
+        if not isinstance(self.engine, LocalEngine):
+            raise UsageError("other indexes are tried on collections in folders only; Milvus has its own")
+        return self.engine.indexer(self.space)
 
 
 class OpenCollection:
@@ -44,7 +66,7 @@ class OpenCollection:
 
     def __init__(
         self,
-        path: Path,
+        path: Place,
         model: str | None,
         embedder: AnyEmbedder | None,
         decoder: DecodePool | None,
@@ -55,24 +77,46 @@ class OpenCollection:
         self.embedders = LoadedEmbedders(embedder, device, model)
         self._model = model
         self._device = device
-        self._engine: LocalEngine | None = None
+        self._engine: Engine | None = None
+        self._store: ItemStore | None = None
         self._backgrounds: dict[tuple[int, str], Background] = {}
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._left_behind: list[object] = []
 
-    def engine(self, *, create: bool = False) -> LocalEngine:
-        """Return the open engine; raises what `Store` raises."""
+    def engine(self, *, create: bool = False) -> Engine:
+        """Return the open engine; raises what `Store` raises, or for Milvus what `MilvusEngine` does."""
         if self._process != os.getpid():
             self._start_over()
         with self._lock:
             if self._engine is None:
-                self._engine = LocalEngine(self.path, create=create)
+                self._engine, self._store = _opened(self.path, create=create)
             return self._engine
 
-    def store(self, *, create: bool = False) -> Store:
-        """Return the open store of the engine, for what only a local one can do."""
-        return self.engine(create=create).store
+    def store(self, *, create: bool = False) -> ItemStore:
+        """Return what takes items and vectors."""
+        self.engine(create=create)
+        assert self._store is not None  # it came with the engine
+        return self._store
+
+    def local_engine(self, what: str, instead: str) -> LocalEngine:
+        """Return the engine of a collection in a folder, for what only that can do.
+
+        Raises `UsageError` for another, which says `instead` what to do.
+        """
+        engine = self.engine()
+        if not isinstance(engine, LocalEngine):
+            raise UsageError(f"{what} is for collections in folders; {instead}")
+        return engine
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a collection in one; raises `UsageError` for any other."""
+        if not isinstance(self.path, Path):
+            raise UsageError(
+                f"{self.path} is not in a folder; back it up and check it with Milvus' own tools"
+            )
+        return self.path
 
     def release(self, *, wait: bool = True) -> None:
         """Let go of the files, after a build under way; without `wait` that ends for want of them."""
@@ -81,23 +125,41 @@ class OpenCollection:
         with self._lock:
             if self._engine is not None:
                 self._engine.close()
-            self._engine, self._backgrounds = None, {}
+            self._engine, self._store, self._backgrounds = None, None, {}
 
-    def index_keepers(self) -> list[IndexKeeper]:
-        """Return the indexes in use."""
-        return [] if self._engine is None else self._engine.index_keepers()
+    def wait_for_indexes(self) -> list[BaseException]:
+        """Return when no index is being built; and what ended builds, if anything."""
+        return [] if self._engine is None else self._engine.wait()
+
+    @property
+    def is_building(self) -> bool:
+        """Whether an index is being built in the background."""
+        return self._engine is not None and self._engine.is_building
 
     def forget_indexes(self) -> None:
         """Drop every index, in memory and on disk, also where the store cannot be opened."""
-        if self._engine is not None:
+        if isinstance(self._engine, LocalEngine):
             self._engine.forget_indexes()
-        for file in (self.path / "index").glob("*.ivf"):
+        for file in (self.folder / "index").glob("*.ivf"):
             remove_file(file)
 
     def check_writable(self) -> None:
         """Raise `StorageError` where the store is open and nothing can be written to it."""
-        if self._engine is not None:
+        if isinstance(self._engine, LocalEngine):
             self._engine.store.database.check_writable()
+
+    def exists(self) -> bool:
+        """Whether something lies where the collection is to be."""
+        return isinstance(self.path, Path) and self.path.exists()
+
+    def discard(self, *, with_folder: bool) -> None:
+        """Take back a collection that was just made and has stayed empty."""
+        if isinstance(self.path, MilvusAddress):
+            self.store().discard()
+            self.release()
+            return
+        self.release()
+        discard_empty(self.path, with_folder=with_folder)
 
     def kind(self) -> Kind | None:
         """Return what the collection holds; None while there is none or nothing was added."""
@@ -137,10 +199,16 @@ class OpenCollection:
 
     def _default_space(self) -> Space | None:
         """Return the default space; None where there is no collection, or no more than its empty file."""
-        file = self.path / STORE_FILE
-        if self._engine is None and not (file.exists() and file.stat().st_size):
+        if isinstance(self.path, Path):
+            file = self.path / STORE_FILE
+            if self._engine is None and not (file.exists() and file.stat().st_size):
+                return None
+        try:
+            return self.store().default_space()
+        except NotFoundError:
+            if isinstance(self.path, Path):
+                raise
             return None
-        return self.store().default_space()
 
     def space(self, name: str | None = None, *, words: bool = False) -> Space:
         """Return the space of a name, or the default one; for words, the one that takes them.
@@ -184,22 +252,22 @@ class OpenCollection:
     def open_space(self, name: str | None = None) -> OpenSpace:
         """Return the space of a name, or the default one, opened; raises what `space` raises."""
         engine, space = self.engine(), self.space(name)
-        return OpenSpace(engine.items, space, engine.vectors(space), engine.indexer(space))
+        return OpenSpace(engine, space)
 
-    def companion_of(self, store: Store, embedder: AnyEmbedder, *, create: bool = False) -> Space | None:
+    def companion_of(self, store: ItemStore, embedder: AnyEmbedder, *, create: bool = False) -> Space | None:
         """Return the second space that a `PairedEmbedder` fills, making it where asked to."""
         if not isinstance(embedder, PairedEmbedder):
             return None
         return (self.ensure_space if create else self.find_space)(store, embedder.companion)
 
-    def ensure_space(self, store: Store, embedder: AnyEmbedder | CompanionEmbedder) -> Space:
+    def ensure_space(self, store: ItemStore, embedder: AnyEmbedder | CompanionEmbedder) -> Space:
         """Return the space of an embedder, making it where it is missing."""
         spec = embedder.spec
         return store.ensure_space(
             spec.name, spec.model_id, spec.dim, kind=spec.kind, reference=spec.reference
         )
 
-    def find_space(self, store: Store, embedder: AnyEmbedder | CompanionEmbedder) -> Space | None:
+    def find_space(self, store: ItemStore, embedder: AnyEmbedder | CompanionEmbedder) -> Space | None:
         """Return the space of an embedder if there is one."""
         return next((space for space in store.spaces() if space.name == embedder.spec.name), None)
 
@@ -250,7 +318,26 @@ class OpenCollection:
         What the parent uses is kept untouched; to close it here could disturb it there.
         """
         self._left_behind += [self._engine, self.embedders]
-        self._engine, self._backgrounds = None, {}
+        self._engine, self._store, self._backgrounds = None, None, {}
         self.embedders = LoadedEmbedders(self.embedders.given, self._device, self._model)
         self._lock = threading.RLock()
         self._process = os.getpid()
+
+
+def place_of(given: AnyPath) -> Place:
+    """Return where a collection is that a caller names; raises `UsageError`."""
+    if isinstance(given, MilvusAddress):
+        return given
+    return parse_address(given) if isinstance(given, str) and is_milvus(given) else as_path(given).absolute()
+
+
+def _opened(path: Place, *, create: bool) -> tuple[Engine, ItemStore]:
+    """Open what keeps the collection at a place."""
+    if isinstance(path, Path):
+        engine = LocalEngine(path, create=create)
+        return engine, engine.store
+    from lookalike.engine.milvus.engine import MilvusEngine  # with what that imports
+    from lookalike.engine.milvus.store import MilvusStore
+
+    remote = MilvusEngine(path, create=create)
+    return remote, MilvusStore(remote)

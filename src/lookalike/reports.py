@@ -87,9 +87,9 @@ class SpaceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The facts of a collection."""
+    """The facts of a collection; `path` is where it is, a folder or an address of Milvus."""
 
-    path: Path
+    path: object
     items: int
     skipped: int
     store_bytes: int

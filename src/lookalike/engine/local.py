@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.durable import remove_file
-from lookalike.engine.protocol import Candidates, Selection
+from lookalike.engine.protocol import Candidates, IndexFacts, Selection
 from lookalike.index.exact import TopK
 from lookalike.indexing.indexer import Indexer
 from lookalike.indexing.keeper import IndexKeeper
@@ -20,6 +20,7 @@ from lookalike.store import Store
 from lookalike.store.credits import Credits
 from lookalike.store.filters import Filter
 from lookalike.store.items import Items
+from lookalike.store.store import STORE_FILE
 from lookalike.store.vectors import SpaceVectors
 from lookalike.store.votes import Votes
 
@@ -159,10 +160,23 @@ class LocalEngine:
         with self._lock:
             self._keepers = {}
 
-    def wait(self) -> None:
-        """Return when no index is being built in the background."""
-        for keeper in self.index_keepers():
-            keeper.wait()
+    def index_facts(self, space: Space) -> IndexFacts:
+        """Return how a space is searched."""
+        return IndexFacts(*self.indexer(space).describe())
+
+    def store_bytes(self) -> int:
+        """How many bytes the store's files take."""
+        return sum(map(_size_of, self.folder.glob(f"{STORE_FILE}*")))
+
+    @property
+    def is_building(self) -> bool:
+        """Whether an index is being built in the background; answers are exact but slow meanwhile."""
+        return any(keeper.is_building for keeper in self.index_keepers())
+
+    def wait(self) -> list[BaseException]:
+        """Return when no index is being built in the background; and what ended builds, if anything."""
+        problems = [keeper.wait() for keeper in self.index_keepers()]
+        return [problem for problem in problems if problem is not None]
 
     def close(self) -> None:
         """Close the files; the next use of this engine fails, and so does a build that is under way."""
@@ -171,6 +185,13 @@ class LocalEngine:
 
 def _count(vectors: SpaceVectors, live: LiveIndex | None) -> int:
     return vectors.count() if live is None else len(live.index)
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # the log goes when its last user does
+        return 0
 
 
 def _ids_of(among: Selection | None) -> Ids | None:

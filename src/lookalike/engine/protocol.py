@@ -35,6 +35,15 @@ class Candidates:
     missing: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """How a space is searched: `kind` as users read it, its measured `recall` if it has one, bytes if known."""
+
+    kind: str
+    recall: float | None
+    size: int
+
+
 class Selection(Protocol):
     """The items that meet some conditions, in whatever way an engine keeps that."""
 
@@ -160,3 +169,25 @@ class Engine(Protocol):
 
     def having_words(self, words: str, limit: int, among: Selection | None = None) -> list[int]:
         """Return the ids of up to `limit` texts that have exact words, the best match first."""
+
+    def index_facts(self, space: Space) -> IndexFacts:
+        """Return how a space is searched."""
+
+    def refresh_indexes(self) -> None:
+        """Have all that was written indexed, and measured where that is due."""
+
+    def drop_space(self, space: Space) -> None:
+        """Forget a space with its vectors and its index; the items stay."""
+
+    def store_bytes(self) -> int:
+        """How many bytes the items and vectors take on this machine."""
+
+    @property
+    def is_building(self) -> bool:
+        """Whether an index is being built in the background."""
+
+    def wait(self) -> list[BaseException]:
+        """Return when no index is being built; and what ended builds, if anything."""
+
+    def close(self) -> None:
+        """Let go of files and connections; the next use of this engine fails."""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from lookalike.engine.protocol import EngineVectors
 from lookalike.index.exact import TopK
 from lookalike.records import Ids, Vectors
-from lookalike.store.vectors import SpaceVectors, VectorBlock
+from lookalike.store.vectors import VectorBlock
 
 _BLOCK = 2_000  # candidates at a time: with 2,000 queries 16 MB of scores
 
@@ -17,7 +18,7 @@ OnBlock = Callable[[int, int], object]
 
 
 def blocks_of(
-    vectors: SpaceVectors, candidates: Ids | None, on_block: OnBlock = lambda *_: None
+    vectors: EngineVectors, candidates: Ids | None, on_block: OnBlock = lambda *_: None
 ) -> Iterator[VectorBlock]:
     """Yield the vectors of the candidates (None: of all items) by ascending id, some at a time."""
     if candidates is None:
@@ -34,7 +35,7 @@ def blocks_of(
 
 
 def see_all(
-    vectors: SpaceVectors,
+    vectors: EngineVectors,
     candidates: Ids | None,
     rows: Vectors,
     count: int,
@@ -48,7 +49,7 @@ def see_all(
 
 
 def nearest(
-    vectors: SpaceVectors,
+    vectors: EngineVectors,
     queries: Ids,
     candidates: Ids | None,
     count: int,

@@ -104,7 +104,7 @@ def _current(opened: OpenSpace, trial: Trial, bounded: Trial | None, on_step: On
     begun = time.perf_counter()
     live = opened.indexer.open()
     if live is None or isinstance(live.index, IvfIndex):
-        built = build_ivf(opened.vectors, RECALL_TARGET)
+        built = build_ivf(opened.indexer.vectors, RECALL_TARGET)
         live = live or built
     seconds = time.perf_counter() - begun
     row = IndexRow("exact", "as in use", is_current=True, build_seconds=seconds)

@@ -11,12 +11,12 @@ from functools import partial
 import faiss
 import numpy as np
 
+from lookalike.engine.protocol import EngineVectors
 from lookalike.evaluate.candidates import see_all
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.index.tune import ranks_needed, true_neighbours
 from lookalike.records import Ids, OnStep, Vectors
 from lookalike.search.search import score_exactly
-from lookalike.store.vectors import SpaceVectors
 
 Answer = Callable[[Vectors], Ids]
 """From a query `(dim,)` to the ids found for it, best first."""
@@ -84,7 +84,7 @@ class Trial:
         return bootstrap(np.array(shares)), float(np.median(times)), float(np.quantile(times, 0.99))
 
 
-def make_trial(vectors: SpaceVectors, k: int, queries: int, on_step: OnStep = lambda *_: None) -> Trial:
+def make_trial(vectors: EngineVectors, k: int, queries: int, on_step: OnStep = lambda *_: None) -> Trial:
     """Draw items by chance and find their k nearest others exactly, in blocks."""
     ids = vectors.ids()
     chosen = np.sort(np.random.default_rng(0).permutation(ids)[:queries])
@@ -94,7 +94,7 @@ def make_trial(vectors: SpaceVectors, k: int, queries: int, on_step: OnStep = la
     return Trial(block.ids, block.rows, tuple(frozenset(each.tolist()) for each in truth.neighbours), k)
 
 
-def rescored(vectors: SpaceVectors, candidates: Ids, row: Vectors, count: int) -> Ids:
+def rescored(vectors: EngineVectors, candidates: Ids, row: Vectors, count: int) -> Ids:
     """Return the best `count` candidates by the store's own vectors, as a search does."""
     block, _, order = score_exactly(vectors, row, candidates)
     found: Ids = block.ids[order][:count]

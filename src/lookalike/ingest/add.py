@@ -10,6 +10,7 @@ from typing import Any
 from lookalike.decode.tables import AS_FOUND, ReadAs, TableFile
 from lookalike.decode.texts import is_table
 from lookalike.embed import TextEmbedder
+from lookalike.engine.writing import ItemStore
 from lookalike.errors import (
     FetchError,
     LookalikeError,
@@ -29,8 +30,6 @@ from lookalike.reports import AddReport
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.uris import path_of
 from lookalike.sources.walk import kind_of
-from lookalike.store import Store
-from lookalike.store.discard import discard_empty
 
 _MOST_REASONS = 3  # that are named
 WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
@@ -55,7 +54,7 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     """Read what lies at `paths`, fill the other spaces, and bring the indexes up to date."""
     rules = Exclusions.of(options.exclude)
     kind = _kind(opened, paths, options, rules)
-    is_new, had_folder = opened.kind() is None, opened.path.exists()
+    is_new, had_folder = opened.kind() is None, opened.exists()
     if kind == "text":
         _check_columns(paths, options, has_items=opened.kind() is not None)
     embedder = opened.main_embedder(
@@ -83,18 +82,17 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
     if is_new and store.items.is_empty():
         _take_back(opened, store, paths, report, with_folder=not had_folder)
     problem = fill_spaces(opened, store, options.on_step)
-    store.database.checkpoint()
+    store.checkpoint()
     options.on_step("indexing", 0, None)
     return replace(report, index_problem=refresh_indexes(opened, store) or problem)
 
 
 def _take_back(
-    opened: OpenCollection, store: Store, paths: list[Path], report: AddReport, *, with_folder: bool
+    opened: OpenCollection, store: ItemStore, paths: list[Path], report: AddReport, *, with_folder: bool
 ) -> None:
     """Leave no empty collection behind; raises `NotFoundError` that says why it stayed empty."""
     reasons = [f"{Path(path_of(each.uri)).name}: {each.reason}" for each in store.items.skipped()]
-    opened.release()
-    discard_empty(opened.path, with_folder=with_folder)
+    opened.discard(with_folder=with_folder)
     counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in report.aside.items()]
     counts += [f"{count:,} left out ({reason})" for reason, count in report.excluded.items()]
     more = [f"and {len(reasons) - _MOST_REASONS:,} more"] if len(reasons) > _MOST_REASONS else []
@@ -103,7 +101,7 @@ def _take_back(
     raise NotFoundError(f"nothing in {what} could be taken in, so no collection was made: {told}")
 
 
-def fill_spaces(opened: OpenCollection, store: Store, on_step: OnStep) -> str | None:
+def fill_spaces(opened: OpenCollection, store: ItemStore, on_step: OnStep) -> str | None:
     """Give every item its vector in every space; returns what hindered that, as one line."""
     if store.items.is_empty():
         return None
@@ -118,7 +116,7 @@ def fill_spaces(opened: OpenCollection, store: Store, on_step: OnStep) -> str | 
     return "; ".join(problems) or None
 
 
-def fill_space(opened: OpenCollection, store: Store, space: Space, on_step: OnStep) -> int:
+def fill_space(opened: OpenCollection, store: ItemStore, space: Space, on_step: OnStep) -> int:
     """Give the items that lack one their vector in a space; returns how many could not be read."""
     embedder = opened.embedder_of(space)
     if isinstance(embedder, TextEmbedder):
@@ -165,7 +163,7 @@ def _check_columns(paths: list[Path], options: AddOptions, *, has_items: bool) -
         raise UsageError(problems[0])
 
 
-def refresh_indexes(opened: OpenCollection, store: Store) -> str | None:
+def refresh_indexes(opened: OpenCollection, store: ItemStore) -> str | None:
     """Bring the indexes up to date; they are caches, so what hinders that is told and does no harm."""
     if store.items.is_empty():
         return None

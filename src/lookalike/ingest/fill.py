@@ -12,10 +12,10 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.vectors import have_direction
+from lookalike.engine.writing import ItemStore
 from lookalike.ingest.photos import BATCH, embed_photos
 from lookalike.records import Item, OnStep, Photo, Space, Vectors
 from lookalike.sources.uris import path_of
-from lookalike.store import Store
 from lookalike.store.commit import FilledVector
 
 _PAGE = 1_000  # items looked up at a time
@@ -28,7 +28,7 @@ class FillContext:
     `companion` is filled at the same time where the embedder is a `PairedEmbedder`.
     """
 
-    store: Store
+    store: ItemStore
     space: Space
     decoder: DecodePool
     embedder: Embedder
@@ -96,7 +96,7 @@ def _filled(sound: list[tuple[Item, Photo]], rows: Vectors) -> list[FilledVector
     return [FilledVector(item.id, item.content_hash, row) for (item, _), row, has in found if has]
 
 
-def fill_texts(store: Store, space: Space, embedder: TextEmbedder, on_step: OnStep) -> int:
+def fill_texts(store: ItemStore, space: Space, embedder: TextEmbedder, on_step: OnStep) -> int:
     """Embed the texts that have no vector in the space; returns how many could not be.
 
     Those are damaged, or the model gives them no direction.

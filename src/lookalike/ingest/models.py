@@ -26,7 +26,7 @@ def add_model(opened: OpenCollection, reference: str, on_step: OnStep) -> tuple[
     opened.companion_of(store, embedder, create=True)
     left = fill_space(opened, store, space, on_step)
     fill_spaces(opened, store, on_step)
-    store.database.checkpoint()
+    store.checkpoint()
     on_step("indexing", 0, None)
     refresh_indexes(opened, store)
     return space, left

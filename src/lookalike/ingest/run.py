@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from lookalike.engine.writing import ItemStore
 from lookalike.records import Committed, OnStep, Space
 from lookalike.reports import AddReport
 from lookalike.sources.walk import Walk
-from lookalike.store import Store
 from lookalike.store.scan import Scan
 
 _WALK_PAGE = 1000
@@ -24,7 +24,7 @@ class IngestContext:
     known); `on_commit` hears of each file or text once its outcome is on disk.
     """
 
-    store: Store
+    store: ItemStore
     space: Space
     on_step: OnStep
     on_commit: Callable[[Committed], None]

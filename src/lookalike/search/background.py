@@ -27,9 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.engine.protocol import EngineVectors
 from lookalike.records import Vectors
 from lookalike.search.copies import NEAR_COPY
-from lookalike.store.vectors import SpaceVectors
 
 FALSE_ALARMS = 0.02
 """The share of random pairs above the line, at most, where all are of different kinds."""
@@ -82,7 +82,7 @@ class BackgroundScores:
 class Background:
     """A sample of one space, drawn when it is first needed; may be used by several threads."""
 
-    def __init__(self, vectors: SpaceVectors) -> None:
+    def __init__(self, vectors: EngineVectors) -> None:
         self._vectors = vectors
         self._rows: Vectors | None = None
         self._pairs: Vectors | None = None

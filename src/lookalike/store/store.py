@@ -21,6 +21,7 @@ from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
 from lookalike.store.clock import tick
 from lookalike.store.commit import FilledVector, Written, fill_vector
 from lookalike.store.credits import Credits
+from lookalike.store.discard import discard_empty
 from lookalike.store.items import Items, delete_item
 from lookalike.store.lock import LOCK_FILE, CollectionLock
 from lookalike.store.opening import clear_leftovers, finish_rescue, open_database
@@ -225,13 +226,22 @@ class Store:
                     removed += delete_item(connection, item_id, seq)
             return removed
 
+    def checkpoint(self) -> None:
+        """Take the log over into the file."""
+        self.database.checkpoint()
+
+    def discard(self) -> None:
+        """Take back a collection that was just made and has stayed empty; see `discard_empty`."""
+        self.close()
+        discard_empty(self.folder, with_folder=False)
+
     def close(self) -> None:
         """Close the file, and let go of the collection."""
         self.database.close()
         self._lock.close()
 
 
-def check_model(folder: Path, space: Space, model_id: str, dim: int) -> None:
+def check_model(folder: object, space: Space, model_id: str, dim: int) -> None:
     """Refuse to mix vectors of two models in one space."""
     if (space.model_id, space.dim) != (model_id, dim):
         raise ModelMismatchError(

@@ -10,13 +10,13 @@ from typing import Any
 
 from lookalike.embed import COMPANION, CompanionEmbedder, EmbedderSpec, PairedEmbedder
 from lookalike.embed.loaded import AnyEmbedder
+from lookalike.engine.writing import ItemStore
 from lookalike.errors import LookalikeError
 from lookalike.ingest.add import WITHOUT_A_MODEL, fill_spaces, refresh_indexes
 from lookalike.models import bundled_names
 from lookalike.models.trust import is_trusted, refusal
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Committed, OnStep, Space
-from lookalike.store import Store
 from lookalike.transfer.exporting.run import ExportOptions, ExportReport, export_vectors
 from lookalike.transfer.importing.checks import check_model
 from lookalike.transfer.importing.context import ImportContext, no_model
@@ -48,13 +48,13 @@ def import_space(
     if isinstance(embedder, PairedEmbedder):
         opened.companion_of(store, embedder, create=True)  # words find photos, as after add
     problem = fill_spaces(opened, store, on_step)
-    store.database.checkpoint()
+    store.checkpoint()
     on_step("indexing", 0, None)
     report = replace(report, notes=(*report.notes, *([note] if note else [])))
     return report, refresh_indexes(opened, store) or problem
 
 
-def _default_model(opened: OpenCollection, store: Store, space: Space) -> DefaultModel:
+def _default_model(opened: OpenCollection, store: ItemStore, space: Space) -> DefaultModel:
     """Return what embeds new items for the default space, or why nothing can."""
     if not space.reference:
         return no_model(space)

@@ -30,7 +30,7 @@ def check_files(opened: OpenCollection) -> Iterator[Damage]:
     Photos are held against the sha256 of their file, texts against those of all passages of theirs. Items
     that came without a file, by an import, have none to check.
     """
-    store = opened.store()
+    store = opened.local_engine("verify", "Milvus has its own tools for that").store
     space = store.default_space()
     if space is None:
         return

@@ -26,7 +26,9 @@ def relocate_items(opened: OpenCollection, old: Path, new: Path) -> RelocateRepo
             "only photos can be relocated; for texts, delete the empty folder that stayed behind, then run: "
             f"lookalike add {new} --prune"
         )
-    database = opened.store().database
+    database = opened.local_engine(
+        "relocate", "for Milvus, add the photos from where they are now"
+    ).store.database
     opened.check_writable()
     tally: Counter[str] = Counter()
     left: list[tuple[str, str]] = []

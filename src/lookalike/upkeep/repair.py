@@ -30,7 +30,7 @@ def verify_collection(opened: OpenCollection, *, repair: bool = False, files: bo
 
 def _verified(opened: OpenCollection, repair: bool) -> VerifyReport:
     try:
-        report = verify(opened.store(), opened.path / "index")
+        report = verify(_store(opened), opened.folder / "index")
     except DamagedError as error:
         if not repair:
             raise
@@ -42,21 +42,21 @@ def _verified(opened: OpenCollection, repair: bool) -> VerifyReport:
         return repair_damage(opened, report)
     except DamagedError as error:
         raise DamagedError(
-            f"{opened.path} is too damaged to be repaired ({error}); what is left of it is kept: add the "
+            f"{opened.folder} is too damaged to be repaired ({error}); what is left of it is kept: add the "
             "photos to a new collection"
         ) from error
 
 
 def repair_damage(opened: OpenCollection, report: VerifyReport) -> VerifyReport:
     """Return what is left of the damage in `report`, and what was repaired."""
-    index_folder, notes = opened.path / "index", list[Damage]()
+    index_folder, notes = opened.folder / "index", list[Damage]()
     if any(each.what == STORE_FILE or each.what.startswith("index/") for each in report.damage):
         opened.forget_indexes()
     if any(each.what == STORE_FILE for each in report.damage):
         notes, found = _mend_file(opened)
         report = replace(report, damage=(*report.damage, *found))
     _restore(opened, report)
-    after = verify(opened.store(), index_folder)
+    after = verify(_store(opened), index_folder)
     left = {(each.what, each.item_id) for each in after.damage}
     repaired = tuple(each for each in report.damage if (each.what, each.item_id) not in left)
     return replace(after, repaired=(*notes, *repaired))
@@ -67,25 +67,25 @@ def _mend_file(opened: OpenCollection) -> tuple[list[Damage], tuple[Damage, ...]
 
     Returns what is to be told of it, and what is damaged in the rows.
     """
-    path, notes = opened.path / STORE_FILE, list[Damage]()
+    path, notes = opened.folder / STORE_FILE, list[Damage]()
     opened.release()
     inode = path.stat().st_ino
     try:
         notes = [Damage(STORE_FILE, note) for note in mend_file(path)]
-        found = verify(opened.store(), opened.path / "index").damage
+        found = verify(_store(opened), opened.folder / "index").damage
         is_broken = any(each.what == STORE_FILE for each in found)
     except DamagedError:
         is_broken = True
     if is_broken:
         opened.release()
         notes += [Damage(STORE_FILE, note) for note in rescue(path, inode)]
-        found = verify(opened.store(), opened.path / "index").damage
+        found = verify(_store(opened), opened.folder / "index").damage
     return notes, found
 
 
 def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     """Read again the files behind damaged rows, fill in what is missing, and build the indexes anew."""
-    store = opened.store()
+    store = _store(opened)
     mend_books(store.database)
     store.items.drop_orphans()
     store.items.drop_without_direction()
@@ -114,6 +114,11 @@ def _read_again(opened: OpenCollection, store: Store, files: list[Path]) -> None
         ingest_photos(
             PhotoIngest(store, space, _ignore, _ignore, opened.decoder, embedder), files, afresh=True
         )
+
+
+def _store(opened: OpenCollection) -> Store:
+    """Return the store, which is on this machine."""
+    return opened.local_engine("verify", "Milvus has its own tools for that").store
 
 
 def _ignore(*_: Any) -> None:

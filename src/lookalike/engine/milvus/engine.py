@@ -11,14 +11,15 @@ import numpy as np
 
 from lookalike.engine.milvus.address import MilvusAddress
 from lookalike.engine.milvus.books import Books, Entry
-from lookalike.engine.milvus.client import MilvusConnection
+from lookalike.engine.milvus.client import LOAD_SECONDS, MilvusConnection
 from lookalike.engine.milvus.conditions import one_of
 from lookalike.engine.milvus.items import MilvusItems, pages_of
 from lookalike.engine.milvus.layout import search_params, vectors_name
 from lookalike.engine.milvus.spaces import MilvusSpaces
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.engine.milvus.votes import MilvusCredits, MilvusVotes, Moments
-from lookalike.engine.protocol import Candidates, Selection
+from lookalike.engine.milvus.words import forget_places, having_words
+from lookalike.engine.protocol import Candidates, IndexFacts, Selection
 from lookalike.errors import NotFoundError
 from lookalike.index.exact import TopK
 from lookalike.records import Ids, Space, Vectors
@@ -28,6 +29,9 @@ _SCORE_ALL_UP_TO = 1_000  # so few selected items are all candidates, without th
 _MOST_HITS = 16_384  # that Milvus returns for a query
 _MOST_NAMED = 50_000  # ids in one expression
 _KNOWN_SECONDS = 1.0  # for which the clock and the spaces are remembered
+_FEW_NEW = 1_000  # vectors after which an index need not be measured anew
+_MEASURED_UP_TO = 300_000  # vectors; beyond, `evaluate index` does it when it is asked to
+_MEASURED_BY, _MEASURED_K = 100, 10  # queries, hits
 _NO_IDS = np.empty(0, np.int64)
 
 
@@ -175,7 +179,7 @@ class MilvusEngine:
             return Candidates([among.all_ids()] * len(rows), 1.0, total)
         if exact or k > _MOST_HITS:
             return Candidates(self._scanned(vectors, rows, k, among), 1.0, total)
-        params = search_params(self.index_kind(space), k)
+        params = self._params(space, k)
         found: list[list[int]] = [[] for _ in rows]
         for expression in _expressions(among):
             hits = self.connection.search(
@@ -205,15 +209,83 @@ class MilvusEngine:
 
     def having_words(self, words: str, limit: int, among: Selection | None = None) -> list[int]:
         """Return the ids of up to `limit` texts that have exact words, the best match first."""
-        from lookalike.engine.milvus.words import having_words
-
         assert among is None or isinstance(among, MilvusSelection)
         allowed = None if among is None else among.all_ids()
         return having_words(self.connection, self.items.name, words, limit, allowed)
 
+    def index_facts(self, space: Space) -> IndexFacts:
+        """Return how a space is searched: the index's kind, and its recall where it was measured."""
+        found = self.books.get("recall", [str(space.id)])
+        return IndexFacts(self.index_kind(space), float(found[0].data["recall"]) if found else None, 0)
+
+    def refresh_indexes(self) -> None:
+        """Have what was written sealed and indexed, and measure the recall where much has changed."""
+        for space in self.spaces():
+            self._measure_where_due(space)
+
+    def drop_space(self, space: Space) -> None:
+        """Forget a space with its vectors; the items stay."""
+        self.space_book.drop(space)
+        self.forget()
+
+    def store_bytes(self) -> int:
+        """How many bytes the items and vectors take on this machine: none."""
+        return 0
+
+    @property
+    def is_building(self) -> bool:
+        """Whether an index is being built in the background; Milvus answers all the same."""
+        return False
+
+    def wait(self) -> list[BaseException]:
+        """Return at once: nothing is built on this machine."""
+        return []
+
     def close(self) -> None:
         """Let go of the server."""
         self.connection.close()
+
+    def _measure_where_due(self, space: Space) -> None:
+        """Hold what the index finds for some items against what is true, unless little has changed since."""
+        vectors = self.vectors(space)
+        count, found = vectors.count(), self.books.get("recall", [str(space.id)])
+        before = int(found[0].data["count"]) if found else 0
+        if not count or abs(count - before) <= max(_FEW_NEW, count // 10):
+            return
+        self.connection.flush(vectors.name)
+        self._wait_for_index(vectors.name)
+        if count > _MEASURED_UP_TO:
+            return
+        ids = self.items.random((), _MEASURED_BY)
+        rows = vectors.fetch(ids).rows
+        if not len(rows):
+            return
+        true = self._scanned(vectors, rows, _MEASURED_K, None)
+        hits = self.connection.search(
+            vectors.name, rows, _MEASURED_K, expression="", fields=[], params=self._params(space, _MEASURED_K)
+        )
+        shares = [
+            len({hit["id"] for hit in some} & set(right.tolist())) / len(right)
+            for some, right in zip(hits, true, strict=True)
+        ]
+        self.note_recall(space, float(np.mean(shares)), count)
+
+    def note_recall(self, space: Space, recall: float, count: int) -> None:
+        """Keep the measured recall of a space of so many vectors."""
+        self.books.put([Entry("recall", str(space.id), {"recall": recall, "count": count})])
+        with self._lock:
+            self._known.recall[space.id] = recall
+
+    def _wait_for_index(self, name: str) -> None:
+        """Return when all that is sealed is indexed, or after some minutes: it goes on by itself."""
+        until = time.monotonic() + LOAD_SECONDS
+        while time.monotonic() < until:
+            if not int(self.connection.index_of(name, "vector").get("pending_index_rows", 0)):
+                return
+            time.sleep(0.5)
+
+    def _params(self, space: Space, k: int) -> dict[str, int]:
+        return search_params(self.index_kind(space), k)
 
     def _scanned(
         self, vectors: MilvusVectors, rows: Vectors, k: int, among: MilvusSelection | None
@@ -230,8 +302,6 @@ class MilvusEngine:
 
     def _before_removal(self, ids: list[int]) -> None:
         """Note that items are about to go; their texts stand nowhere any more."""
-        from lookalike.engine.milvus.words import forget_places
-
         if ids and any(space.kind == "text" for space in self.spaces()):
             forget_places(self.books, ids)
 

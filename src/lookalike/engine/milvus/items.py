@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
@@ -15,7 +16,7 @@ from lookalike.engine.milvus.books import Books
 from lookalike.engine.milvus.client import MilvusConnection
 from lookalike.engine.milvus.conditions import Conditions, conditions_of, one_of
 from lookalike.engine.milvus.layout import ITEM_FIELDS
-from lookalike.engine.milvus.rows import ItemRow, decode, is_sound, item_of
+from lookalike.engine.milvus.rows import decode, is_sound, item_of
 from lookalike.errors import DamagedError
 from lookalike.records import FileStamp, Ids, Item, Kind, Skipped
 from lookalike.store.facets import MOST_VALUES, Facets
@@ -35,7 +36,7 @@ class MilvusItems:
     of what is about to be removed, `changed()` that it was.
     """
 
-    def __init__(  # noqa: PLR0913  # the parts that it shares with the engine
+    def __init__(  # the parts that it shares with the engine
         self,
         books: Books,
         name: str,
@@ -209,10 +210,10 @@ class MilvusItems:
             for row in page:
                 folders[file_of(row["uri"]) if is_text else os.path.dirname(row["uri"])] += 1  # noqa: PTH120
             if not is_text:
-                rows = [item_of(_with_defaults(row), "photo").metadata for row in page]
-                cameras.update(each["camera"] for each in rows if isinstance(each.get("camera"), str))
-                taken = [each["taken"] for each in rows if isinstance(each.get("taken"), str)]
-                moments = [f(moments + taken) for f in (min, max)] if moments or taken else []
+                facts = [json.loads(row["metadata"]) for row in page]
+                cameras.update(each["camera"] for each in facts if isinstance(each.get("camera"), str))
+                moments += [each["taken"] for each in facts if isinstance(each.get("taken"), str)]
+                moments = [min(moments), max(moments)] if moments else []
         if is_text and len(folders) > MOST_VALUES:
             files, folders = folders, Counter()
             for file, count in files.items():
@@ -241,7 +242,3 @@ def pages_of(  # a query has as many parts
             raise DamagedError(f"{connection.address} lists items out of order: it is damaged")
         yield page
         after = page[-1]["id"]
-
-
-def _with_defaults(row: dict[str, Any]) -> ItemRow:
-    return ItemRow(row["id"], row["uri"], b"", FileStamp(0, 0), row["metadata"])

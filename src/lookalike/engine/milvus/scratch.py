@@ -113,7 +113,7 @@ class Scratch:
         """Take in a row of the books as Milvus has it."""
         table, cells = entry.book, tuple(entry.data[name] for name in _BOOKS[entry.book])
         if table == "places":
-            put_places(self.connection, [cells])  # type: ignore[list-item]  # uri and item, as it was written
+            put_places(self.connection, [cells])
             return
         if table != "loose":
             cells = (*cells, row_checksum(table, *cells))

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-
-import numpy as np
+from pathlib import Path
 
 from lookalike.engine.milvus.books import Entry
 from lookalike.engine.milvus.engine import MilvusEngine
+from lookalike.engine.milvus.items import MilvusItems
 from lookalike.engine.milvus.mirror import Mirror
 from lookalike.engine.milvus.push import Pusher
 from lookalike.engine.milvus.rows import ItemRow
@@ -20,7 +20,7 @@ from lookalike.engine.milvus.scratch import Scratch
 from lookalike.engine.milvus.texts import MilvusTexts
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.errors import BusyError, NotFoundError, UsageError
-from lookalike.records import Kind, Passage, Skipped, Space
+from lookalike.records import Kind, Passage, Skipped, Space, Vectors
 from lookalike.store.commit import FilledVector, Written
 from lookalike.store.photo_commit import PhotoBatch, PhotoWriter, RunMemory
 from lookalike.store.rows import encode_metadata
@@ -49,9 +49,6 @@ class MilvusStore:
     done twice to the same item, whose id is made of its uri.
     """
 
-    folder = None
-    """There is none on this machine."""
-
     def __init__(self, engine: MilvusEngine) -> None:
         self.engine = engine
         self._run = _Run()
@@ -60,7 +57,12 @@ class MilvusStore:
         self.texts = MilvusTexts(engine, self._text_mirror)
 
     @property
-    def items(self):  # type: ignore[no-untyped-def]  # that of the engine
+    def folder(self) -> Path | None:
+        """None: nothing of it is on this machine."""
+        return None
+
+    @property
+    def items(self) -> MilvusItems:
         """The items."""
         return self.engine.items
 
@@ -188,7 +190,7 @@ class MilvusStore:
         ]
         return self.items.remove(doomed) if doomed else 0
 
-    def put_new(self, space: Space, rows: list[tuple[ItemRow, dict[int, np.ndarray]]]) -> None:  # type: ignore[type-arg]
+    def put_new(self, space: Space, rows: list[tuple[ItemRow, dict[int, Vectors]]]) -> None:
         """Put items that are known to be new; for imports. Vectors are by number of the space."""
         self._pusher.put_new(space, rows)
         self._run.has_changed = True

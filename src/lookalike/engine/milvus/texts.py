@@ -8,6 +8,7 @@ from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.mirror import Mirror
 from lookalike.records import Space
 from lookalike.store.rows import select
+from lookalike.store.text_rows import HoldsTexts
 from lookalike.store.texts import Texts
 
 
@@ -17,14 +18,11 @@ class MilvusTexts(Texts):
     def __init__(self, engine: MilvusEngine, mirror: Callable[[], Mirror]) -> None:
         self._engine = engine
         self._mirror = mirror
+        self._holds_texts = HoldsTexts()
 
     @property
     def _database(self) -> Mirror:  # type: ignore[override]  # it has the same face
         return self._mirror()
-
-    @staticmethod
-    def _holds_texts(_: object) -> bool:
-        return True
 
     def known(self, hashes: Sequence[bytes], space: Space) -> set[bytes]:
         """Return the sha256 of those texts that are stored, with a vector in the space."""

@@ -52,7 +52,7 @@ class MilvusVotes:
     def page(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order in which they were given, beyond the id `after`."""
         entries = [each for page in self.books.pages(_VOTES, f"seq > {after}") for each in page]
-        wanted = [each for each in entries if query is None or each.data["query"] == query]
+        wanted = [each for each in entries if query in (None, each.data["query"])]
         wanted.sort(key=lambda entry: entry.seq)
         wanted = wanted[:limit] if limit >= 0 else wanted
         items = self.items().get([each.item for each in wanted])
@@ -60,8 +60,8 @@ class MilvusVotes:
         for each in wanted:
             content, item = bytes.fromhex(each.data["sha256"]), items.get(each.item)
             uri = item.uri if item is not None and item.content_hash == content else None
-            facts = (each.data[name] for name in ("value", "space", "at"))
-            votes.append(Vote(each.seq, each.data["query"], each.item, *facts, content, uri))
+            query, value, space, at = (each.data[name] for name in ("query", "value", "space", "at"))
+            votes.append(Vote(each.seq, query, each.item, value, space, at, content, uri))
         return votes
 
 

@@ -115,10 +115,10 @@ def add(
         raise LookalikeError(f"absent or empty, so nothing of theirs was changed: {missing}")
 
 
-def _next(folder: Path, report: AddReport) -> str:
+def _next(place: object, report: AddReport) -> str:
     """Say where the collection is and what can be done with it; nothing where nothing came in."""
     from lookalike.faces.text import printable
 
     if report.found == report.skipped:
         return ""
-    return f"the collection is {printable(str(folder))}; next: lookalike search QUERY, or lookalike serve"
+    return f"the collection is {printable(str(place))}; next: lookalike search QUERY, or lookalike serve"

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from lookalike.engine.milvus.address import is_milvus
 from lookalike.errors import NotAFileError
 from lookalike.files import open_text
 
@@ -30,6 +31,16 @@ class PathArgument(click.ParamType):  # type: ignore[type-arg]  # generic only i
         if value == "":
             self.fail("an empty path (an unset variable?)", param, ctx)
         return Path(value)
+
+
+class CollectionArgument(PathArgument):
+    """A collection: a folder's path, or an address of Milvus as it is written."""
+
+    name = "collection"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path, or the text of an address."""
+        return value if is_milvus(value) else super().convert(value, param, ctx)
 
 
 class ListArgument(click.ParamType):  # type: ignore[type-arg]  # as above

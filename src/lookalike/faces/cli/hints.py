@@ -24,10 +24,12 @@ OPTION = "folder"
 class Named:
     """Which collection the user named in this call, by an option and not by the environment."""
 
-    folder: Path | None = None
+    folder: Path | str | None = None
 
 
-def note_collection(context: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+def note_collection(
+    context: click.Context, param: click.Parameter, value: Path | str | None
+) -> Path | str | None:
     """Note the collection that a command was given; a callback of its option."""
     named = context.find_object(Named)
     if named is not None and context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE:
@@ -35,7 +37,7 @@ def note_collection(context: click.Context, param: click.Parameter, value: Path 
     return value
 
 
-def for_collection(text: str, root: click.Command, folder: Path | None) -> str:
+def for_collection(text: str, root: click.Command, folder: Path | str | None) -> str:
     """Return a message with `-c FOLDER` in each command of `root` that takes a collection."""
     if folder is None:
         return text

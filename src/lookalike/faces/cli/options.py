@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lookalike.errors import UsageError
-from lookalike.faces.cli.arguments import PathArgument
+from lookalike.faces.cli.arguments import CollectionArgument
 from lookalike.faces.cli.hints import OPTION, note_collection
 from lookalike.user_folders import user_data_folder
 
@@ -33,9 +33,11 @@ def collection_option(command: Command) -> Command:
         "-c",
         OPTION,
         envvar="LOOKALIKE_COLLECTION",
-        type=PathArgument(),
+        type=CollectionArgument(),
         callback=note_collection,
-        help="The collection's folder.  [env: LOOKALIKE_COLLECTION; default: in your data folder]",
+        metavar="PLACE",
+        help="The collection: a folder, or milvus://HOST:PORT/NAME.  "
+        "[env: LOOKALIKE_COLLECTION; default: in your data folder]",
     )(command)
 
 
@@ -64,13 +66,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def open_collection(
-    folder: Path | None,
+    folder: Path | str | None,
     *,
     model: str | None = None,
     decoder: DecodePool | None = None,
     device: str = "auto",
 ) -> Collection:
-    """Return the collection in a folder, by default the one in the user's data folder."""
+    """Return the collection in a folder or in Milvus, by default the one in the user's data folder."""
     from lookalike.collection import Collection
 
     return Collection(folder or _default_folder(), model=model, decoder=decoder, device=device)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import msgspec
 from starlette.applications import Starlette
@@ -50,7 +51,12 @@ def build_app(collection: Collection, access: Access, options: ServerOptions | N
     options = options or ServerOptions()
     fetcher = Fetcher() if options.fetch else None
     rounds = Rounds(collection, options.ab) if options.ab is not None else None
-    api = Api(collection, ThumbnailCache(collection.path), fetcher, rounds)
+    api = Api(
+        collection,
+        ThumbnailCache(collection.path if isinstance(collection.path, Path) else None),
+        fetcher,
+        rounds,
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

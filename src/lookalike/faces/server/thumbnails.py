@@ -43,11 +43,12 @@ class ThumbnailCache:
     """JPEG bytes by content and size; the oldest make room. May be used by several threads and processes.
 
     Whatever goes wrong with its file, a thumbnail is only made again; one that is not what was kept is never
-    given. Reading does not wait for keeping. Where the folder cannot be written to, it is kept in memory.
+    given. Reading does not wait for keeping. Without a folder, or where that cannot be written to, it is kept in
+    memory.
     """
 
-    def __init__(self, folder: Path, max_bytes: int | None = None) -> None:
-        self._path = folder / _FILE
+    def __init__(self, folder: Path | None, max_bytes: int | None = None) -> None:
+        self._path = folder / _FILE if folder is not None else None
         self._given = max_bytes
         self._mending = threading.Lock()
         self._opened = self._open()
@@ -75,7 +76,7 @@ class ThumbnailCache:
             self._opened.close()
 
     def _open(self) -> _OpenCache:
-        for _ in range(2):
+        for _ in range(2 if self._path is not None else 0):
             try:
                 return _OpenCache(str(self._path), self._given or _ON_DISK)
             except _TROUBLE as error:
@@ -98,12 +99,15 @@ class ThumbnailCache:
         if isinstance(error, sqlite3.ProgrammingError | MemoryError):  # closed meanwhile; of this moment
             return False
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if self._path is None:
+            return False
         if code == sqlite3.SQLITE_READONLY:  # so says a damaged header, too
             return os.access(self._path, os.W_OK) and os.access(self._path.parent, os.W_OK)
         return code not in _PASSING
 
     def _discard(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm") if self._path is not None else ():
+            assert self._path is not None  # for the type checker
             with suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink()
 

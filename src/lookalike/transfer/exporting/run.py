@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.durable import sync_folder
+from lookalike.engine.writing import ItemStore
 from lookalike.errors import StorageError, UsageError
 from lookalike.records import OnStep, Space
-from lookalike.store import Store
 from lookalike.transfer.exporting.faiss_index import Factory, build
 from lookalike.transfer.exporting.items import ItemsTable, items_table
 from lookalike.transfer.exporting.readme import readme
@@ -65,7 +65,7 @@ class ExportReport:
 
 
 def export_vectors(
-    store: Store, space: Space, folder: Path, options: ExportOptions | None = None
+    store: ItemStore, space: Space, folder: Path, options: ExportOptions | None = None
 ) -> ExportReport:
     """Write the vectors and items of a space into `folder`, which must be new or empty; all of it or nothing.
 
@@ -97,7 +97,7 @@ def export_vectors(
 
 
 def _write_rows(
-    store: Store, space: Space, folder: Path, table: ItemsTable, options: ExportOptions
+    store: ItemStore, space: Space, folder: Path, table: ItemsTable, options: ExportOptions
 ) -> tuple[int, list[int]]:
     """Write vectors and items side by side; returns how many, and the ids of damaged ones."""
     vectors = store.vectors(space)

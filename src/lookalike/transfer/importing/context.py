@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lookalike.decode.pool import DecodePool
+from lookalike.engine.writing import ItemStore
 from lookalike.records import Committed, OnStep, Space, Vectors
-from lookalike.store import Store
 from lookalike.store.commit import FilledVector
 from lookalike.transfer.importing.names import Entry
 from lookalike.transfer.importing.newcomers import DefaultModel
@@ -34,7 +34,7 @@ class ImportContext:
     is on disk.
     """
 
-    store: Store
+    store: ItemStore
     decoder: DecodePool
     on_step: OnStep = lambda *_: None
     on_commit: Callable[[Committed], object] = lambda _: None

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from lookalike.engine.writing import ItemStore
 from lookalike.errors import ModelMismatchError
 from lookalike.records import Space
 from lookalike.sources.uris import uri_of
-from lookalike.store import Store
 from lookalike.transfer.importing.arrays import unit_rows
 from lookalike.transfer.importing.context import READER, ImportContext, ImportRun, Page
 from lookalike.transfer.importing.photos import commit_photos
@@ -66,7 +66,7 @@ def import_vectors(parts: ImportContext, source: ImportSource) -> ImportReport:
     return _report(run)
 
 
-def _space(store: Store, source: ImportSource) -> Space:
+def _space(store: ItemStore, source: ImportSource) -> Space:
     """Return the space for the vectors; the name of an imported one, given again, takes further files."""
     vectors, model_id = source.vectors, source.model_id
     held = next((space for space in store.spaces() if space.name == source.name), None)

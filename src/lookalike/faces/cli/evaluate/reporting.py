@@ -126,7 +126,7 @@ def write_report(
 
     info = collection.info()
     facts = {
-        "Collection": printable(info.path.name),
+        "Collection": printable(collection.path.name),
         "Items": f"{info.items:,} {info.kind}s",
         "Models": ", ".join(f"{space.name} ({space.dim:,} numbers)" for space in info.spaces),
         "Made": f"{date.today().isoformat()}, lookalike {__version__}, {cpu_count()} processors",
