@@ -25,7 +25,7 @@ from lookalike.index.exact import TopK
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.filters import Filter
 
-_SCORE_ALL_UP_TO = 1_000  # so few selected items are all candidates, without the index
+_SCORE_ALL_UP_TO = 100  # so few selected items are all candidates, without the index
 _MOST_HITS = 16_384  # that Milvus returns for a query
 _MOST_NAMED = 50_000  # ids in one expression
 _KNOWN_SECONDS = 1.0  # for which the clock and the spaces are remembered
@@ -72,6 +72,7 @@ class _Remembered:
     spaces_at: float = -1e9
     seq: int = 0
     seq_at: float = -1e9
+    counts: dict[str, tuple[float, int]] = field(default_factory=dict)
     recall: dict[int, float] = field(default_factory=dict)
     index: dict[int, str] = field(default_factory=dict)
 
@@ -146,6 +147,7 @@ class MilvusEngine:
         """Say that items or vectors have changed."""
         with self._lock:
             self._known.seq, self._known.seq_at = self.moments(), time.monotonic()
+            self._known.counts = {}
             self.books.put([Entry("clock", "clock", {}, seq=self._known.seq)])
 
     def select(self, filters: Sequence[Filter]) -> MilvusSelection | None:
@@ -172,7 +174,7 @@ class MilvusEngine:
         """Return candidates for the `k` nearest of each unit-length query `(n, dim)`."""
         assert among is None or isinstance(among, MilvusSelection)  # `select` made it
         vectors = self.vectors(space)
-        total = vectors.count() if among is None else len(among)
+        total = self._count(vectors) if among is None else len(among)
         if not len(rows) or not total:
             return Candidates([_NO_IDS] * len(rows), 1.0, total)
         if among is not None and total <= _SCORE_ALL_UP_TO:
@@ -188,6 +190,15 @@ class MilvusEngine:
             for ids, some in zip(found, hits, strict=True):
                 ids += [hit["id"] for hit in some]
         return Candidates([np.array(ids, np.int64) for ids in found], self.recall(space), total)
+
+    def _count(self, vectors: MilvusVectors) -> int:
+        """Return how many vectors there are, or were a second ago."""
+        with self._lock:
+            at, count = self._known.counts.get(vectors.name, (-1e9, 0))
+            if time.monotonic() - at > _KNOWN_SECONDS:
+                count = vectors.count()
+                self._known.counts[vectors.name] = (time.monotonic(), count)
+            return count
 
     def recall(self, space: Space) -> float:
         """Return the share of the true 10 nearest that the index finds, as it was measured; 1 for exact ones."""

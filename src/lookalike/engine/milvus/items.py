@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from lookalike.store.text_rows import file_of
 _ASKED = 1_000  # ids of one expression
 _PAGE = 4_000  # items read at a time
 _MOST_IDS = 16_384  # that Milvus returns at once
+_KNOWN_SECONDS = 1.0
 _CHANCES = 1 << 31  # see `rows.encode`
 
 
@@ -53,6 +55,7 @@ class MilvusItems:
         self._before_removal = before_removal
         self._has_changed = changed
         self._facets: tuple[int, Facets] | None = None
+        self._had_some_at = -1e9
         self._lock = threading.Lock()
 
     def count(self) -> int:
@@ -60,8 +63,12 @@ class MilvusItems:
         return self._connection.count(self.name)
 
     def is_empty(self) -> bool:
-        """Whether there are none."""
-        return not self._connection.query(self.name, "id > 0", ["id"], limit=1)
+        """Whether there are none; remembered for a second where there are some."""
+        if time.monotonic() - self._had_some_at > _KNOWN_SECONDS:
+            if not self._connection.query(self.name, "id > 0", ["id"], limit=1):
+                return True
+            self._had_some_at = time.monotonic()
+        return False
 
     def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
         """Return those of the items that exist and are sound, by id."""
@@ -156,6 +163,7 @@ class MilvusItems:
             for at in range(0, len(there), _ASKED):
                 self._connection.delete(name, one_of("id", there[at : at + _ASKED]))
         if there:
+            self._had_some_at = -1e9
             self._has_changed()
         return len(there)
 
