@@ -40,7 +40,10 @@ class CountingDecoder:
                 side = request.view.size
                 pixels = np.frombuffer(answer.pixels, np.uint8).reshape(side, side, 3)
             stamp = FileStamp(answer.size, answer.mtime_ns)
-            yield Photo(request.uri, stamp, answer.content_hash, pixels, answer.metadata)
+            if request.content is not None and request.stamp is not None:
+                stamp = request.stamp
+            facts = {**request.facts, **answer.metadata}
+            yield Photo(request.uri, stamp, answer.content_hash, pixels, facts)
 
     def close(self) -> None:
         self.read.clear()

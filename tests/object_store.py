@@ -6,6 +6,7 @@ credentials that are none. `requests()` counts what it was asked for, by method 
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 _START_SECONDS = 60
+_COLOUR = re.compile("\x1b\\[\\d*m")
 
 
 class S3Server:
@@ -83,4 +85,4 @@ class S3Server:
         """Count what it was asked for so far, such as "GET /bucket/key"."""
         lines = self.log.read_text(errors="replace").splitlines()
         asked = (line.split('"')[1] for line in lines if line.count('"') >= 2)
-        return Counter(each.rpartition(" HTTP/")[0] for each in asked)
+        return Counter(_COLOUR.sub("", each).rpartition(" HTTP/")[0] for each in asked)

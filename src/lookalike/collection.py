@@ -40,7 +40,7 @@ from lookalike.search.arguments import (
 from lookalike.search.listing import list_items, random_items
 from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
-from lookalike.sources.paths import AnyPath, as_path, require_some, split_present
+from lookalike.sources.paths import AnyPath, as_path, as_source, require_some, split_present
 from lookalike.sources.recorded import read_recorded
 from lookalike.sources.uris import path_of
 from lookalike.store.facets import Facets
@@ -92,19 +92,20 @@ class Collection:
         on_step: OnStep | None = None,
         on_commit: Callable[[Committed], None] | None = None,
     ) -> AddReport:
-        """Bring files and folders in; what is in already and unchanged is not read again.
+        """Bring in files, folders and remote places; what is in already and unchanged is not read again.
 
         A new collection holds photos, or texts where `column` or `kind` says so or only text files are found:
         rows of CSV, TSV, JSON and Parquet files, whose text is in `column`, and .txt and .md files; `read_as`
         says what is not to be found out about them. With `prune`, items below these paths whose files are
         gone, or are left out now, are removed. With `afresh`, unchanged files are read again, too. `exclude`
         holds patterns in the manner of .gitignore. `on_step(name, done, total)` hears of progress,
-        `on_commit` of every file once its outcome is on disk. Paths that do not exist are named in the
-        report's `absent`; `NotFoundError` is raised when none does, or where a new collection stays empty.
+        `on_commit` of every file once its outcome is on disk. Paths may be addresses such as
+        `s3://bucket/photos`. Paths that do not exist are named in the report's `absent`; `NotFoundError` is
+        raised when none does, or where a new collection stays empty.
         """
         from lookalike.ingest.add import AddOptions, add_items
 
-        present, absent = split_present(as_path(path) for path in paths)
+        present, absent = split_present(as_source(path) for path in paths)
         require_some(present, absent)
         listeners = on_step or _ignore, on_commit or _ignore
         how = AddOptions(column, read_as, kind, prune, afresh, tuple(exclude), *listeners)

@@ -18,8 +18,8 @@ class AddReport:
 
     `vanished` counts the items below the folders given whose file is gone, although its folder is there,
     lastingly holds no photo any more, is that of another item by a link, or (with `prune`) is left out now;
-    `pruned` of them were removed. `absent` names the paths that do not exist and the folders that are empty
-    where items were: nothing of theirs was touched.
+    `pruned` of them were removed. `absent` names the paths and addresses where nothing lies, and the folders
+    that are empty where items were: nothing of theirs was touched.
     """
 
     added: int = 0
@@ -29,7 +29,7 @@ class AddReport:
     skipped: int = 0
     vanished: int = 0
     pruned: int = 0
-    absent: tuple[Path, ...] = ()
+    absent: tuple[Path | str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     """What the walk left out, by reason: "hidden", "defaults" (bins, snapshots, previews), "patterns" (of
     --exclude and ignore files), ".nomedia", "links" (further ways to what was found), "collections"."""

@@ -10,9 +10,10 @@ import pytest
 
 from helpers import numbers
 from lookalike.errors import UsageError
+from lookalike.sources.everywhere import kind_of
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.kinds import aside_of
-from lookalike.sources.walk import Walk, kind_of
+from lookalike.sources.walk import Walk
 
 pytest_plugins = ["store_fixtures"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import astuple, dataclass
-from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +22,11 @@ from lookalike.records import FileStamp, Photo, Skipped
 _CHUNK = (
     8  # files per task: few enough to lose little time when one kills its worker, enough to hide the pipe
 )
+
+_MOST_AHEAD = 256 << 20
+"""Bytes of content in flight: photos that do not lie in files are in memory until they are read."""
+
+_MOST_IN_CHUNK = 32 << 20  # bytes of content
 
 _AHEAD = 6  # chunks in flight per worker: decoding goes on while a batch is embedded and committed
 
@@ -60,13 +64,20 @@ class DecodePool:
         """Yield one result per request, in order, reading a bounded number of files ahead."""
         remaining = iter(requests)
         running: deque[tuple[tuple[PhotoRequest, ...], Future[Answer]]] = deque()
+        held = 0  # bytes of content
         try:
             while True:
-                while len(running) < _AHEAD * self._workers and (chunk := tuple(islice(remaining, _CHUNK))):
+                while len(running) < _AHEAD * self._workers and held < _MOST_AHEAD:
+                    chunk = _chunk(remaining)
+                    if not chunk:
+                        break
                     running.append((chunk, self._schedule(chunk)))
+                    held += _content_bytes(chunk)
                 if not running:
                     return
-                yield from self._results(*running.popleft())
+                chunk, future = running.popleft()
+                held -= _content_bytes(chunk)
+                yield from self._results(chunk, future)
         finally:
             for _, future in running:
                 future.cancel()
@@ -159,6 +170,20 @@ class DecodePool:
         return "decoding it killed its worker process"
 
 
+def _chunk(requests: Iterator[PhotoRequest]) -> tuple[PhotoRequest, ...]:
+    """Take the requests of the next task: fewer of those whose bytes go with them, where they are large."""
+    chunk: list[PhotoRequest] = []
+    while len(chunk) < _CHUNK and _content_bytes(chunk) < _MOST_IN_CHUNK:
+        if (request := next(requests, None)) is None:
+            break
+        chunk.append(request)
+    return tuple(chunk)
+
+
+def _content_bytes(chunk: Sequence[PhotoRequest]) -> int:
+    return sum(len(request.content) for request in chunk if request.content is not None)
+
+
 def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:
     if "refused" in answer:
         return Skipped(request.uri, answer["refused"], request.stamp, answer["lasting"])
@@ -167,4 +192,7 @@ def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> P
         side = request.view.size
         square = np.frombuffer(next(pixels), np.uint8).reshape(side, side, 3)
     stamp = FileStamp(answer["size"], answer["mtime_ns"])
-    return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, answer["metadata"])
+    if request.content is not None and request.stamp is not None:
+        stamp = request.stamp  # bytes have no time of their own
+    facts = {**request.facts, **answer["metadata"]}
+    return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, facts)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lookalike.records import Box, FileStamp, View
+from lookalike.records import Box, FileStamp, Metadata, View
 
 MAX_PIXELS = 250_000_000
 
@@ -16,9 +16,10 @@ MEMORY_BYTES = 768 << 20
 class PhotoRequest:
     """One photo to read: the file at `path`, or the bytes in `content`.
 
-    Of content whose sha256 is in `known` only the facts are read, `stamp` returns with a refusal. `sidecars`
-    are files beside it that state facts, too. With `box`, that part is read as if it had been cut out and
-    were a photo of its own. More than `max_pixels` are refused.
+    Of content whose sha256 is in `known` only the facts are read. `stamp` returns with a refusal, and with
+    what was given as `content`. `sidecars` are files beside it that state facts, too; `facts` are known from
+    elsewhere, and count less than what the photo states. With `box`, that part is read as if it had been cut
+    out and were a photo of its own. More than `max_pixels` are refused.
     """
 
     uri: str
@@ -30,6 +31,7 @@ class PhotoRequest:
     box: Box | None = None
     max_pixels: int = MAX_PIXELS
     sidecars: tuple[str, ...] = ()
+    facts: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,10 @@ from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Committed, Kind, OnStep, Space
 from lookalike.reports import AddReport
+from lookalike.sources.everywhere import kind_of
 from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.remote.addresses import Source, is_address
 from lookalike.sources.uris import path_of
-from lookalike.sources.walk import kind_of
 
 _MOST_REASONS = 3  # that are named
 WITHOUT_A_MODEL = (FetchError, MissingExtraError, ModelError, ModelMismatchError, UsageError)
@@ -50,7 +51,7 @@ class AddOptions:
     on_commit: Callable[[Committed], Any] = lambda _: None
 
 
-def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) -> AddReport:
+def add_items(opened: OpenCollection, paths: list[Source], options: AddOptions) -> AddReport:
     """Read what lies at `paths`, fill the other spaces, and bring the indexes up to date."""
     rules = Exclusions.of(options.exclude)
     kind = _kind(opened, paths, options, rules)
@@ -88,10 +89,10 @@ def add_items(opened: OpenCollection, paths: list[Path], options: AddOptions) ->
 
 
 def _take_back(
-    opened: OpenCollection, store: ItemStore, paths: list[Path], report: AddReport, *, with_folder: bool
+    opened: OpenCollection, store: ItemStore, paths: list[Source], report: AddReport, *, with_folder: bool
 ) -> None:
     """Leave no empty collection behind; raises `NotFoundError` that says why it stayed empty."""
-    reasons = [f"{Path(path_of(each.uri)).name}: {each.reason}" for each in store.items.skipped()]
+    reasons = [f"{_short(each.uri)}: {each.reason}" for each in store.items.skipped()]
     opened.discard(with_folder=with_folder)
     counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in report.aside.items()]
     counts += [f"{count:,} left out ({reason})" for reason, count in report.excluded.items()]
@@ -99,6 +100,11 @@ def _take_back(
     told = "; ".join([*reasons[:_MOST_REASONS], *more, *counts]) or "there are no files"
     what = ", ".join(map(str, paths[:_MOST_REASONS]))
     raise NotFoundError(f"nothing in {what} could be taken in, so no collection was made: {told}")
+
+
+def _short(uri: str) -> str:
+    """Return how a skipped file is called where there is little room."""
+    return uri.rpartition("/")[2] or uri if is_address(uri) else Path(path_of(uri)).name
 
 
 def fill_spaces(opened: OpenCollection, store: ItemStore, on_step: OnStep) -> str | None:
@@ -130,7 +136,7 @@ def _is_of_texts(options: AddOptions) -> bool:
     return options.column is not None or options.read_as not in (None, AS_FOUND)
 
 
-def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions, rules: Exclusions) -> Kind:
+def _kind(opened: OpenCollection, paths: list[Source], options: AddOptions, rules: Exclusions) -> Kind:
     """Return what the collection holds, or will hold; refuses to mix photos and texts."""
     given: Kind | None = "text" if _is_of_texts(options) else options.kind
     held = opened.kind()
@@ -144,14 +150,14 @@ def _kind(opened: OpenCollection, paths: list[Path], options: AddOptions, rules:
     return held
 
 
-def _check_columns(paths: list[Path], options: AddOptions, *, has_items: bool) -> None:
+def _check_columns(paths: list[Source], options: AddOptions, *, has_items: bool) -> None:
     """Refuse a column that none of the tables named has, before anything is made or touched."""
     if options.column is None and has_items:  # each file is read by the column that it was read by before
         return
     problems = []
     read_as = (options.read_as or AS_FOUND).after(AS_FOUND)
     for path in paths:
-        if path.is_dir() or not is_table(str(path)):
+        if isinstance(path, str) or path.is_dir() or not is_table(str(path)):
             return
         try:
             TableFile(str(path), options.column, read_as=read_as).check_column()

@@ -9,14 +9,14 @@ from itertools import islice
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.vectors import have_direction
 from lookalike.engine.writing import ItemStore
+from lookalike.ingest.contents import decoded
 from lookalike.ingest.photos import BATCH, embed_photos
 from lookalike.records import Item, OnStep, Photo, Space, Vectors
-from lookalike.sources.uris import path_of
 from lookalike.store.commit import FilledVector
+from lookalike.store.scan import FileToRead
 
 _PAGE = 1_000  # items looked up at a time
 
@@ -59,15 +59,14 @@ def fill_photos(parts: FillContext) -> int:
 
 def _decoded(parts: FillContext) -> Iterator[tuple[list[Item], list[object]]]:
     """Yield items and what was read of each, a batch at a time, decoded ahead by the workers."""
-    view = parts.embedder.spec.view
     asked: list[Item] = []
 
-    def requests() -> Iterator[PhotoRequest]:
+    def files() -> Iterator[FileToRead]:
         for item in _missing(parts):
             asked.append(item)
-            yield PhotoRequest(item.uri, path_of(item.uri), view)
+            yield FileToRead(item.uri, item.stamp, ())
 
-    answers = parts.decoder.photos(requests())
+    answers = decoded(parts.decoder, files(), parts.embedder.spec.view)
     while photos := list(islice(answers, BATCH)):
         items, asked[: len(photos)] = asked[: len(photos)], []
         yield items, list(photos)

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.decode.formats import HEAD_BYTES, reader_version, sniff
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, PairedEmbedder
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.files import open_bytes
+from lookalike.ingest.contents import decoded
+from lookalike.ingest.gone import Presence
 from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
-from lookalike.records import FileStamp, Photo, Skipped, Space, Vectors, View
+from lookalike.records import Photo, Skipped, Space, Vectors
 from lookalike.reports import AddReport
+from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.identity import Identities
+from lookalike.sources.remote.addresses import Source
 from lookalike.sources.sidecars import Sidecars
-from lookalike.sources.uris import is_gone, path_of
-from lookalike.sources.walk import Walk
 from lookalike.store import PhotoBatch
 from lookalike.store.photo_commit import RunMemory
-from lookalike.store.scan import Scan
+from lookalike.store.scan import FileToRead, Scan
 
 BATCH = 32
 """Photos per inference call and transaction."""
@@ -52,24 +52,26 @@ class PhotoIngest(IngestContext):
 
 def ingest_photos(
     parts: PhotoIngest,
-    paths: list[Path],
+    sources: Sequence[Source],
     *,
     prune: bool = False,
     afresh: bool = False,
     rules: Exclusions | None = None,
 ) -> AddReport:
-    """Bring the files at `paths` into the store; what is unchanged is not read again, unless `afresh`."""
+    """Bring what lies at `sources` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
-    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "photo", _begins_like_photo, parts.sidecars)
+    rules = rules or Exclusions()
+    walk = WideWalk(sources, parts.store.folder, rules, "photo", _begins_like_photo, parts.sidecars)
     with parts.store.scan(parts.space, reader) as scan:
         record_walk(walk, scan, parts.on_step)
+        presence = Presence(walk, scan)
         if not afresh:
             scan.settle()
         tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
         photos = _decode(parts, scan)
         total = scan.total()
         for batch in _embed(parts, photos):
-            tally.update(_commit(parts, batch, reader))
+            tally.update(_commit(parts, batch, reader, presence))
             parts.on_step("reading", tally.total(), total)
         return _reckon(parts, walk, scan, tally, prune=prune)
 
@@ -86,17 +88,7 @@ def _begins_like_photo(path: str) -> bool:
 def _decode(parts: PhotoIngest, scan: Scan) -> Iterator[Photo | Skipped]:
     """Yield what each file holds, decoded ahead by the workers."""
     yield from scan.unreadable()
-    view = parts.embedder.spec.view
-    yield from parts.decoder.photos(
-        _request(parts, file.uri, view, file.known, file.stamp) for file in scan.to_read()
-    )
-
-
-def _request(
-    parts: PhotoIngest, uri: str, view: View, known: tuple[bytes, ...] = (), stamp: FileStamp | None = None
-) -> PhotoRequest:
-    path = path_of(uri)
-    return PhotoRequest(uri, path, view, known, stamp, sidecars=parts.sidecars.of(path))
+    yield from decoded(parts.decoder, scan.to_read(), parts.embedder.spec.view, parts.sidecars)
 
 
 def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[PhotoBatch]:
@@ -140,29 +132,31 @@ def embed_photos(
     return embedder.embed(pixels), np.empty((0, 0), np.float32)
 
 
-def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str) -> Counter[str]:
+def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str, presence: Presence) -> Counter[str]:
     """Put a batch on disk, then say so."""
+    presence.ask(parts.store.items.with_content([photo.content_hash for photo, _ in batch.photos]))
     written = parts.store.commit(
         parts.space,
         batch,
         reader=reader,
-        is_gone=is_gone,
+        is_gone=presence.is_gone,
         memory=parts.memory,
         companion=parts.companion,
     )
     tally = parts.announce(written.committed)
-    for again in _embed(parts, _reread(parts, written.lost)):
-        tally += _commit(parts, again, reader)
+    lost = set(written.lost)
+    again = [FileToRead(photo.uri, photo.stamp, ()) for photo, _ in batch.photos if photo.uri in lost]
+    for more in _embed(parts, _reread(parts, again)):
+        tally += _commit(parts, more, reader, presence)
     return tally
 
 
-def _reread(parts: PhotoIngest, uris: list[str]) -> Iterator[Photo | Skipped]:
+def _reread(parts: PhotoIngest, files: list[FileToRead]) -> Iterator[Photo | Skipped]:
     """Decode files whatever is known of their content, which another file's change has made stale."""
-    view = parts.embedder.spec.view
-    return parts.decoder.photos(_request(parts, uri, view) for uri in uris)
+    return decoded(parts.decoder, files, parts.embedder.spec.view, parts.sidecars)
 
 
-def _reckon(parts: PhotoIngest, walk: Walk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
+def _reckon(parts: PhotoIngest, walk: WideWalk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
     """Find the items that have vanished; remove them where that was asked for."""
     vanished = find_vanished(walk, scan, prune=prune)
     pruned = 0

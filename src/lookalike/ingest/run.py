@@ -10,7 +10,7 @@ from itertools import islice
 from lookalike.engine.writing import ItemStore
 from lookalike.records import Committed, OnStep, Space
 from lookalike.reports import AddReport
-from lookalike.sources.walk import Walk
+from lookalike.sources.everywhere import WideWalk
 from lookalike.store.scan import Scan
 
 _WALK_PAGE = 1000
@@ -36,7 +36,7 @@ class IngestContext:
         return Counter(each.outcome for each in committed)
 
 
-def record_walk(walk: Walk, scan: Scan, on_step: OnStep) -> None:
+def record_walk(walk: WideWalk, scan: Scan, on_step: OnStep) -> None:
     """Walk the files into the scan."""
     files = walk.files()
     seen = 0
@@ -46,7 +46,7 @@ def record_walk(walk: Walk, scan: Scan, on_step: OnStep) -> None:
         on_step("looking", seen, None)
 
 
-def report_of(tally: Counter[str], walk: Walk) -> AddReport:
+def report_of(tally: Counter[str], walk: WideWalk) -> AddReport:
     """Return the report of a run that had so many of each outcome, and of what its walk left out."""
     return AddReport(
         added=tally["added"],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
@@ -25,10 +23,11 @@ from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Passage, Skipped, Vectors
 from lookalike.reports import AddReport
+from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.kinds import is_text
+from lookalike.sources.remote.addresses import Source
 from lookalike.sources.uris import is_gone, path_of, uri_of
-from lookalike.sources.walk import Walk
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.store.text_rows import file_of
 from lookalike.store.text_scan import TextFileToRead, TextScan
@@ -82,7 +81,7 @@ _Result = Passage | Skipped | TextFileRead | list[str]
 
 def ingest_texts(  # noqa: PLR0913  # most by keyword
     parts: TextIngest,
-    paths: list[Path],
+    paths: Sequence[Source],
     column: str | None,
     *,
     read_as: ReadAs = AS_FOUND,
@@ -97,9 +96,13 @@ def ingest_texts(  # noqa: PLR0913  # most by keyword
     stored already is embedded again, wherever it stands now.
     """
     model = parts.space.model_id
-    named = frozenset(uri_of(path) for path in paths if not os.path.isdir(path))  # noqa: PTH112
+    named = frozenset(
+        path if isinstance(path, str) else uri_of(path)
+        for path in paths
+        if isinstance(path, str) or not path.is_dir()
+    )
     run = _Run(column, f"texts {READER} {column or ''}", f"{READER} {model}", named, read_as=read_as)
-    walk = Walk(paths, parts.store.folder, rules or Exclusions(), "text")
+    walk = WideWalk(paths, parts.store.folder, rules or Exclusions(), "text")
     with parts.store.scan_texts(parts.space, run.reader) as scan:
         record_walk(walk, scan, parts.on_step)
         if not afresh:
@@ -279,7 +282,7 @@ def _commit(parts: TextIngest, run: _Run, batch: TextBatch) -> Counter[str]:
 
 
 def _reckon(
-    parts: TextIngest, run: _Run, walk: Walk, scan: TextScan, tally: Counter[str], *, prune: bool
+    parts: TextIngest, run: _Run, walk: WideWalk, scan: TextScan, tally: Counter[str], *, prune: bool
 ) -> AddReport:
     """Remove the texts that are in their files no more, and find those whose files have vanished.
 
@@ -301,7 +304,7 @@ def _reckon(
         vanished=gone + lost,
         pruned=gone + removed,
         absent=vanished.absent,
-        copies=scan.count_copies([uri_of(path) for path in walk.paths]),
+        copies=scan.count_copies(walk.named),
         split=run.split,
         empty=run.empty,
         unreadable=run.unreadable,

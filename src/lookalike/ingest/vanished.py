@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lookalike.records import FileStamp
+from lookalike.sources.everywhere import WideWalk
+from lookalike.sources.remote.addresses import Source, is_address
 from lookalike.sources.uris import emptied_folder, is_gone, path_of, uri_of
-from lookalike.sources.walk import Walk, examine
+from lookalike.sources.walk import examine
 from lookalike.store.scan import Scan
 
 
@@ -24,27 +26,35 @@ class Vanished:
     """
 
     items: dict[int, str]
-    absent: tuple[Path, ...]
+    absent: tuple[Source, ...]
     known_roots: list[str]
     _refused: dict[str, FileStamp]
     _unwanted: frozenset[str]
+    _unlisted: frozenset[str]
 
     def still(self, uri: str) -> bool:
-        """Whether a uri of `items` is vanished at this moment, too."""
+        """Whether a uri of `items` is vanished at this moment, too; of remote ones, as their listing told."""
+        if uri in self._unlisted or (uri in self._refused and is_address(uri)):
+            return True
         if uri in self._refused:
             return is_gone(uri) or examine(path_of(uri)).stamp == self._refused[uri]
         return uri in self._unwanted or is_gone(uri)
 
 
-def find_vanished(walk: Walk, scan: Scan, *, prune: bool) -> Vanished:
+def find_vanished(walk: WideWalk, scan: Scan, *, prune: bool) -> Vanished:
     """Hold the folders that were walked against the items below them.
 
     Items whose file was left out of the walk count as vanished only where what has vanished is pruned.
     """
     folders = walk.roots
     missing = {root: scan.vanished(root) for root in folders}
-    gone = {root: [item for item in items if is_gone(item[1])] for root, items in missing.items()}
+    unlisted = {uri for root in walk.listed_whole for _, uri in missing[root]}
+    gone = {
+        root: [item for item in items if item[1] in unlisted or is_gone(item[1])]
+        for root, items in missing.items()
+    }
     absent = {root: folders[root] for root, items in gone.items() if items and not scan.found_below(root)}
+    absent.update((root, root) for root in walk.empty)
     for _, uri in (item for items in missing.values() for item in items):
         if (emptied := emptied_folder(uri)) is not None:
             absent[uri_of(emptied)] = folders.get(uri_of(emptied), Path(emptied))
@@ -58,14 +68,16 @@ def find_vanished(walk: Walk, scan: Scan, *, prune: bool) -> Vanished:
     for item_id, uri, stamp in (each for root in folders for each in scan.refused(root)):
         items[item_id], refused[uri] = uri, stamp
     known = [] if walk.closed else [root for root in folders if root not in absent]
-    return Vanished(items, tuple(absent.values()), known, refused, frozenset(unwanted))
+    return Vanished(items, tuple(absent.values()), known, refused, frozenset(unwanted), frozenset(unlisted))
 
 
 def _second_ways(
-    walk: Walk, scan: Scan, missing: dict[str, list[tuple[int, str]]]
+    walk: WideWalk, scan: Scan, missing: dict[str, list[tuple[int, str]]]
 ) -> Iterator[tuple[int, str]]:
     """Yield the items that were not found because a link leads to their file, which was found elsewhere."""
     for item_id, uri in (item for items in missing.values() for item in items):
+        if is_address(uri):
+            continue
         path = path_of(uri)
         real = uri_of(walk.identities.real(path))
         if real != uri and os.path.lexists(path) and scan.has(real):

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from lookalike.files import read_bytes
+from lookalike.sources.remote.addresses import is_address
 from lookalike.sources.uris import path_of
 
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -56,6 +57,8 @@ class Identities:
 
     def are_same(self, uri: str, other: str) -> bool:
         """Whether the files at two uris are one."""
+        if is_address(uri) or is_address(other):
+            return uri == other
         return self.of(path_of(uri)) == self.of(path_of(other))
 
 

@@ -8,26 +8,32 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from lookalike.errors import NotFoundError, UsageError
+from lookalike.sources.remote.addresses import Source, check_uncollapsed, is_address, normal
 from lookalike.user_folders import expanded
 
 _MOST_NAMED = 5
 
 
-def read_list(lines: Iterable[str], base: Path) -> list[Path]:
-    """Return the paths of a list file, one per line; relative ones are taken from `base`."""
-    return [base / line for raw in lines if (line := raw.rstrip("\r\n"))]
+def read_list(lines: Iterable[str], base: Path) -> list[Source]:
+    """Return the paths and addresses of a list file, one per line; relative paths are taken from `base`."""
+    named = (line for raw in lines if (line := raw.rstrip("\r\n")))
+    return [normal(line) if is_address(line) else base / line for line in named]
 
 
-def split_present(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return the paths at which something lies, and those at which nothing does."""
-    present: list[Path] = []
+def split_present(sources: Iterable[Source]) -> tuple[list[Source], list[Path]]:
+    """Return the sources where something lies, or may lie far away, and paths where nothing does."""
+    present: list[Source] = []
     absent: list[Path] = []
-    for path in paths:
-        (present if os.path.lexists(path) else absent).append(path)
+    for source in sources:
+        if isinstance(source, str) or os.path.lexists(source):
+            present.append(source)
+        else:
+            check_uncollapsed(source)
+            absent.append(source)
     return present, absent
 
 
-def require_some(present: list[Path], absent: list[Path]) -> None:
+def require_some(present: list[Source], absent: list[Path]) -> None:
     """Refuse a request of which nothing is there."""
     if absent and not present:
         more = f" and {len(absent) - _MOST_NAMED:,} more" if len(absent) > _MOST_NAMED else ""
@@ -35,6 +41,11 @@ def require_some(present: list[Path], absent: list[Path]) -> None:
 
 
 AnyPath = str | PathLike[str]
+
+
+def as_source(given: AnyPath) -> Source:
+    """Return a path, or an address as text in its one spelling; raises as `as_path` and `normal`."""
+    return normal(given) if isinstance(given, str) and is_address(given) else as_path(given)
 
 
 def as_path(given: AnyPath) -> Path:

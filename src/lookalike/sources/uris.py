@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from lookalike.sources.remote.addresses import is_address, split_member
 from lookalike.sources.spelling import spelled
 
 _FILE_SCHEME = "file://"
@@ -29,12 +30,28 @@ def path_of(uri: str) -> str:
     return uri
 
 
+def container_of(uri: str) -> str | None:
+    """Return the shard or table that a uri names a part of; None for a file or object of its own."""
+    parts = split_member(uri)
+    if parts is None or (not is_address(uri) and os.path.lexists(path_of(uri))):
+        return None
+    return parts[0]
+
+
 def is_gone(uri: str) -> bool:
     """Tell whether nothing lies at a uri any more (a broken link still lies there).
+
+    A remote place is asked; while it does not say so, nothing is gone. What is in a shard or table goes with
+    it, and else only when that is read again.
 
     An empty folder in its place is most likely a disk that is not mounted: what was on it is not gone. Where
     a disk ignores upper and lower case, a file that is listed under another spelling now is gone from this.
     """
+    uri = container_of(uri) or uri
+    if is_address(uri):
+        from lookalike.sources.remote.presence import is_absent  # loads much that files do without
+
+        return is_absent(uri)
     path = path_of(uri)
     folder = _folder_left(path)
     if folder is None:
@@ -44,7 +61,7 @@ def is_gone(uri: str) -> bool:
 
 def emptied_folder(uri: str) -> str | None:
     """Return the empty folder that is left where the file was, or None where another reason holds."""
-    folder = _folder_left(path_of(uri))
+    folder = _folder_left(path_of(container_of(uri) or uri))
     return folder if folder is not None and _is_empty(folder) else None
 
 

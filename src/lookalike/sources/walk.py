@@ -185,21 +185,6 @@ class Walk:
         return self.own is not None and self.identities.of_real(real) == self.identities.of(str(self.own))
 
 
-def kind_of(paths: list[Path], rules: Exclusions | None = None) -> Kind | None:
-    """Tell by names whether photos or texts lie at `paths`; None where that cannot be told.
-
-    A single photo is enough: a folder of both is taken for one of photos.
-    """
-    texts = False
-    for found in Walk(paths, rules=rules or Exclusions()).files():
-        if found.is_left_out:
-            continue
-        if is_photo(found.uri):
-            return "photo"
-        texts = texts or is_text(found.uri)
-    return "text" if texts else None
-
-
 def examine(path: str, sidecars: Sidecars | None = None) -> FoundFile:
     """Return a file with its stamp, to which `sidecars` count, or with why there is nothing to read."""
     try:

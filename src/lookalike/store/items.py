@@ -75,6 +75,14 @@ class Items:
                 row = connection.execute(sql, (uri,)).fetchone()
             return next(iter(_with_texts(connection, [decode_item(row)] if row else [])), None)
 
+    def with_content(self, hashes: Sequence[bytes]) -> list[str]:
+        """Return the uris of the items whose content has one of these sha256."""
+        with self._database.reading() as connection:
+            rows = select(
+                connection, "SELECT uri FROM items WHERE content_hash IN", list(dict.fromkeys(hashes))
+            )
+        return [uri for (uri,) in rows]
+
     def pages(self) -> Iterator[list[Item]]:
         """Yield all items in the order of their ids, some at a time; a damaged text is left out."""
         last = 0

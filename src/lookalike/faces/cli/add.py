@@ -9,7 +9,7 @@ import click
 
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
-from lookalike.faces.cli.arguments import ListArgument, PathArgument
+from lookalike.faces.cli.arguments import ListArgument, SourceArgument
 from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import (
     collection_option,
@@ -21,10 +21,11 @@ from lookalike.faces.cli.options import (
 
 if TYPE_CHECKING:
     from lookalike.reports import AddReport
+    from lookalike.sources.remote.addresses import Source
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=PathArgument())
+@click.argument("paths", nargs=-1, type=SourceArgument())
 @click.option(
     "--list",
     "list_file",
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 @json_option
 @collection_option
 def add(
-    paths: tuple[Path, ...],
+    paths: tuple[Source, ...],
     list_file: Any,
     texts: bool,
     photos: bool,
@@ -69,6 +70,9 @@ def add(
     **how: Any,
 ) -> None:
     """Bring photos in: files, and folders with all that lies below. Or texts: tables, .txt and .md files.
+
+    PATHS may be addresses, too, such as s3://bucket/photos, gs://, hdfs:// and https://, whose credentials
+    are taken from the environment; and tar shards and Parquet files with pictures in them.
 
     Run it again at any time: only what is new or changed is read. With --json, one line per file or text
     tells its outcome once that is on disk; the last line is the total. Left out is what

@@ -11,6 +11,7 @@ import click
 from lookalike.engine.milvus.address import is_milvus
 from lookalike.errors import NotAFileError
 from lookalike.files import open_text
+from lookalike.sources.remote.addresses import is_address, normal
 
 _MOST_ID_DIGITS = 18  # ids are 64-bit
 _ID = "id:"
@@ -41,6 +42,18 @@ class CollectionArgument(PathArgument):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return a path, or the text of an address."""
         return value if is_milvus(value) else super().convert(value, param, ctx)
+
+
+class SourceArgument(PathArgument):
+    """A path as above, or the address of a remote place, which is text."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path, or an address in its one spelling; fails where it holds credentials."""
+        if isinstance(value, str) and is_address(value):
+            return normal(value)
+        return super().convert(value, param, ctx)
 
 
 class ListArgument(click.ParamType):  # type: ignore[type-arg]  # as above

@@ -18,11 +18,14 @@ _TAGS = ("ETag", "etag", "md5Hash", "generation", "content_md5", "crc32c")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One object as a listing tells of it; `size` is None where only reading it tells."""
+    """One object as a listing tells of it; `size` is None where only reading it tells.
+
+    `stamp` is None where the listing tells no more than that there is one.
+    """
 
     uri: str
     size: int | None
-    stamp: FileStamp
+    stamp: FileStamp | None
     is_folder: bool = False
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from lookalike.errors import LookalikeError
 from lookalike.records import FileStamp, Skipped
 from lookalike.sources.remote.listed import Listed
-from lookalike.sources.remote.patience import Patience, persist, run
+from lookalike.sources.remote.patience import Patience, persist
 from lookalike.sources.remote.stores import ObjectStore, store_of
 from lookalike.sources.remote.troubles import RemoteError, TooLargeError, trouble_of
 
+_T = TypeVar("_T")
+_Asked = TypeVar("_Asked")
 MOST_BYTES = 1 << 30  # of one object, as of one file
 _SUPPOSED = 4 << 20  # bytes of an object that nothing tells the size of
 
@@ -56,22 +59,52 @@ def read_objects(
     tried again (`Patience`); a reason is lasting only if it stays while the object is the same. Raises
     `MissingExtraError`.
     """
-    ahead, patience = ahead or Ahead(), patience or Patience()
-    waiting: deque[tuple[ObjectRequest, int, Future[bytes]]] = deque()
-    remaining = iter(requests)
-    upcoming = next(remaining, None)
-    held = 0
+    patient = patience or Patience()
+
+    def begin(request: ObjectRequest) -> tuple[int, Future[bytes]]:
+        size = 0 if (request.size or 0) > most_bytes else request.size or _SUPPOSED
+        return size, _started(request, most_bytes, patient)
+
+    for request, future in _in_flight(requests, begin, ahead or Ahead()):
+        yield _result(request, future)
+
+
+def look_at_all(
+    uris: Iterable[str], *, ahead: Ahead | None = None, patience: Patience | None = None
+) -> Iterator[Listed | RemoteError]:
+    """Yield for each uri, in order, the facts of the object or why they cannot be had."""
+    patient = patience or Patience()
+
+    def begin(uri: str) -> tuple[int, Future[Listed]]:
+        return 0, _started_look(uri, patient)
+
+    for _, future in _in_flight(uris, begin, ahead or Ahead()):
+        try:
+            yield _waited(future)
+        except RemoteError as error:
+            yield error
+
+
+def _in_flight(
+    asked: Iterable[_Asked], begin: Callable[[_Asked], tuple[int, Future[_T]]], ahead: Ahead
+) -> Iterator[tuple[_Asked, Future[_T]]]:
+    """Yield what was begun, in order, while what follows is under way."""
+    waiting: deque[tuple[_Asked, int, Future[_T]]] = deque()
+    remaining, held, ended = iter(asked), 0, False
     try:
-        while upcoming is not None or waiting:
-            while upcoming is not None and len(waiting) < ahead.objects:
-                size = min(upcoming.size or _SUPPOSED, most_bytes)
-                if waiting and held + size > ahead.most_bytes:
+        while True:
+            while not ended and len(waiting) < ahead.objects and (not waiting or held < ahead.most_bytes):
+                each = next(remaining, None)
+                if each is None:
+                    ended = True
                     break
-                waiting.append((upcoming, size, _started(upcoming, most_bytes, patience)))
+                size, future = begin(each)
+                waiting.append((each, size, future))
                 held += size
-                upcoming = next(remaining, None)
-            request, size, future = waiting.popleft()
-            yield _result(request, future)
+            if not waiting:
+                return
+            each, size, future = waiting.popleft()
+            yield each, future
             held -= size
     finally:
         for _, _, future in waiting:
@@ -85,22 +118,31 @@ def read_object(uri: str, *, most_bytes: int = MOST_BYTES, patience: Patience | 
 
 def look_at(uri: str, *, patience: Patience | None = None) -> Listed:
     """Return the facts of one object, without reading it; raises as `read_object`."""
-    store = _store(uri)
-    return run(persist(lambda: store.look(uri), patience or Patience()))
+    return _waited(_started_look(uri, patience or Patience()))
+
+
+def _started_look(uri: str, patience: Patience) -> Future[Listed]:
+    return _begun(uri, lambda store: store.look(uri), patience)
 
 
 def _started(request: ObjectRequest, most_bytes: int, patience: Patience) -> Future[bytes]:
     """Begin to read an object in the background."""
-    if request.size is not None and request.size > most_bytes:
+    size = request.size or 0
+    if size > most_bytes:
         return _refused(TooLargeError(most_bytes))
+    return _begun(request.uri, lambda store: store.fetch(request.uri, most_bytes), patience, size)
+
+
+def _begun(
+    uri: str, ask: Callable[[ObjectStore], Awaitable[_T]], patience: Patience, size: int = 0
+) -> Future[_T]:
     try:
-        store = _store(request.uri)
+        store = _store(uri)
     except RemoteError as error:
         return _refused(error)
     from fsspec.asyn import get_loop  # an optional package, which is there by now
 
-    asked = persist(lambda: store.fetch(request.uri, most_bytes), patience, request.size or 0)
-    return asyncio.run_coroutine_threadsafe(asked, get_loop())
+    return asyncio.run_coroutine_threadsafe(persist(lambda: ask(store), patience, size), get_loop())
 
 
 def _result(request: ObjectRequest, future: Future[bytes]) -> bytes | Skipped:
@@ -113,7 +155,7 @@ def _result(request: ObjectRequest, future: Future[bytes]) -> bytes | Skipped:
     return content
 
 
-def _waited(future: Future[bytes]) -> bytes:
+def _waited(future: Future[_T]) -> _T:
     try:
         return future.result()
     except BaseException:
@@ -121,8 +163,8 @@ def _waited(future: Future[bytes]) -> bytes:
         raise
 
 
-def _refused(error: Exception) -> Future[bytes]:
-    future: Future[bytes] = Future()
+def _refused(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
     future.set_exception(RemoteError(trouble_of(error)))
     return future
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import tee
 
 from lookalike.errors import UsageError
 from lookalike.records import FoundFile, Kind
@@ -21,7 +22,7 @@ from lookalike.sources.remote.addresses import (
 )
 from lookalike.sources.remote.listed import Listed
 from lookalike.sources.remote.patience import Patience, persist, run
-from lookalike.sources.remote.reading import look_at, read_object
+from lookalike.sources.remote.reading import look_at_all, read_object
 from lookalike.sources.remote.stores import store_of
 from lookalike.sources.remote.troubles import RemoteError
 
@@ -40,10 +41,10 @@ class RemoteWalk:
 
     An address is that of one object or of all below it. On the web, `.txt` is a list of addresses, one a
     line, and a page for people an index whose links are followed below it. `closed` are addresses whose
-    listing could not be had to its end, so that what was not found is not gone; `roots` those that were listed
-    whole; `empty` those in which nothing lies. What `rules` say of paths holds for what follows an address;
-    ignore files are not read there, which is told. Whether something with another kind's name begins like a
-    photo is not looked at.
+    listing could not be had to its end, so that what was not found is not gone; `roots` those that were
+    listed whole; `empty` those in which nothing lies. What `rules` say of paths holds for what follows an
+    address; ignore files are not read there, which is told. Whether something with another kind's name begins
+    like a photo is not looked at.
     """
 
     addresses: list[str]
@@ -94,23 +95,32 @@ class RemoteWalk:
             raise
 
     def _looked_at(self, address: str) -> FoundFile:
-        try:
-            return FoundFile(address, look_at(address, patience=self.patience).stamp)
-        except RemoteError as error:
-            return FoundFile(address, None, error.trouble.reason)
+        (answer,) = self._looked_at_all([address])
+        return answer
+
+    def _looked_at_all(self, addresses: Iterable[str]) -> Iterator[FoundFile]:
+        """Yield objects with their stamps, many of which are asked for at a time."""
+        asked, answered = tee(addresses)
+        for address, answer in zip(answered, look_at_all(asked, patience=self.patience), strict=True):
+            if isinstance(answer, RemoteError):
+                yield FoundFile(address, None, answer.trouble.reason)
+            else:
+                yield FoundFile(address, answer.stamp)
 
     def _list(self, address: str) -> Iterator[FoundFile]:
         """Yield what the lines of a list of addresses lead to."""
         content = read_object(address, most_bytes=_LONGEST_LIST, patience=self.patience)
+        good: list[str] = []
         for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
             if not (text := line.strip()) or text.startswith("#"):
                 continue
             try:
                 if not is_address(text):
                     raise UsageError("it is no address")
-                yield self._looked_at(normal(text))
+                good.append(normal(text))
             except UsageError as error:
                 yield FoundFile(f"{address}#{number}", None, f"line {number}: {error}")
+        yield from self._looked_at_all(good)
 
     def _folder(self, address: str) -> Iterator[FoundFile]:
         reason_of = lru_cache(_REMEMBERED)(lambda folder: self._folder_reason(address, folder))
@@ -119,9 +129,15 @@ class RemoteWalk:
         while True:
             at = mark
             listed, mark = run(persist(lambda at=at: store.page(address, at), self.patience))  # type: ignore[misc]
+            found = found or bool(listed)
+            bare: list[str] = []
             for each in listed:
-                found = True
-                yield from self._object(each, rules, reason_of)
+                for one in self._object(each, rules, reason_of):
+                    if one.stamp is not None or one.problem or one.is_left_out:
+                        yield one
+                    else:
+                        bare.append(one.uri)
+            yield from self._looked_at_all(bare)
             if mark is None:
                 break
         self.roots[address] = address

@@ -34,7 +34,7 @@ class WebStore:
         links = [each for each in links_of(content.decode("utf-8", "replace"), here) if each not in seen]
         seen.update(links)
         waiting += [each for each in links if each.endswith("/")]
-        listed = [await self.look(each) for each in links if not each.endswith("/")]
+        listed = [Listed(each, None, None) for each in links if not each.endswith("/")]
         return listed, (waiting, seen) if waiting else None
 
     async def look(self, uri: str) -> Listed:

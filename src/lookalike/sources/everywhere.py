@@ -1,0 +1,106 @@
+"""The walk through all that one run is given: folders and files here, and remote places."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lookalike.records import FoundFile, Kind
+from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.identity import Identities
+from lookalike.sources.kinds import is_photo, is_text
+from lookalike.sources.remote.addresses import Source
+from lookalike.sources.sidecars import Sidecars
+from lookalike.sources.uris import uri_of
+from lookalike.sources.walk import Walk
+
+if TYPE_CHECKING:
+    from lookalike.sources.remote.walk import RemoteWalk
+
+
+@dataclass(slots=True)
+class WideWalk:
+    """Walks paths and addresses as one, with the face of `walk.Walk`; see there and `RemoteWalk`."""
+
+    sources: Sequence[Source]
+    own: Path | None = None
+    rules: Exclusions = field(default_factory=Exclusions)
+    wanted: Kind | None = None
+    begins_like_photo: Callable[[str], bool] = lambda _: False
+    sidecars: Sidecars = field(default_factory=Sidecars)
+    here: Walk = field(init=False)
+    beyond: RemoteWalk | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Part the sources."""
+        paths = [each for each in self.sources if isinstance(each, Path)]
+        addresses = [each for each in self.sources if isinstance(each, str)]
+        self.here = Walk(paths, self.own, self.rules, self.wanted, self.begins_like_photo, self.sidecars)
+        if addresses:
+            from lookalike.sources.remote.walk import RemoteWalk  # loads much that files do without
+
+            self.beyond = RemoteWalk(addresses, self.rules, self.wanted)
+
+    def files(self) -> Iterator[FoundFile]:
+        """Yield every file, then every object."""
+        yield from self.here.files()
+        if self.beyond is not None:
+            yield from self.beyond.files()
+
+    @property
+    def closed(self) -> list[str]:
+        """The folders and addresses that could not be looked into."""
+        return [*self.here.closed, *(self.beyond.closed if self.beyond else ())]
+
+    @property
+    def excluded(self) -> Counter[str]:
+        """What was left out, by reason."""
+        return self.here.excluded + (self.beyond.excluded if self.beyond else Counter())
+
+    @property
+    def aside(self) -> Counter[str]:
+        """What never claimed to be what is looked for, by kind."""
+        return self.here.aside + (self.beyond.aside if self.beyond else Counter())
+
+    @property
+    def roots(self) -> dict[str, Source]:
+        """The folders and addresses that were looked into, by their uris."""
+        return {**self.here.roots, **(self.beyond.roots if self.beyond else {})}
+
+    @property
+    def listed_whole(self) -> frozenset[str]:
+        """The roots of which everything was listed, so that what was not found below is gone."""
+        return frozenset(self.beyond.roots if self.beyond else ())
+
+    @property
+    def empty(self) -> list[str]:
+        """The addresses at which nothing lies."""
+        return self.beyond.empty if self.beyond else []
+
+    @property
+    def identities(self) -> Identities:
+        """What tells which paths lead to one file."""
+        return self.here.identities
+
+    @property
+    def named(self) -> list[str]:
+        """The uris of all sources."""
+        return [each if isinstance(each, str) else uri_of(each) for each in self.sources]
+
+
+def kind_of(sources: Sequence[Source], rules: Exclusions | None = None) -> Kind | None:
+    """Tell by names whether photos or texts lie at `sources`; None where that cannot be told.
+
+    A single photo is enough: a folder of both is taken for one of photos.
+    """
+    texts = False
+    for found in WideWalk(sources, rules=rules or Exclusions()).files():
+        if found.is_left_out:
+            continue
+        if is_photo(found.uri):
+            return "photo"
+        texts = texts or is_text(found.uri)
+    return "text" if texts else None

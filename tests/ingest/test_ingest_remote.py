@@ -1,0 +1,210 @@
+"""Photos in an object store become the items that they would become from a folder."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from helpers import Watched, numbers, vectors_of
+from lookalike.errors import NotFoundError, UsageError
+from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
+
+
+class Bucket:
+    """A bucket of its own, filled from folders, and what was asked of it since last asked."""
+
+    def __init__(self, server, name):
+        self.server, self.name, self.client = server, name, server.client()
+        self.client.create_bucket(Bucket=name)
+        self.address = f"s3://{name}"
+        self._before = Counter()
+
+    def put(self, folder, prefix="photos"):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
+                self.client.put_object(Bucket=self.name, Key=key, Body=path.read_bytes())
+
+    def delete(self, key):
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+    def asked(self):
+        """How many listings, objects and heads were asked for since the last call."""
+        now = self.server.requests()
+        new = now - self._before
+        self._before = now
+        counts = Counter()
+        for line, count in new.items():
+            method, _, path = line.partition(" ")
+            if path.startswith(f"/{self.name}"):
+                counts["list" if "list-type" in path else method] += count
+        return dict(counts)
+
+
+@pytest.fixture
+def bucket(s3):  # noqa: F811
+    return Bucket(s3, f"b{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def photos(tmp_path, make_photo):
+    for seed in range(6):
+        make_photo(tmp_path / "photos" / "sub" / f"{seed}.png", seed)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def watched(tmp_path):
+    made = Watched(tmp_path / "far.lookalike")
+    yield made
+    made.collection.close()
+
+
+def by_name(collection):
+    """Content, facts and vector of each item by its name."""
+    vectors = vectors_of(collection)
+    found = {}
+    for item in collection.items(limit=1000):
+        found[Path(item.uri).name] = (item.content_hash, dict(item.metadata), vectors[item.id])
+    return found
+
+
+def test_from_a_bucket_and_from_a_folder_come_the_same_facts_and_vectors(
+    bucket, watched, tmp_path, shared_data
+):
+    folder = tmp_path / "real"
+    folder.mkdir()
+    for path in sorted(shared_data.rglob("*.jpg"))[:12]:
+        shutil.copy(path, folder / path.name)
+    bucket.put(folder)
+    near = Watched(tmp_path / "near.lookalike")
+    near.add(folder)
+    watched.add(f"{bucket.address}/photos")
+    assert by_name(watched.collection) == by_name(near.collection) and near.ids()
+    near.collection.close()
+
+
+def test_what_is_unchanged_is_not_fetched_again(bucket, watched, photos):
+    bucket.put(photos)
+    bucket.asked()
+    assert numbers(watched.add(f"{bucket.address}/photos")) == {"added": 6}
+    assert bucket.asked() == {"list": 1, "GET": 6, "HEAD": 1}
+    assert numbers(watched.add(f"{bucket.address}/photos/")) == {"unchanged": 6}
+    assert bucket.asked() == {"list": 2, "HEAD": 2}  # what kind it is, then all of it
+    assert watched.decoder.read == []
+
+
+def test_a_changed_object_is_read_again(bucket, watched, photos, make_photo):
+    bucket.put(photos)
+    watched.add(bucket.address)
+    item_id, vector = watched.ids()["0.png"], watched.vector("0.png")
+    make_photo(photos / "sub" / "0.png", 100)
+    bucket.put(photos)
+    assert numbers(watched.add(bucket.address)) == {"updated": 1, "unchanged": 5}
+    assert watched.ids()["0.png"] == item_id and watched.vector("0.png") != vector
+
+
+def test_a_moved_object_keeps_its_item(bucket, watched, photos):
+    bucket.put(photos, "old")
+    watched.add(f"{bucket.address}/old")
+    before = watched.ids()
+    bucket.put(photos, "new")
+    for seed in range(6):
+        bucket.delete(f"old/sub/{seed}.png")
+    assert numbers(watched.add(f"{bucket.address}/new")) == {"moved": 6}
+    assert watched.ids() == before and watched.embedder.embedded == 0
+
+
+def test_a_copy_is_an_item_of_its_own(bucket, watched, photos):
+    bucket.put(photos, "old")
+    watched.add(f"{bucket.address}/old")
+    bucket.put(photos, "new")
+    assert numbers(watched.add(f"{bucket.address}/new")) == {"added": 6}
+    assert watched.embedder.embedded == 0
+
+
+def test_from_a_folder_to_a_bucket_items_move_where_the_files_are_gone(bucket, watched, photos):
+    bucket.put(photos)
+    watched.add(photos)
+    before = watched.ids()
+    shutil.rmtree(photos / "sub")
+    (photos / "other.txt").touch()  # the disk is still there
+    assert numbers(watched.add(bucket.address)) == {"moved": 6}
+    assert watched.ids() == before
+
+
+def test_folders_and_buckets_are_added_together(bucket, watched, photos, tmp_path, make_photo):
+    bucket.put(photos)
+    make_photo(tmp_path / "near" / "near.png", 50)
+    report = watched.add(tmp_path / "near", bucket.address, photos / "sub" / "0.png")
+    assert numbers(report) == {"added": 8}
+
+
+def test_deleted_objects_vanish_and_are_pruned_without_being_asked_for(bucket, watched, photos):
+    bucket.put(photos)
+    watched.add(bucket.address)
+    bucket.delete("photos/sub/0.png")
+    assert numbers(watched.add(bucket.address)) == {"unchanged": 5, "vanished": 1}
+    bucket.asked()
+    report = watched.add(bucket.address, prune=True)
+    assert numbers(report) == {"unchanged": 5, "vanished": 1, "pruned": 1}
+    assert bucket.asked() == {"list": 2}
+    assert len(watched.ids()) == 5
+
+
+def test_an_emptied_bucket_takes_nothing_away(bucket, watched, photos):
+    bucket.put(photos)
+    watched.add(f"{bucket.address}/photos")
+    for seed in range(6):
+        bucket.delete(f"photos/sub/{seed}.png")
+    report = watched.add(f"{bucket.address}/photos", prune=True)
+    assert numbers(report) == {} and report.absent == (f"{bucket.address}/photos",)
+    assert len(watched.ids()) == 6
+
+
+def test_a_bucket_that_cannot_be_listed_takes_nothing_away(bucket, watched, photos, monkeypatch):
+    bucket.put(photos)
+    watched.add(bucket.address)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    report = watched.add(bucket.address, prune=True)
+    assert numbers(report) == {"skipped": 1}
+    assert "nobody can be reached" in next(iter(watched.skipped().values()))
+    assert len(watched.ids()) == 6
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server.url)
+    assert numbers(watched.add(bucket.address)) == {"unchanged": 6} and not watched.skipped()
+
+
+def test_what_is_no_photo_is_skipped_with_the_reason_of_a_file(bucket, watched, photos):
+    (photos / "bad.jpg").write_bytes(b"\xff\xd8 no photo")
+    (photos / "empty.jpg").touch()
+    (photos / "text.jpg").write_text("words")
+    bucket.put(photos)
+    assert numbers(watched.add(bucket.address)) == {"added": 6, "skipped": 3}
+    far = watched.skipped()
+    assert far["empty.jpg"] == "empty file"
+    bucket.asked()
+    assert numbers(watched.add(bucket.address)) == {"unchanged": 6, "skipped": 3}
+    assert "GET" not in bucket.asked()
+    near = Watched(photos.parent / "near.lookalike")
+    near.add(photos)
+    assert near.skipped() == far
+    near.collection.close()
+
+
+def test_nothing_is_made_of_a_bucket_without_photos(bucket, watched, tmp_path):
+    for address in (bucket.address, f"{bucket.address}/none", "s3://no-such-bucket-at-all"):
+        with pytest.raises(NotFoundError, match="nothing in s3://"):
+            watched.add(address)
+    assert not (tmp_path / "far.lookalike").exists()
+
+
+def test_a_path_made_of_an_address_is_refused(watched):
+    with pytest.raises(UsageError, match="as text, not as Path"):
+        watched.add(Path("s3://bucket/photos"))
