@@ -37,7 +37,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """How a space is searched: `kind` as users read it, its measured `recall` if it has one, bytes if known."""
+    """How a space is searched: `kind` as users read it, its measured `recall`, bytes of its file."""
 
     kind: str
     recall: float | None

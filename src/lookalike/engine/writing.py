@@ -30,15 +30,22 @@ class WritableVectors(EngineVectors, Protocol):
         """How many items have no vector here."""
 
 
+class WritableItems(EngineItems, Protocol):
+    """The items, as who adds to them has to know them."""
+
+    def with_content(self, hashes: Sequence[bytes]) -> list[str]:
+        """Return the uris of the items whose content has one of these sha256."""
+
+
 class ItemStore(Protocol):
     """Items, vectors and skipped inputs of one collection, to be written; see `store.Store`."""
 
     @property
     def folder(self) -> Path | None:
-        """The folder that it is in on this machine, which is no source of photos; None where there is none."""
+        """The folder that it is in on this machine, which is no source of photos, or None."""
 
     @property
-    def items(self) -> EngineItems:
+    def items(self) -> WritableItems:
         """The items."""
 
     @property

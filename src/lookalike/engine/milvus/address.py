@@ -55,8 +55,8 @@ def parse_address(text: str) -> MilvusAddress:
         raise UsageError(f"cannot read the address {text!r}; write {SCHEME}HOST:PORT/NAME")
     if not _NAME.fullmatch(parts["name"]):
         raise UsageError(
-            f"{parts['name']!r} cannot name a collection in Milvus: letters, digits and _ can, up to 100, not "
-            "beginning with a digit"
+            f"{parts['name']!r} cannot name a collection in Milvus: up to 100 letters, digits and _ "
+            "can, not beginning with a digit"
         )
     port = int(parts["port"] or PORT)
     if not 0 < port < 65_536:

@@ -20,7 +20,7 @@ _ASKED = 500  # values of one expression
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of a book: `name` tells it from the others of that book, `uri` and `item` are what it is found by."""
+    """A row of a book: `name` tells it from others of that book, `uri` and `item` are what it is found by."""
 
     book: str
     name: str
@@ -44,7 +44,7 @@ class Books:
     name: str = field(default="")
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Write entries in the place of those of the same name; raises `UsageError` for one that is too long."""
+        """Write entries in the place of those of the same name; raises `UsageError` for too long a one."""
         rows = [_row(each) for each in entries]
         for at in range(0, len(rows), _PAGE):
             self.connection.upsert(self._collection, rows[at : at + _PAGE])
@@ -79,7 +79,7 @@ class Books:
         return found
 
     def pages(self, book: str, expression: str = "") -> Iterator[list[Entry]]:
-        """Yield the entries of a book that meet an expression, some at a time, by no order that means anything."""
+        """Yield the entries of a book that meet an expression, some at a time, in no order."""
         last, also = "", f" and ({expression})" if expression else ""
         while True:
             where = f"book == {quoted(book)} and key > {quoted(last)}{also}"

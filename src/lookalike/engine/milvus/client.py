@@ -27,6 +27,25 @@ LOAD_SECONDS = 300.0
 
 Row = dict[str, Any]
 
+_AWAY = (
+    "closed channel",
+    "connection closed",
+    "connection refused",
+    "deadline",
+    "fail connecting",
+    "failed to connect",
+    "illegal connection params",
+    "node offline",
+    "not ready",
+    "retry run out",
+    "should create connection first",
+    "timed out",
+    "timeout",
+    "unavailable",
+    "unimplemented",
+)
+"""What is in the messages of a server that is away, starts, or is none of Milvus."""
+
 
 class MilvusConnection:
     """One server, for any number of threads; connected when it is first needed.
@@ -92,7 +111,7 @@ class MilvusConnection:
         return list(found)
 
     def upsert(self, name: str, rows: list[Row], *, fresh: bool = False) -> None:
-        """Write rows; when this returns they survive whatever happens. `fresh` says that none is there yet."""
+        """Write rows; when this returns they survive whatever happens. `fresh`: none of them is there yet."""
         if not rows:
             return
         with self._call("write to", name):
@@ -211,10 +230,7 @@ def _is_absence(error: Exception, text: str) -> bool:
 
     if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError | ConnectionError | TimeoutError):
         return True
-    words = ("deadline", "unavailable", "fail connecting", "failed to connect", "illegal connection params",
-             "connection refused", "timeout", "timed out", "node offline", "service not ready", "not ready",
-             "closed channel", "retry run out", "unimplemented", "should create connection first", "connection closed")  # fmt: skip
-    return any(word in text for word in words)
+    return any(word in text for word in _AWAY)
 
 
 def _connect(address: MilvusAddress) -> Any:

@@ -88,24 +88,26 @@ def below(root: str) -> str:
 
 def _expression(condition: Filter, *, texts: bool) -> tuple[str, bool]:
     field, operator, value = condition.field, condition.operator, condition.value
+    found = "", False  # every item, to be looked at
     if field == "id":
-        return f"id {'==' if operator == '=' else operator} {_whole(operator, value)}", True
-    if field == "folder":
-        return _folder(operator, value, texts=texts)
-    if texts:
-        return "", False
-    if field == "uri":
-        return (f"uri {operator} {quoted(value)}", True) if operator not in ("=", "!=") else ("", False)
-    if field in _NUMBERS:
-        return (
-            f'facts["{field}"] {"==" if operator == "=" else operator} {_number(field, operator, value)}',
-            True,
-        )
-    if field == "taken":
-        return _taken(operator, value)
-    if field in _WORDS and operator in ("=", "!="):
-        return _words(field, operator, value)
-    return "", False
+        found = f"id {_sign(operator)} {_whole(operator, value)}", True
+    elif field == "folder" and not texts:  # further places of a text are elsewhere
+        found = _folder(operator, value), True
+    elif texts:
+        pass
+    elif field == "uri" and operator not in ("=", "!="):
+        found = f"uri {operator} {quoted(value)}", True
+    elif field in _NUMBERS:
+        found = f'facts["{field}"] {_sign(operator)} {_number(field, operator, value)}', True
+    elif field == "taken":
+        found = _taken(operator, value)
+    elif field in _WORDS and operator in ("=", "!="):
+        found = _words(field, operator, value)
+    return found
+
+
+def _sign(operator: str) -> str:
+    return "==" if operator == "=" else operator
 
 
 def _words(field: str, operator: str, value: str) -> tuple[str, bool]:
@@ -142,11 +144,9 @@ def _taken(operator: str, value: str) -> tuple[str, bool]:
     }[operator], True
 
 
-def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, bool]:
-    if texts:  # further places of a text are elsewhere
-        return "", False
+def _folder(operator: str, value: str) -> str:
     expression = " or ".join(below(spelling) for spelling in spellings(value))
-    return expression if operator == "=" else f"not ({expression})", True
+    return expression if operator == "=" else f"not ({expression})"
 
 
 def _number(field: str, operator: str, value: str) -> str:

@@ -201,7 +201,7 @@ class MilvusEngine:
             return count
 
     def recall(self, space: Space) -> float:
-        """Return the share of the true 10 nearest that the index finds, as it was measured; 1 for exact ones."""
+        """Return the share of the true 10 nearest that the index finds, as it was measured."""
         with self._lock:
             if space.id not in self._known.recall:
                 found = self.books.get("recall", [str(space.id)])

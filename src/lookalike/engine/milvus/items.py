@@ -34,8 +34,8 @@ _CHANCES = 1 << 31  # see `rows.encode`
 class MilvusItems:
     """The items, which are the rows of the default space; see `engine.protocol.EngineItems`.
 
-    `name` is the Milvus collection that has them, `others()` those of the other spaces; `before_removal` hears
-    of what is about to be removed, `changed()` that it was.
+    `name` is the Milvus collection that has them, `others()` those of the other spaces; `before_removal`
+    hears of what is about to be removed, `changed()` that it was.
     """
 
     def __init__(  # the parts that it shares with the engine
@@ -90,6 +90,14 @@ class MilvusItems:
             places = self._books.by_uri("place", [uri])
             return self.get([places[0].item]).get(places[0].item) if places else None
         return item_of(decode(rows[0]), self._kind) if rows else None
+
+    def with_content(self, hashes: Sequence[bytes]) -> list[str]:
+        """Return the uris of the items whose content has one of these sha256, but those of a moment ago."""
+        wanted, found = list(dict.fromkeys(each.hex() for each in hashes)), list[str]()
+        for at in range(0, len(wanted), _ASKED):
+            some = one_of("sha256", wanted[at : at + _ASKED])
+            found += [row["uri"] for row in self._connection.query(self.name, some, ["uri"], at_once=True)]
+        return found
 
     def pages(self) -> Iterator[list[Item]]:
         """Yield all items in the order of their ids, some at a time; one that is not sound is left out."""

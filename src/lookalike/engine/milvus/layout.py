@@ -1,9 +1,9 @@
-"""How a collection lies in Milvus: one Milvus collection of books, and one for the vectors of each space.
+"""How a collection lies in Milvus: a Milvus collection of books, and one for the vectors of each space.
 
-A Milvus collection has one vector field, and conditions can only be on what lies beside it. So each space has a
-Milvus collection of its own, `NAME__<number>`, in which every row is a whole item with its vector in that space;
-those of the default space are what counts as the items. The collection `NAME` has the books: the spaces,
-which of them is the default, what was skipped, votes, credits, and where texts stand.
+A Milvus collection has one vector field, and conditions can only be on what lies beside it. So each space has
+a Milvus collection of its own, `NAME__<number>`, in which every row is a whole item with its vector in that
+space; those of the default space are what counts as the items. The collection `NAME` has the books: the
+spaces, which of them is the default, what was skipped, votes, credits, and where texts stand.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def check_ours(connection: MilvusConnection, name: str) -> bool:
         ) from None
     if not isinstance(written, int) or written > FORMAT:
         raise NewerFormatError(
-            f"{connection.address} was written by a newer lookalike (format {written!r}, this one knows up to "
-            f"{FORMAT}); update lookalike"
+            f"{connection.address} was written by a newer lookalike (format {written!r}; this one knows up "
+            f"to {FORMAT}); update lookalike"
         )
     return True
 

@@ -1,4 +1,4 @@
-"""The texts of a whole collection in a temporary file, without their vectors, while files of texts are read in."""
+"""The texts of a whole collection, without their vectors, on this machine while files are read in."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ _ATTEMPTS = 2  # ids of a uri that are looked at: the second is for one whose fi
 class Pusher:
     """Loads and pushes rows for one writer.
 
-    The engine shows what was written about 0.2 s later. Rather than to wait at each batch, what this writer has
-    written is remembered, and laid over what is read.
+    The engine shows what was written about 0.2 s later. Rather than to wait at each batch, what this writer
+    has written is remembered, and laid over what is read.
     """
 
     def __init__(self, engine: MilvusEngine) -> None:
@@ -44,7 +44,7 @@ class Pusher:
         self._gone: set[int] = set()
 
     def load_photos(self, scratch: Scratch, photos: Sequence[Photo]) -> None:
-        """Bring in what may be the items of some photos: by uri, by content, and by the ids they would get."""
+        """Bring in what may be the items of some photos: by uri, by content, by the ids they would get."""
         if not photos:
             return
         uris = {photo.uri for photo in photos}
@@ -63,7 +63,7 @@ class Pusher:
         self._take_in(scratch, list(found.values()))
 
     def push(self, scratch: Scratch, changed: Changed) -> None:
-        """Put into Milvus what was changed: the default space first, so that no vector is without its item."""
+        """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
         items = {item_id: scratch.item(item_id) for item_id in sorted(changed.items)}
         gone = [item_id for item_id, row in items.items() if row is None]
         there = [row for row in items.values() if row is not None]

@@ -22,7 +22,7 @@ ID_BITS = 53
 """Ids are whole numbers that JavaScript can hold."""
 
 LONGEST_FACT = 1_000
-"""Letters of a fact that conditions are looked up by; where that is not all of it, it is no shorter either."""
+"""Letters of a fact that conditions are looked up by; a longer fact is cut to so many."""
 
 
 _LOW = 0xFFFFFFFF
@@ -127,7 +127,7 @@ def _as_signed(number: int) -> int:
 
 
 def facts_of(metadata: str) -> dict[str, Any]:
-    """Return a photo's facts in the form in which conditions are looked up: text in small, composed letters."""
+    """Return a photo's facts as conditions look them up: text in small, composed letters."""
     facts: dict[str, Any] = {}
     for name, value in json.loads(metadata).items():
         if isinstance(value, str):

@@ -20,7 +20,7 @@ _ASKED = 500
 
 
 class MilvusScan(Scan):
-    """Photos: what is known of the files that were found, and of all below the folders that are asked about."""
+    """Photos: what is known of the files that were found, and of all below folders that are asked about."""
 
     def __init__(self, engine: MilvusEngine, space: Space, reader: str) -> None:
         self._scratch = Scratch([space], "photo", _nothing)

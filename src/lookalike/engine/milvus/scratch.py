@@ -45,7 +45,7 @@ class Changed:
 
 
 class Scratch:
-    """The rows, with the face of `store.database.Database`; `push(scratch, changed)` takes what was written."""
+    """The rows, with the face of `store.database.Database`; `push(scratch, changed)` takes what changed."""
 
     read_only = False
 

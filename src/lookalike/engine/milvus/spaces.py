@@ -21,7 +21,7 @@ class MilvusSpaces:
         self._connection = books.connection
 
     def exist(self) -> bool:
-        """Whether there is a collection; raises `NotACollectionError` where another program's has its name."""
+        """Whether there is a collection; raises `NotACollectionError` where another program has its name."""
         return check_ours(self._connection, self._connection.address.name)
 
     def make_books(self) -> None:

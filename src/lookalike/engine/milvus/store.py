@@ -1,4 +1,4 @@
-"""Writing to a collection in Milvus, with the face that `store.Store` has for who reads photos and texts in."""
+"""Writing to a collection in Milvus, with the face that `store.Store` has for who reads photos in."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from lookalike.store.filters import Filter
 
 
 def check_columns(pages: Iterable[list[dict[str, Any]]], filters: Sequence[Filter]) -> None:
-    """Raise `UsageError` for a condition on a column that none of the texts has, with those that there are."""
+    """Raise `UsageError` for a condition on a column that no text has, with those that there are."""
     connection = sqlite3.connect("")  # a temporary file: there may be many
     try:
         connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, metadata TEXT)")

@@ -27,9 +27,12 @@ class MilvusTexts(Texts):
     def known(self, hashes: Sequence[bytes], space: Space) -> set[bytes]:
         """Return the sha256 of those texts that are stored, with a vector in the space."""
         table = f"vectors_{space.id}"
-        sql = f"SELECT content_hash FROM items JOIN {table} ON item_id = id WHERE checksum != 0 AND content_hash IN"
+        sql = (
+            f"SELECT content_hash FROM items JOIN {table} ON item_id = id "
+            "WHERE items.checksum != 0 AND content_hash IN"
+        )
         with self._database.reading() as connection:
-            return {row[0] for row in select(connection, sql.replace("checksum", "items.checksum"), hashes)}
+            return {row[0] for row in select(connection, sql, hashes)}
 
     def places(self, item_id: int, limit: int = -1) -> list[str]:
         """Return up to `limit` uris at which a text stands, in the order of their files and rows."""

@@ -1,4 +1,4 @@
-"""Exact words in Milvus: each text has its words beside it, and SQLite ranks those that have some of a query's."""
+"""Exact words in Milvus: each text has its words beside it, and SQLite ranks those that have some."""
 
 from __future__ import annotations
 

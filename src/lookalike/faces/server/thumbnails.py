@@ -43,8 +43,8 @@ class ThumbnailCache:
     """JPEG bytes by content and size; the oldest make room. May be used by several threads and processes.
 
     Whatever goes wrong with its file, a thumbnail is only made again; one that is not what was kept is never
-    given. Reading does not wait for keeping. Without a folder, or where that cannot be written to, it is kept in
-    memory.
+    given. Reading does not wait for keeping. Without a folder, or where that cannot be written to, it is
+    kept in memory.
     """
 
     def __init__(self, folder: Path | None, max_bytes: int | None = None) -> None:
