@@ -48,6 +48,7 @@ from lookalike.store.facets import Facets
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
     from lookalike.decode.tables import ReadAs
     from lookalike.reports import AddReport, Info, RelocateReport
+    from lookalike.transfer.copying import CopyReport
     from lookalike.transfer.transfer import ExportOptions, ExportReport, ImportReport, ImportRequest
     from lookalike.upkeep.verify import VerifyReport
 
@@ -158,6 +159,16 @@ class Collection:
         from lookalike.transfer.transfer import export_space
 
         return export_space(self._opened, as_path(folder), space, options)
+
+    def copy_to(self, other: Collection, *, on_step: OnStep | None = None) -> CopyReport:
+        """Copy all of this collection to another place, in a folder or in Milvus, where it is not yet.
+
+        Nothing is read or embedded again, ids stay, and both are compared in the end. Run again after an
+        interruption, it goes on. Raises `UsageError` where other items are there.
+        """
+        from lookalike.transfer.copying import copy_collection
+
+        return copy_collection(self._opened, other._opened, on_step or _ignore)
 
     def search(self, query: AnyQuery, k: int = 8, *, where: Where = ()) -> SearchResult:
         """Return the k items most similar to a query: a photo's path or bytes, or an item given by its id.

@@ -181,6 +181,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class CopiedItem:
+    """An item as another collection has it: all places of a text, vectors `(dim,)` by number of space."""
+
+    item: Item
+    places: list[str]
+    vectors: dict[int, Vectors]
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One answer: an item and its score, the cosine similarity to the query (−1 to 1, bigger is closer).
 

@@ -146,6 +146,9 @@ class LocalEngine:
         for space in self.spaces():
             self.index_keeper(space).refresh()
 
+    def note_recall(self, space: Space, recall: float, count: int) -> None:
+        """Keep nothing: an index is measured when it is built, and its file says what came of it."""
+
     def drop_space(self, space: Space) -> None:
         """Forget a space with its vectors and its index; the items stay."""
         with self._lock:

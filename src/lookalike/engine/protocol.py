@@ -176,6 +176,9 @@ class Engine(Protocol):
     def refresh_indexes(self) -> None:
         """Have all that was written indexed, and measured where that is due."""
 
+    def note_recall(self, space: Space, recall: float, count: int) -> None:
+        """Keep the share of the true 10 nearest that was found among so many vectors, as it was measured."""
+
     def drop_space(self, space: Space) -> None:
         """Forget a space with its vectors and its index; the items stay."""
 

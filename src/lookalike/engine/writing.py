@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lookalike.engine.protocol import EngineItems, EngineVectors
-from lookalike.records import Ids, Kind, Passage, Space
+from lookalike.records import CopiedItem, Ids, Kind, Passage, Space, Vote
 from lookalike.store.commit import FilledVector, Written
 from lookalike.store.photo_commit import PhotoBatch, RunMemory
 from lookalike.store.scan import Scan
@@ -104,6 +104,12 @@ class ItemStore(Protocol):
 
     def scan_texts(self, space: Space, reader: str) -> AbstractContextManager[TextScan]:
         """Hold a walk over the user's files of texts against the collection."""
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> None:
+        """Keep items under the ids that they have, in the place of those with these ids."""
+
+    def put_copied_votes(self, votes: Sequence[Vote]) -> None:
+        """Keep votes as they were given, whether or not their items are there."""
 
     def forget_skips(self, uris: Sequence[str]) -> None:
         """Drop the record of inputs that were skipped."""

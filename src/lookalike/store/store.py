@@ -16,10 +16,11 @@ from lookalike.errors import (
     StorageError,
     UsageError,
 )
-from lookalike.records import Kind, Passage, Space
+from lookalike.records import CopiedItem, Kind, Passage, Space, Vote
 from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
 from lookalike.store.clock import tick
 from lookalike.store.commit import FilledVector, Written, fill_vector
+from lookalike.store.copied import put_copied_item, put_copied_vote
 from lookalike.store.credits import Credits
 from lookalike.store.discard import discard_empty
 from lookalike.store.items import Items, delete_item
@@ -207,6 +208,21 @@ class Store:
         """Hold a walk over the user's files of texts against the store."""
         with self.database.scratch() as connection:
             yield TextScan(connection, space, reader)
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> None:
+        """Keep items of another collection under the ids that they have, all or none."""
+        spaces = {space.id: space for space in self.spaces()}
+        with self.database.writing() as connection:
+            seq = tick(connection)
+            for each in items:
+                vectors = {spaces[number]: row for number, row in each.vectors.items()}
+                put_copied_item(connection, each.item, each.places, vectors, seq)
+
+    def put_copied_votes(self, votes: Sequence[Vote]) -> None:
+        """Keep votes as they were given in another collection."""
+        with self.database.writing() as connection:
+            for vote in votes:
+                put_copied_vote(connection, vote)
 
     def forget_skips(self, uris: Sequence[str]) -> None:
         """Drop the record of inputs that were skipped."""

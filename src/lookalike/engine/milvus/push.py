@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lookalike.engine.milvus.books import Entry
 from lookalike.engine.milvus.conditions import one_of
@@ -23,8 +22,11 @@ from lookalike.engine.milvus.rows import (
 )
 from lookalike.engine.milvus.scratch import NOT_READ, Changed, Scratch
 from lookalike.engine.milvus.terms import terms_of
-from lookalike.records import Photo, Space
+from lookalike.errors import UsageError
+from lookalike.records import Committed, CopiedItem, Item, Photo, Space
 from lookalike.store.commit import FilledVector
+from lookalike.store.photo_commit import PhotoBatch
+from lookalike.store.rows import encode_metadata
 
 _MOST_RECENT = 3_000  # rows remembered until the engine is sure to show them
 _ATTEMPTS = 2  # ids of a uri that are looked at: the second is for one whose first item has moved away
@@ -43,14 +45,13 @@ class Pusher:
         self._recent: dict[str, dict[int, dict[str, Any]]] = {}
         self._gone: set[int] = set()
 
-    def load_photos(self, scratch: Scratch, photos: Sequence[Photo]) -> None:
-        """Bring in what may be the items of some photos: by uri, by content, by the ids they would get."""
+    def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]]:
+        """Return what may be the items of some photos: by uri, by content, by the ids they would get."""
         if not photos:
-            return
+            return []
         uris = {photo.uri for photo in photos}
         hashes = {photo.content_hash.hex() for photo in photos}
         ids = {item_id_of(uri, attempt) for uri in uris for attempt in range(_ATTEMPTS)}
-        default = next(space for space in scratch.spaces if space.is_default)
         where = f"{one_of('id', ids)} or {one_of('uri', uris)} or {one_of('sha256', hashes)}"
         found = {
             row["id"]: row for row in self._read(default, where, ITEM_FIELDS) if row["id"] not in self._gone
@@ -60,7 +61,7 @@ class Pusher:
                 found[row["id"]] = row
             else:
                 found.pop(row["id"], None)
-        self._take_in(scratch, list(found.values()))
+        return list(found.values())
 
     def push(self, scratch: Scratch, changed: Changed) -> None:
         """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
@@ -76,16 +77,35 @@ class Pusher:
         self._push_books(scratch, changed)
         self._wait_where_due()
 
-    def put_new(self, default: Space, rows: list[tuple[ItemRow, dict[int, npt.NDArray[np.float32]]]]) -> None:
-        """Put items that are known to be new."""
-        spaces = {space.id: space for space in self._engine.spaces()}
-        for space in sorted(spaces.values(), key=lambda each: each.id != default.id):
+    def put_new(self, space: Space, batch: PhotoBatch, companion: Space | None) -> list[Committed]:
+        """Put photos of which nothing is known, without the detour; returns what became of them."""
+        items = [(_new_item(photo), photo, vector) for photo, vector in batch.photos]
+        self._write(space, [encode(item, row, "photo") for item, _, row in items if row is not None])
+        if companion is not None:
+            paired = ((item, batch.paired.get(photo.uri)) for item, photo, _ in items)
+            self._write(companion, [encode(item, row, "photo") for item, row in paired if row is not None])
+        self._wait_where_due()
+        return [Committed(photo.uri, "added", item.id) for item, photo, _ in items]
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> None:
+        """Put items of another collection under the ids that they have."""
+        rows = {each.item.id: _copied_row(each.item) for each in items}
+        for row in rows.values():
+            if problem := row.too_long():
+                raise UsageError(f"{row.uri}: {problem}")
+        for space in sorted(self._engine.spaces(), key=lambda each: not each.is_default):
+            there = [each for each in items if space.id in each.vectors]
+            terms = {each.item.id: terms_of(each.item.text or "") for each in there}
             fresh = [
-                encode(row, vectors[space.id], space.kind, terms_of(row.text))
-                for row, vectors in rows
-                if space.id in vectors
+                encode(rows[each.item.id], each.vectors[space.id], space.kind, terms[each.item.id])
+                for each in there
             ]
-            self._connection.upsert(self._name(space), fresh, fresh=True)
+            self._connection.upsert(self._name(space), fresh)
+        places = [(uri, each.item) for each in items if each.item.text is not None for uri in each.places]
+        self._engine.books.put(
+            Entry("places", uri, {"uri": uri, "item_id": item.id}, uri=uri, item=item.id)
+            for uri, item in places
+        )
 
     def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:
         """Give items without one their vector in a space; returns how many still wanted it."""
@@ -112,7 +132,7 @@ class Pusher:
         """Remember nothing: the next run reads what the engine shows."""
         self._recent, self._gone = {}, set()
 
-    def _take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
+    def take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
         """Put rows into the scratch store with all their vectors."""
         ids = [row["id"] for row in rows]
         vectors: dict[int, dict[int, bytes]] = {item_id: {} for item_id in ids}
@@ -191,3 +211,13 @@ class Pusher:
 
     def _name(self, space: Space) -> str:
         return vectors_name(self._engine.address.name, space.id)
+
+
+def _copied_row(item: Item) -> ItemRow:
+    metadata = encode_metadata(item.metadata)
+    return ItemRow(item.id, item.uri, item.content_hash, item.stamp, metadata, item.text or "", item.places)
+
+
+def _new_item(photo: Photo) -> ItemRow:
+    metadata = encode_metadata(photo.metadata)
+    return ItemRow(item_id_of(photo.uri), photo.uri, photo.content_hash, photo.stamp, metadata)

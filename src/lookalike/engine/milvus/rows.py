@@ -18,8 +18,8 @@ from lookalike.engine.milvus.layout import MOST_BYTES
 from lookalike.records import FileStamp, Item, Kind
 from lookalike.store.rows import item_checksum
 
-ID_BITS = 53
-"""Ids are whole numbers that JavaScript can hold."""
+ID_BITS = 52
+"""Ids are whole numbers that JavaScript can hold, and leave a copy in a folder room for as many more."""
 
 LONGEST_FACT = 1_000
 """Letters of a fact that conditions are looked up by; a longer fact is cut to so many."""

@@ -20,7 +20,7 @@ from lookalike.engine.milvus.scratch import Scratch
 from lookalike.engine.milvus.texts import MilvusTexts
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.errors import BusyError, NotFoundError, UsageError
-from lookalike.records import Kind, Passage, Skipped, Space, Vectors
+from lookalike.records import CopiedItem, Kind, Passage, Skipped, Space, Vote
 from lookalike.store.commit import FilledVector, Written
 from lookalike.store.photo_commit import PhotoBatch, PhotoWriter, RunMemory
 from lookalike.store.rows import encode_metadata
@@ -129,9 +129,14 @@ class MilvusStore:
         with self._lock:
             self._check_default(space)
             batch = _with_lengths_checked(batch)
+            known = self._pusher.known_of(space, [photo for photo, _ in batch.photos])
+            if not known and not batch.skipped and _are_new(batch):
+                committed = self._pusher.put_new(space, batch, companion)
+                self._tick()
+                return Written(committed, [])
             scratch = self._scratch()
             scratch.clear()
-            self._pusher.load_photos(scratch, [photo for photo, _ in batch.photos])
+            self._pusher.take_in(scratch, known)
             with scratch.writing() as connection:
                 writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
                 written = writer.write(batch)
@@ -190,10 +195,15 @@ class MilvusStore:
         ]
         return self.items.remove(doomed) if doomed else 0
 
-    def put_new(self, space: Space, rows: list[tuple[ItemRow, dict[int, Vectors]]]) -> None:
-        """Put items that are known to be new; for imports. Vectors are by number of the space."""
-        self._pusher.put_new(space, rows)
-        self._run.has_changed = True
+    def put_copied(self, items: Sequence[CopiedItem]) -> None:
+        """Keep items of another collection under the ids that they have."""
+        with self._lock:
+            self._pusher.put_copied(items)
+            self._tick()
+
+    def put_copied_votes(self, votes: Sequence[Vote]) -> None:
+        """Keep votes as they were given in another collection."""
+        self.engine.votes.put_copied(votes)
 
     def checkpoint(self) -> None:
         """Say that this run has ended: what it changed is told to whoever remembers answers."""
@@ -237,6 +247,13 @@ class MilvusStore:
         if time.monotonic() - self._run.ticked > _TICK_SECONDS:
             self.engine.tick()
             self._run.ticked = time.monotonic()
+
+
+def _are_new(batch: PhotoBatch) -> bool:
+    """Whether each of the photos has a vector, and a content and a uri of its own."""
+    photos = [photo for photo, vector in batch.photos if vector is not None]
+    differ = len({photo.content_hash for photo in photos}) == len({photo.uri for photo in photos})
+    return differ and len(photos) == len(batch.photos) == len({photo.uri for photo in photos})
 
 
 def _with_lengths_checked(batch: PhotoBatch) -> PhotoBatch:

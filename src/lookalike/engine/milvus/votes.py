@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from lookalike.engine.milvus.books import Books, Entry
@@ -48,6 +48,16 @@ class MilvusVotes:
             raise NotFoundError(f"item {item_id} is not in this collection")
         facts = {"query": query, "value": value, "space": space, "at": at, "sha256": item.content_hash.hex()}
         self.books.put([Entry(_VOTES, entry.name, facts, item=item_id, seq=self.moments())])
+
+    def put_copied(self, votes: Sequence[Vote]) -> None:
+        """Keep votes as they were given in another collection, in their order."""
+        entries = []
+        for vote in votes:
+            facts = {"query": vote.query, "value": vote.value, "space": vote.space, "at": vote.at}
+            name, content = f"{vote.item_id} {vote.query}", vote.content_hash.hex()
+            seq = self.moments()
+            entries.append(Entry(_VOTES, name, {**facts, "sha256": content}, item=vote.item_id, seq=seq))
+        self.books.put(entries)
 
     def page(self, *, query: str | None = None, after: int = 0, limit: int = -1) -> list[Vote]:
         """Return up to `limit` votes in the order in which they were given, beyond the id `after`."""

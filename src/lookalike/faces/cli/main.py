@@ -11,6 +11,7 @@ from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.add import add
+from lookalike.faces.cli.copy import copy
 from lookalike.faces.cli.evaluate import evaluate
 from lookalike.faces.cli.hints import Named, for_collection
 from lookalike.faces.cli.models import models
@@ -30,7 +31,7 @@ def cli() -> None:
 
 
 for command in (
-    *(add, search, remove, relocate, info, verify, models, import_, export, evaluate),
+    *(add, search, remove, relocate, info, verify, models, import_, export, copy, evaluate),
     *(serve, votes, datasets, demo),
 ):
     cli.add_command(command)
