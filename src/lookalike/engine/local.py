@@ -163,6 +163,10 @@ class LocalEngine:
         with self._lock:
             self._keepers = {}
 
+    def check(self) -> None:
+        """Raise what hinders the store from being read."""
+        self.items.is_empty()
+
     def index_facts(self, space: Space) -> IndexFacts:
         """Return how a space is searched."""
         return IndexFacts(*self.indexer(space).describe())

@@ -170,6 +170,9 @@ class Engine(Protocol):
     def having_words(self, words: str, limit: int, among: Selection | None = None) -> list[int]:
         """Return the ids of up to `limit` texts that have exact words, the best match first."""
 
+    def check(self) -> None:
+        """Raise what hinders the engine from answering, within seconds."""
+
     def index_facts(self, space: Space) -> IndexFacts:
         """Return how a space is searched."""
 

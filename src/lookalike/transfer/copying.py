@@ -95,7 +95,8 @@ def _check_target(old: _Side, new: _Side) -> None:
         )
         if other is not None:
             raise UsageError(
-                f"{new.name} holds items that {old.name} does not have, such as {other.uri}: copy to a new one"
+                f"{new.name} holds items that {old.name} does not have, such as {other.uri}: "
+                "copy to a new one"
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,9 +20,11 @@ from lookalike.errors import (
 )
 
 CONNECT_SECONDS = 8.0
-CALL_SECONDS = 20.0
+CALL_SECONDS = 10.0
 """After which a look-up or a search is given up."""
 WRITE_SECONDS = 60.0
+CHECK_SECONDS = 2.0
+_AWAY_SECONDS = 1.0  # for which nothing is asked of a server that has just not answered
 LOAD_SECONDS = 300.0
 """For what the engine works on longer: loading a collection, building an index."""
 
@@ -59,6 +62,7 @@ class MilvusConnection:
         self._client: Any = None
         self._lock = threading.Lock()
         self._unseen: set[str] = set()
+        self._away_until = -1e9
 
     def query(  # all by keyword
         self,
@@ -87,6 +91,17 @@ class MilvusConnection:
         if not at_once:
             self._saw(name)
         return list(found)
+
+    def check(self, name: str) -> None:
+        """Raise what hinders a Milvus collection from being read, soon."""
+        with self._call("read", name):
+            self._open().query(
+                name,
+                filter='key == ""',
+                output_fields=["key"],
+                timeout=CHECK_SECONDS,
+                consistency_level="Eventually",
+            )
 
     def count(self, name: str, expression: str = "", *, strong: bool = False) -> int:
         """Return how many rows meet an expression."""
@@ -198,12 +213,17 @@ class MilvusConnection:
 
     @contextmanager
     def _call(self, verb: str, name: str) -> Iterator[None]:
+        if time.monotonic() < self._away_until:  # else each caller would wait for the deadline in turn
+            raise self._unreachable()
         try:
             yield
         except LookalikeError:
             raise
         except Exception as error:
             raise self._translated(verb, name, error) from error
+
+    def _unreachable(self) -> UnreachableError:
+        return UnreachableError(f"{self.address} does not answer; is Milvus running there?")
 
     def _translated(self, verb: str, name: str, error: Exception) -> LookalikeError:
         """Return the error that says in one line what went wrong."""
@@ -214,7 +234,8 @@ class MilvusConnection:
         ):
             return UsageError(f"{self.address} refuses the token of this machine; set MILVUS_TOKEN")
         if _is_absence(error, low):
-            return UnreachableError(f"{self.address} does not answer; is Milvus running there?")
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            return self._unreachable()
         if "quota" in low or "force deny" in low or "rate limit" in low:
             return UnreachableError(f"{self.address} takes no more for now ({text[:160]}); try again later")
         if "not loaded" in low or "no available shard" in low or "channel not available" in low:

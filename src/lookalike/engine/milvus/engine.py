@@ -14,7 +14,7 @@ from lookalike.engine.milvus.books import Books, Entry
 from lookalike.engine.milvus.client import LOAD_SECONDS, MilvusConnection
 from lookalike.engine.milvus.conditions import one_of
 from lookalike.engine.milvus.items import MilvusItems, pages_of
-from lookalike.engine.milvus.layout import search_params, vectors_name
+from lookalike.engine.milvus.layout import books_name, search_params, vectors_name
 from lookalike.engine.milvus.spaces import MilvusSpaces
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.engine.milvus.votes import MilvusCredits, MilvusVotes, Moments
@@ -223,6 +223,10 @@ class MilvusEngine:
         assert among is None or isinstance(among, MilvusSelection)
         allowed = None if among is None else among.all_ids()
         return having_words(self.connection, self.items.name, words, limit, allowed)
+
+    def check(self) -> None:
+        """Raise what hinders the engine from answering, within seconds."""
+        self.connection.check(books_name(self.address.name))
 
     def index_facts(self, space: Space) -> IndexFacts:
         """Return how a space is searched: the index's kind, and its recall where it was measured."""

@@ -87,7 +87,7 @@ class MilvusItems:
         """Return the item of a uri, or None."""
         rows = self._connection.query(self.name, one_of("uri", [uri]), ITEM_FIELDS)
         if not rows and self._kind == "text":
-            places = self._books.by_uri("place", [uri])
+            places = self._books.by_uri("places", [uri])
             return self.get([places[0].item]).get(places[0].item) if places else None
         return item_of(decode(rows[0]), self._kind) if rows else None
 
@@ -197,7 +197,7 @@ class MilvusItems:
         """Return uri and item of every place of some texts."""
         if self._kind == "photo":
             return []
-        return [(each.uri, each.item) for each in self._books.by_item("place", item_ids)]
+        return [(each.uri, each.item) for each in self._books.by_item("places", item_ids)]
 
     def _matching_pages(self, conditions: Conditions, after: int, limit: int) -> Iterator[list[int]]:
         if conditions.is_exact:

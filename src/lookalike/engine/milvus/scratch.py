@@ -174,18 +174,18 @@ class Scratch:
         run_script(self.connection, VECTORS_TABLE.format(table=vectors_table(space.id)))
 
     def _watch(self) -> None:
-        self.connection.execute("CREATE TEMP TABLE changed (book TEXT, key, PRIMARY KEY (book, key))")
+        self.connection.execute("CREATE TABLE changed (book TEXT, key)")
         watched = {"items": "id", "texts": "item_id", **{name: cells[0] for name, cells in _BOOKS.items()}}
         watched |= {vectors_table(space.id): "item_id" for space in self.spaces}
         for table, key in watched.items():
             book = table if table in _BOOKS else "items"
             for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
-                notes = f"INSERT OR IGNORE INTO changed VALUES ('{book}', {row}.{key});"
+                notes = f"INSERT INTO changed VALUES ('{book}', {row}.{key});"
                 if table == "places":
-                    notes += f"INSERT OR IGNORE INTO changed VALUES ('items', {row}.item_id);"
+                    notes += f"INSERT INTO changed VALUES ('items', {row}.item_id);"
                 name = f"watch_{table}_{event}"
                 self.connection.execute(
-                    f"CREATE TEMP TRIGGER {name} AFTER {event} ON {table} BEGIN {notes} END"
+                    f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {notes} END"
                 )
 
     def _changed(self) -> Changed:

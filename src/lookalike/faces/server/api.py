@@ -16,7 +16,7 @@ from lookalike import __version__
 from lookalike.collection import Collection
 from lookalike.decode.budget import decoding_at_most
 from lookalike.decode.formats import HEAD_BYTES, sniff
-from lookalike.errors import NotFoundError, QueryError
+from lookalike.errors import NotFoundError, QueryError, UnreachableError
 from lookalike.evaluate.pooling import next_to_rate
 from lookalike.faces import contract
 from lookalike.faces.server import parameters, schema
@@ -52,9 +52,15 @@ class Api:
     rounds: Rounds | None = None
     _turns: Turns = field(default_factory=Turns)
 
-    async def health(self, _: parameters.NoQuery, __: Request) -> Response:
-        """Say that the server answers."""
-        return as_json(schema.Health("ok", __version__))
+    async def health(self, query: parameters.HealthQuery, _: Request) -> Response:
+        """Say that the server is alive; and whether it is ready, since the collection's engine answers."""
+        reason = await self._turns.check(self._check)
+        if query.ready and reason is not None:
+            raise UnreachableError(reason)
+        return as_json(schema.Health("ok", __version__, reason is None, reason))
+
+    def _check(self) -> None:
+        self.collection.engine.check()
 
     async def facts(self, _: parameters.NoQuery, __: Request) -> Response:
         """Say what the collection holds."""

@@ -158,5 +158,12 @@ def _facts(api: Api) -> list[Operation]:
             api.facets,
             schema.FacetsAnswer,
         ),
-        Operation("getHealth", "GET /api/health", "Say that the server answers", api.health, schema.Health),
+        Operation(
+            "getHealth",
+            "GET /api/health",
+            "Say that the server answers, and whether the collection does",
+            api.health,
+            schema.Health,
+            query=parameters.HealthQuery,
+        ),
     ]

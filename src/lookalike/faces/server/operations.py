@@ -19,6 +19,7 @@ from lookalike.errors import (
     LookalikeError,
     NotFoundError,
     QueryError,
+    UnreachableError,
     UsageError,
 )
 from lookalike.faces.server.errors_json import Refusal
@@ -83,8 +84,9 @@ class Operation:
             return await self.handler(self._parameters(request), request)
         except RefusedError as error:
             return _refused(error.refusal)
-        except BusyError as error:
-            return _refused(Refusal(503, "busy", str(error), _SOON))
+        except (BusyError, UnreachableError) as error:
+            code = "busy" if isinstance(error, BusyError) else "engine_away"
+            return _refused(Refusal(503, code, str(error), _SOON))
         except LookalikeError as error:
             status, code = next((status, code) for kind, status, code in _STATUSES if isinstance(error, kind))
             return _refused(Refusal(status, code, str(error)))

@@ -21,6 +21,12 @@ class NoQuery(Input, frozen=True):
     """No parameters."""
 
 
+class HealthQuery(Input, frozen=True):
+    """Whether a server that is not ready answers 503."""
+
+    ready: bool = False
+
+
 class ItemQuery(Input, frozen=True):
     """Which item."""
 

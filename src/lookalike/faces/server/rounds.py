@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from lookalike.collection import Collection
@@ -27,6 +28,11 @@ class Pair:
 
     def check(self, collection: Collection) -> None:
         """Raise `UsageError` or `NotFoundError` unless the collection has both."""
+        if not isinstance(collection.path, Path):
+            raise UsageError(
+                "--ab keeps its rounds in the memory of one server, and others may serve this collection: "
+                "compare on one in a folder (lookalike copy makes one)"
+            )
         if self.a == self.b:
             raise UsageError(f"--ab compares two models, got {self.a} twice")
         names = [space.name for space in collection.spaces()]

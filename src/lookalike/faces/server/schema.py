@@ -291,10 +291,12 @@ class FetchRequest(Input, frozen=True):
 
 
 class Health(Struct):
-    """The server answers."""
+    """The server answers, and is `ready` where the collection does, too; `reason` says why it is not."""
 
     status: str
     version: str
+    ready: bool
+    reason: str | None
 
 
 class ErrorFacts(Struct):

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import anyio
 from anyio import CapacityLimiter, to_thread
 
 from lookalike.cores import cpu_count
-from lookalike.errors import BusyError
+from lookalike.errors import BusyError, LookalikeError
 from lookalike.store.busy import waiting_at_most
 
 WRITE_SECONDS = 4.0
 """How long a write waits for others that write, its turn included."""
 MOST_WRITES = 64
 """Writes that wait or are under way; more are told to come again at once."""
+
+CHECKED_SECONDS = 1.0
+"""For which it is remembered whether the collection answers."""
 
 _READ_SECONDS = 0.5  # what searches mend on their way (a damaged index of words) can as well be mended later
 
@@ -40,6 +44,10 @@ class Turns:
         self._writes = CapacityLimiter(1)  # more would only wait for each other: a store has one writer
         self._writing = anyio.Semaphore(1)
         self._count = 0
+        self._checks = CapacityLimiter(1)
+        self._checking = anyio.Lock()
+        self._checked_at = -1e9
+        self._problem: str | None = None
 
     async def look_up(self, call: Callable[[], _T]) -> _T:
         """Look up one thing, which takes no time."""
@@ -60,6 +68,15 @@ class Turns:
     async def picture(self, call: Callable[[], _T]) -> _T:
         """Read or make a picture of an item."""
         return await _run(call, self._pictures, _READ_SECONDS)
+
+    async def check(self, call: Callable[[], object]) -> str | None:
+        """Return what hinders the collection from answering, as one line, or was found a moment ago."""
+        if time.monotonic() - self._checked_at > CHECKED_SECONDS:
+            async with self._checking:
+                if time.monotonic() - self._checked_at > CHECKED_SECONDS:
+                    self._problem = await _run(partial(_problem_of, call), self._checks, _READ_SECONDS)
+                    self._checked_at = time.monotonic()
+        return self._problem
 
     async def write(self, call: Callable[[], _T]) -> _T:
         """Have something kept; raises `BusyError` where that cannot be had soon."""
@@ -86,3 +103,12 @@ async def _run(call: Callable[[], _T], limiter: CapacityLimiter, seconds: float)
             return call()
 
     return await to_thread.run_sync(limited, limiter=limiter)
+
+
+def _problem_of(call: Callable[[], object]) -> str | None:
+    """Return what a call raises, as one line."""
+    try:
+        call()
+    except LookalikeError as error:
+        return str(error)
+    return None
