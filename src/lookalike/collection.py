@@ -12,7 +12,6 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
-from lookalike.errors import DamagedError, NotFoundError
 from lookalike.open_collection import OpenCollection, OpenSpace, place_of
 from lookalike.records import (
     Committed,
@@ -35,9 +34,9 @@ from lookalike.search.arguments import (
     as_search_options,
     as_target,
     check_vote,
-    ids_of,
+    ids_of_all,
 )
-from lookalike.search.listing import list_items, random_items
+from lookalike.search.listing import find_item, list_items, random_items
 from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath, as_path, as_source, require_some, split_present
@@ -117,7 +116,7 @@ class Collection:
         """Bring in a further model: all items are embedded by it, while the others go on serving.
 
         Returns its space and how many items it could not get, their files being gone or changed. Run again,
-        it goes on where it stopped. Raises `ModelError` and `ModelMismatchError`.
+        it goes on. Raises `ModelError`, `ModelMismatchError`.
         """
         from lookalike.ingest.models import add_model
 
@@ -161,11 +160,7 @@ class Collection:
         return export_space(self._opened, as_path(folder), space, options)
 
     def copy_to(self, other: Collection, *, on_step: OnStep | None = None) -> CopyReport:
-        """Copy all of this collection to another place, in a folder or in Milvus, where it is not yet.
-
-        Nothing is read or embedded again, ids stay, and both are compared in the end. Run again after an
-        interruption, it goes on. Raises `UsageError` where other items are there.
-        """
+        """Copy this collection into another one, which has no other items; see `copy_collection`."""
         from lookalike.transfer.copying import copy_collection
 
         return copy_collection(self._opened, other._opened, on_step or _ignore)
@@ -210,24 +205,12 @@ class Collection:
         The files themselves are not touched. Raises `NotFoundError` when a target matches nothing, and then
         removes nothing.
         """
-        engine = self.engine
-        doomed: set[int] = set()
-        for target in targets:
-            found = ids_of(engine.items, target)
-            if not found:
-                raise NotFoundError(f"nothing in the collection matches {target}")
-            doomed.update(found)
-        return engine.items.remove(sorted(doomed))
+        items = self.engine.items
+        return items.remove(ids_of_all(items, targets))
 
     def item(self, item_id: int) -> Item:
         """Return an item; raises `NotFoundError`."""
-        items = self.engine.items
-        found = items.get([item_id])
-        if item_id in found:
-            return found[item_id]
-        if items.damaged([item_id]):
-            raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
-        raise NotFoundError(f"item {item_id} is not in this collection")
+        return find_item(self.engine.items, item_id)
 
     def items(self, *, where: Where = (), limit: int = 100, after: int = 0) -> list[Item]:
         """Return up to `limit` items that meet the conditions, by ascending id, beyond the id `after`."""
@@ -301,7 +284,7 @@ class Collection:
 
     @property
     def is_building(self) -> bool:
-        """Whether an index is being built in the background; answers are exact but slow meanwhile."""
+        """Whether an index is being built; answers are exact but slow meanwhile."""
         return self._opened.is_building
 
     def wait_for_index(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import SupportsIndex
 
 from lookalike.engine.protocol import EngineItems
-from lookalike.errors import UsageError
+from lookalike.errors import NotFoundError, UsageError
 from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example, Query, Source
 from lookalike.sources.paths import AnyPath, as_path
@@ -113,6 +113,17 @@ def ids_of(items: EngineItems, target: AnyPath | SupportsIndex) -> list[int]:
     uri = uri_of(wanted)
     item = items.by_uri(uri)
     return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()
+
+
+def ids_of_all(items: EngineItems, targets: Iterable[AnyPath | SupportsIndex]) -> list[int]:
+    """Return the items that the targets stand for, ascending; raises `NotFoundError` for one without."""
+    found: set[int] = set()
+    for target in targets:
+        ids = ids_of(items, target)
+        if not ids:
+            raise NotFoundError(f"nothing in the collection matches {target}")
+        found.update(ids)
+    return sorted(found)
 
 
 def check_vote(query: str, value: int) -> None:

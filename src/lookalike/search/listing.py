@@ -1,12 +1,23 @@
-"""Items without a query: in their order, or by chance."""
+"""Items without a query: by id, in their order, or by chance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from lookalike.engine.protocol import EngineItems
+from lookalike.errors import DamagedError, NotFoundError
 from lookalike.records import Item
 from lookalike.store.filters import Filter
+
+
+def find_item(items: EngineItems, item_id: int) -> Item:
+    """Return an item; raises `NotFoundError`, or `DamagedError` where it is not what was written."""
+    found = items.get([item_id])
+    if item_id in found:
+        return found[item_id]
+    if items.damaged([item_id]):
+        raise DamagedError(f"item {item_id} is damaged; run: lookalike verify --repair")
+    raise NotFoundError(f"item {item_id} is not in this collection")
 
 
 def list_items(items: EngineItems, filters: Sequence[Filter], *, limit: int, after: int) -> list[Item]:

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from lookalike.engine.milvus.rows import LONGEST_FACT, ItemRow, lowered
 from lookalike.store.filters import Filter, at_or_below, spellings, to_sql, unicode_lower
@@ -97,7 +98,7 @@ def _expression(condition: Filter, *, texts: bool) -> tuple[str, bool]:
         pass
     elif field == "uri" and operator not in ("=", "!="):
         found = f"uri {operator} {quoted(value)}", True
-    elif field in _NUMBERS:
+    elif field in _NUMBERS and not 2**53 <= abs(float(value)) < inf:  # which floats cannot tell apart
         found = f'facts["{field}"] {_sign(operator)} {_number(field, operator, value)}', True
     elif field == "taken":
         found = _taken(operator, value)
@@ -153,7 +154,7 @@ def _number(field: str, operator: str, value: str) -> str:
     """Return a number as Milvus reads it; `!=` needs the field to be there, too."""
     number = float(value)
     written = f"{number:.0f}" if number.is_integer() and abs(number) < 2**53 else repr(number)
-    if number in (float("inf"), float("-inf")):
+    if number in (inf, -inf):
         written = "1.7e308" if number > 0 else "-1.7e308"
     return f'{written} and facts["{field}"] > -1.7e308' if operator == "!=" else written
 

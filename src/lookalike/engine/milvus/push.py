@@ -44,6 +44,7 @@ class Pusher:
         self._connection = engine.connection
         self._recent: dict[str, dict[int, dict[str, Any]]] = {}
         self._gone: set[int] = set()
+        self._skips: set[str] | None = None
 
     def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]]:
         """Return what may be the items of some photos: by uri, by content, by the ids they would get."""
@@ -62,6 +63,13 @@ class Pusher:
             else:
                 found.pop(row["id"], None)
         return list(found.values())
+
+    def skips_of(self, photos: Sequence[Photo]) -> list[Entry]:
+        """Return what is on record of some photos as skipped."""
+        if self._skips is None:
+            self._skips = {entry.uri for page in self._engine.books.pages("skipped") for entry in page}
+        wanted = [photo.uri for photo in photos if photo.uri in self._skips]
+        return self._engine.books.by_uri("skipped", wanted)
 
     def push(self, scratch: Scratch, changed: Changed) -> None:
         """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
@@ -130,7 +138,7 @@ class Pusher:
 
     def forget(self) -> None:
         """Remember nothing: the next run reads what the engine shows."""
-        self._recent, self._gone = {}, set()
+        self._recent, self._gone, self._skips = {}, set(), None
 
     def take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
         """Put rows into the scratch store with all their vectors."""
@@ -189,6 +197,9 @@ class Pusher:
                 (put if is_there else gone).append(entry)
         self._engine.books.put(put)
         self._engine.books.delete(gone)
+        if self._skips is not None:
+            self._skips.update(entry.uri for entry in put if entry.book == "skipped")
+            self._skips.difference_update(entry.uri for entry in gone if entry.book == "skipped")
 
     def _write(self, space: Space, rows: list[dict[str, Any]]) -> None:
         self._connection.upsert(self._name(space), rows)
@@ -204,7 +215,7 @@ class Pusher:
             return
         for name in self._recent:
             self._connection.query(name, "id == 0", ["id"], strong=True)
-        self.forget()
+        self._recent, self._gone = {}, set()
 
     def _read(self, space: Space, where: str, fields: Iterable[str]) -> list[dict[str, Any]]:
         return self._connection.query(self._name(space), where, list(fields), at_once=True)

@@ -184,9 +184,7 @@ class Scratch:
                 if table == "places":
                     notes += f"INSERT INTO changed VALUES ('items', {row}.item_id);"
                 name = f"watch_{table}_{event}"
-                self.connection.execute(
-                    f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {notes} END"
-                )
+                self.connection.execute(f"CREATE TRIGGER {name} AFTER {event} ON {table} BEGIN {notes} END")
 
     def _changed(self) -> Changed:
         changed = Changed()

@@ -129,14 +129,17 @@ class MilvusStore:
         with self._lock:
             self._check_default(space)
             batch = _with_lengths_checked(batch)
-            known = self._pusher.known_of(space, [photo for photo, _ in batch.photos])
-            if not known and not batch.skipped and _are_new(batch):
+            photos = [photo for photo, _ in batch.photos]
+            known, skips = self._pusher.known_of(space, photos), self._pusher.skips_of(photos)
+            if not (known or skips or batch.skipped) and _are_new(batch):
                 committed = self._pusher.put_new(space, batch, companion)
                 self._tick()
                 return Written(committed, [])
             scratch = self._scratch()
             scratch.clear()
             self._pusher.take_in(scratch, known)
+            for entry in skips:
+                scratch.put_entry(entry)
             with scratch.writing() as connection:
                 writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
                 written = writer.write(batch)
@@ -210,7 +213,8 @@ class MilvusStore:
         with self._lock:
             if self._run.has_changed:
                 self.engine.tick()
-            self._run = _Run()
+            self._forget_scratch()
+            self._run.has_changed = False
             self._pusher.forget()
 
     def discard(self) -> None:
@@ -219,6 +223,7 @@ class MilvusStore:
 
     def close(self) -> None:
         """Let go of the server."""
+        self._forget_scratch()
         self.engine.close()
 
     def _check_default(self, space: Space) -> None:
@@ -240,6 +245,9 @@ class MilvusStore:
 
     def _forget_scratch(self) -> None:
         with self._lock:
+            for each in (self._run.scratch, self._run.mirror):
+                if each is not None:
+                    each.close()
             self._run = _Run(has_changed=self._run.has_changed)
 
     def _tick(self) -> None:

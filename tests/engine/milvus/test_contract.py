@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from contract import COUNT, DIM, STAMP, TEXTS, EngineContract, Filled, clusters, facts_of, unit, uri_of
 
 from lookalike.engine.milvus.address import MilvusAddress
