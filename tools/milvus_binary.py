@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000  # below those that systems hand out to clients
+_BLOCK = 32
 _START_LINES = 15
 
 Settings = Mapping[str, Any]
@@ -73,11 +74,11 @@ def reserve_ports(count: int) -> tuple[list[int], int]:
     """Ports that nothing listens on, on any interface, and the descriptor of the lock that keeps them ours.
 
     The lock keeps off others that ask here. It is needed until the ports are in use: a Milvus that finds
-    a port taken answers at another one and tells nobody. At most 16 ports.
+    a port taken answers at another one and tells nobody. At most 32 ports.
     """
     locks = Path(tempfile.gettempdir()) / f"lookalike-ports-{os.getuid()}"
     locks.mkdir(exist_ok=True)
-    blocks = list(range(_FIRST_PORT, _LAST_PORT, 16))
+    blocks = list(range(_FIRST_PORT, _LAST_PORT, _BLOCK))
     random.shuffle(blocks)
     for block in blocks:
         lock = os.open(locks / str(block), os.O_RDWR | os.O_CREAT, 0o600)

@@ -46,7 +46,7 @@ _PORTS = (
     "data_node",
     "index_node",
 )
-_GLOG = "--logtostderr=true\n--minloglevel=2\n"
+GLOG = "--logtostderr=true\n--minloglevel=2\n"
 
 
 class MilvusServer:
@@ -185,10 +185,10 @@ class MilvusServer:
         configs.mkdir(exist_ok=True)
         ports = self._ports()
         # JSON is YAML, too
-        (configs / "etcd.yaml").write_text(json.dumps(_etcd_settings(self.data_dir, ports)))
+        (configs / "etcd.yaml").write_text(json.dumps(etcd_settings(self.data_dir, ports)))
         settings = merged(_milvus_settings(self.data_dir, ports), self._settings)
         (configs / "milvus.yaml").write_text(json.dumps(settings, indent=1))
-        (configs / "glog.conf").write_text(_GLOG)
+        (configs / "glog.conf").write_text(GLOG)
 
 
 def answers(address: str) -> bool:
@@ -207,7 +207,7 @@ def answers(address: str) -> bool:
     return bool(health.isHealthy)
 
 
-def _etcd_settings(folder: Path, ports: Mapping[str, int]) -> dict[str, Any]:
+def etcd_settings(folder: Path, ports: Mapping[str, int]) -> dict[str, Any]:
     client, peer = f"http://127.0.0.1:{ports['etcd']}", f"http://127.0.0.1:{ports['etcd_peer']}"
     return {
         "name": "default",
