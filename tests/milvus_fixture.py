@@ -17,10 +17,34 @@ import pytest
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 with pytest.MonkeyPatch.context() as path:
     path.syspath_prepend(TOOLS)
+    import kafka_shim as shim
     import milvus_binary as binary
+    import milvus_cluster as cluster_module
+    from milvus_cluster import MilvusCluster
     from milvus_server import MilvusMissingError, MilvusServer, binaries
 
-__all__ = ["TOOLS", "MilvusServer", "binary", "milvus_server", "need_milvus", "own_milvus_server"]
+__all__ = [
+    "TOOLS",
+    "MilvusCluster",
+    "MilvusServer",
+    "binary",
+    "cluster_is_missing",
+    "cluster_module",
+    "milvus_server",
+    "need_milvus",
+    "own_milvus_server",
+    "shim",
+]
+
+
+def cluster_is_missing() -> str | None:
+    """What a cluster of processes lacks here, if anything."""
+    try:
+        binaries()
+        cluster_module.tools_of_others()
+    except MilvusMissingError as error:
+        return str(error)
+    return None
 
 
 def need_milvus() -> None:

@@ -1,7 +1,7 @@
 """Between librdkafka, which Milvus has in it, and the broker `tansu`: one request is answered here.
 
 librdkafka begins with ApiVersions in its newest version and cannot read tansu's answer to that. Told that the
-version is not supported, as old brokers do, it asks again in version 0. Everything else passes through as it is.
+version is not supported, as old brokers say, it asks again in version 0. All else passes through as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _UNSUPPORTED_VERSION = 35
 
 
 def answer(request: bytes) -> bytes | None:
-    """The answer to a request (both without their length in front) that is not to reach the broker; else None."""
+    """The answer to a request that is not to reach the broker, else None; both without their length."""
     key, version, correlation = struct.unpack_from(">hhi", request)
     if key != _API_VERSIONS or version <= _NEWEST_READ:
         return None

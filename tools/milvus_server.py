@@ -143,7 +143,7 @@ class MilvusServer:
         self.start()
 
     def pause(self) -> None:
-        """Let it hang: connections stay, nothing answers."""
+        """Let it hang: connections stay, nothing answers. After 10 s it ends itself as soon as it goes on."""
         self._process.signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -238,8 +238,8 @@ def _milvus_settings(folder: Path, ports: Mapping[str, int]) -> dict[str, Any]:
         "localStorage": {"path": str(folder / "data")},
         "mq": {"type": "rocksmq"},
         "rocksmq": {"path": str(folder / "rocksmq"), "lrucacheratio": 0.01},
-        # What a killed server had registered is waited for: 30 s by default.
-        "common": {"storageType": "local", "session": {"ttl": 5, "retryTimes": 30}},
+        # What a killed server registered is waited for, 30 s by default; one that hangs longer ends itself.
+        "common": {"storageType": "local", "session": {"ttl": 10, "retryTimes": 30}},
         "proxy": {**part("proxy"), "internalPort": ports["proxy_internal"], "http": {"enabled": False}},
         "rootCoord": part("root_coord"),
         "queryCoord": part("query_coord"),

@@ -1,0 +1,156 @@
+"""A true cluster of Milvus processes: nodes die and come back, and what is told about the answers is true."""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lookalike.engine.milvus.served import ServedWatch
+from milvus_fixture import MilvusCluster, cluster_is_missing
+
+pytestmark = pytest.mark.slow
+logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # which logs each error that it raises
+_ROWS, _DIM, _K = 20_000, 64, 10
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusCluster]:
+    if missing := cluster_is_missing():
+        pytest.fail(missing)
+    with MilvusCluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    rows = np.random.default_rng(0).standard_normal((_ROWS, _DIM)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _client(cluster: MilvusCluster) -> Any:
+    from pymilvus import MilvusClient
+
+    return MilvusClient(cluster.uri, timeout=10)
+
+
+def _filled(client: Any, name: str, vectors: np.ndarray, replicas: int) -> None:
+    """Make a collection of which half is sealed and half is not."""
+    from pymilvus import DataType
+
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=_DIM)
+    index = client.prepare_index_params()
+    index.add_index("vector", index_type="FLAT", metric_type="IP")
+    client.create_collection(name, schema=schema, timeout=30)
+    client.create_index(name, index, timeout=60)
+    for start in range(0, _ROWS, 5000):
+        chunk = range(start, start + 5000)
+        client.insert(name, [{"id": at, "vector": vectors[at].tolist()} for at in chunk], timeout=30)
+        if start == _ROWS // 2 - 5000:
+            client.flush(name, timeout=60)
+    client.load_collection(name, replica_number=replicas, timeout=120)
+
+
+class _Asking(threading.Thread):
+    """Searches and asks the watch all the time; notes which answers lacked rows, and what was told before."""
+
+    def __init__(self, cluster: MilvusCluster, name: str, vectors: np.ndarray) -> None:
+        super().__init__(daemon=True)
+        self._client, self._other = _client(cluster), _client(cluster)
+        self._name, self._queries = name, vectors[:: _ROWS // 20]
+        self._wanted = [set(np.argsort(-row)[:_K].tolist()) for row in self._queries @ vectors.T]
+        self._watch = ServedWatch(self._other, name)
+        self.answers: list[tuple[float, bool]] = []
+        self.told: list[tuple[float, float]] = []
+        self.worst = 0.0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        teller = threading.Thread(target=self._tell, daemon=True)
+        teller.start()
+        while not self.over.is_set():
+            start = time.monotonic()
+            if (whole := self._search()) is not None:
+                self.answers.append((start, whole))
+            self.worst = max(self.worst, time.monotonic() - start)
+            time.sleep(0.02)
+        teller.join()
+
+    def _search(self) -> bool | None:
+        import grpc
+        from pymilvus.exceptions import MilvusException
+
+        options = {"limit": _K, "timeout": 2, "consistency_level": "Eventually", "retry_times": 1}
+        try:
+            found = self._client.search(self._name, data=self._queries.tolist(), **options)
+        except (MilvusException, grpc.RpcError):
+            return None
+        return all({hit["id"] for hit in row} == want for row, want in zip(found, self._wanted, strict=True))
+
+    def _tell(self) -> None:
+        import grpc
+        from pymilvus.exceptions import MilvusException
+
+        while not self.over.is_set():
+            try:
+                share = self._watch.share()
+            except (MilvusException, grpc.RpcError):
+                share = 0.0
+            self.told.append((time.monotonic(), share))
+            time.sleep(0.1)
+
+    def untold(self) -> list[float]:
+        """When an answer lacked rows although the watch had said that all are served."""
+        times = [at for at, _ in self.told]
+        before = [
+            (at, self.told[max(bisect.bisect(times, at) - 1, 0)][1])
+            for at, whole in self.answers
+            if not whole
+        ]
+        return [at for at, share in before if share == 1.0]
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_partial_answers_of_nodes_that_come_back_are_told(
+    cluster: MilvusCluster, vectors: np.ndarray, replicas: int
+) -> None:
+    client, name = _client(cluster), f"kept_{replicas}"
+    _filled(client, name, vectors, replicas)
+    time.sleep(3)
+    asking = _Asking(cluster, name, vectors)
+    asking.start()
+    time.sleep(2)
+    for node in ("query_node_2", "query_node_1"):
+        cluster.kill_part(node)
+        time.sleep(14)
+        cluster.start_part(node)
+        time.sleep(24)
+    asking.over.set()
+    asking.join(10)
+    client.drop_collection(name, timeout=20)
+    partial = sum(not whole for _, whole in asking.answers)
+    untold = len(asking.untold())
+    print(f"\n{replicas} replicas: {len(asking.answers)} answers, {partial} partial, {untold} of them untold")
+    assert asking.answers[-1][1] and asking.told[-1][1] == 1.0, "whole again, and told so"
+    assert len(asking.untold()) <= 0.01 * len(asking.answers)
+    assert asking.worst < 4
+
+
+def test_writes_that_were_acknowledged_survive_the_data_node(cluster: MilvusCluster) -> None:
+    client = _client(cluster)
+    client.create_collection("written", dimension=4, consistency_level="Strong", timeout=30)
+    client.insert("written", [{"id": at, "vector": [1.0, 0, 0, 0]} for at in range(100)], timeout=10)
+    cluster.kill_part("data_node")
+    client.insert("written", [{"id": at, "vector": [1.0, 0, 0, 0]} for at in range(100, 200)], timeout=10)
+    cluster.start_part("data_node")
+    rows = client.query("written", output_fields=["count(*)"], timeout=20)
+    assert rows[0]["count(*)"] == 200
+    client.drop_collection("written", timeout=20)
