@@ -161,8 +161,10 @@ function describe() {
   const { hits, more, recall } = answer;
   const isSearch = asked.isAsked(query);
   const loss = recall < 1 ? ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.` : "";
-  const left = (answer.damaged?.length ?? 0) + (answer.missing ?? 0);
-  const harm = left ? ` ${left} left out, being damaged: run lookalike verify --repair.` : "";
+  const [left, missing] = [answer.damaged?.length ?? 0, answer.missing ?? 0];
+  const harm =
+    (left ? ` ${left} left out, being damaged: run lookalike verify --repair.` : "") +
+    (missing ? ` ${missing} left out, not being found just now: ask again, or run lookalike verify.` : "");
   let status = hits.length ? `${hits.length} shown${more ? "" : ", that is all"}.` : "";
   if (isSearch && status) status = `Most alike first, ${status}${loss}${harm}`;
   else if (query.examples.length) status = "Only what to push away so far: choose what to look for.";

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lookalike.engine.milvus.address import MilvusAddress, credentials
+from lookalike.engine.milvus.served import ServedWatch
 from lookalike.errors import (
     CollectionError,
     LookalikeError,
@@ -62,6 +63,7 @@ class MilvusConnection:
         self._client: Any = None
         self._lock = threading.Lock()
         self._unseen: set[str] = set()
+        self._watches: dict[str, ServedWatch] = {}
         self._away_until = -1e9
 
     def query(  # all by keyword
@@ -102,6 +104,14 @@ class MilvusConnection:
                 timeout=CHECK_SECONDS,
                 consistency_level="Eventually",
             )
+
+    def share_served(self, name: str) -> float:
+        """Return the share of a Milvus collection that is served just now, 0 to 1; see `served.py`."""
+        with self._call("read", name):
+            client = self._open()
+            with self._lock:
+                watch = self._watches.setdefault(name, ServedWatch(client, name))
+            return watch.share()
 
     def count(self, name: str, expression: str = "", *, strong: bool = False) -> int:
         """Return how many rows meet an expression."""
@@ -191,7 +201,7 @@ class MilvusConnection:
         with self._lock:
             if self._client is not None:
                 self._client.close()
-            self._client = None
+            self._client, self._watches = None, {}
 
     def _level(self, name: str, *, strong: bool = False) -> dict[str, str]:
         with self._lock:

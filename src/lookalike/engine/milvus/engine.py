@@ -175,12 +175,13 @@ class MilvusEngine:
         assert among is None or isinstance(among, MilvusSelection)  # `select` made it
         vectors = self.vectors(space)
         total = self._count(vectors) if among is None else len(among)
+        missing = self._count_missing(vectors.name, total)
         if not len(rows) or not total:
-            return Candidates([_NO_IDS] * len(rows), 1.0, total)
+            return Candidates([_NO_IDS] * len(rows), 1.0, total, missing=missing)
         if among is not None and total <= _SCORE_ALL_UP_TO:
-            return Candidates([among.all_ids()] * len(rows), 1.0, total)
+            return Candidates([among.all_ids()] * len(rows), 1.0, total, missing=missing)
         if exact or k > _MOST_HITS:
-            return Candidates(self._scanned(vectors, rows, k, among), 1.0, total)
+            return Candidates(self._scanned(vectors, rows, k, among), 1.0, total, missing=missing)
         params = self._params(space, k)
         found: list[list[int]] = [[] for _ in rows]
         for expression in _expressions(among):
@@ -189,7 +190,13 @@ class MilvusEngine:
             )
             for ids, some in zip(found, hits, strict=True):
                 ids += [hit["id"] for hit in some]
-        return Candidates([np.array(ids, np.int64) for ids in found], self.recall(space), total)
+        candidates = [np.array(each, np.int64) for each in found]
+        return Candidates(candidates, self.recall(space), total, missing=missing)
+
+    def _count_missing(self, name: str, total: int) -> int:
+        """Return how many items the engine does not serve just now, as after a node has come back."""
+        share = self.connection.share_served(name)
+        return 0 if share == 1 else max(1, round(total * (1 - share) / max(share, 1e-3)))
 
     def _count(self, vectors: MilvusVectors) -> int:
         """Return how many vectors there are, or were a second ago."""

@@ -84,8 +84,7 @@ def search(
             click.echo(here(f"left out {what}; run: lookalike verify --repair"), err=True)
         missing = max((result.missing for result in results), default=0)
         if missing:
-            what = f"left out {counted(missing, 'item')} that the damaged store does not find"
-            click.echo(here(f"{what}; run: lookalike verify --repair"), err=True)
+            click.echo(here(_about_missing(missing, collection.path)), err=True)
         if sheet is not None and answered:
             write_hits_sheet(collection, sheet, answered)
         for failure in failures:
@@ -113,3 +112,13 @@ def _started_decoder(queries: tuple[str | int, ...]) -> DecodePool | None:
     decoder = DecodePool(workers=1 if photos == 1 else None)
     decoder.start()  # it gets ready while this process imports the rest
     return decoder
+
+
+def _about_missing(missing: int, place: object) -> str:
+    """Say why items could not be ranked: a store lost them, or an engine does not serve them just now."""
+    from lookalike.faces.text import counted
+
+    items = counted(missing, "item")
+    if isinstance(place, Path):
+        return f"left out {items} that the damaged store does not find; run: lookalike verify --repair"
+    return f"left out about {items}, which the engine does not serve just now; ask again in a moment"
