@@ -265,7 +265,7 @@ class Collection:
 
     def original(self, item: Item) -> bytes:
         """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""
-        return read_recorded(item.uri, item.content_hash)
+        return read_recorded(item)
 
     def skipped(self) -> list[Skipped]:
         """Return the inputs that could not become items, with the reasons."""

@@ -140,7 +140,7 @@ def _kind(opened: OpenCollection, paths: list[Source], options: AddOptions, rule
     """Return what the collection holds, or will hold; refuses to mix photos and texts."""
     given: Kind | None = "text" if _is_of_texts(options) else options.kind
     held = opened.kind()
-    found = given or (opened.given_kind if held is None else None) or kind_of(paths, rules)
+    found = given or (opened.given_kind if held is None else None) or kind_of(paths, rules, look=held is None)
     if held is None:
         return found or "photo"
     if found is not None and found != held:

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
+from typing import Literal
 
+from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
+from lookalike.files import open_bytes
+from lookalike.ingest.shards import is_container
 from lookalike.records import FileStamp, Photo, Skipped, View
 from lookalike.sources.remote.addresses import is_address
 from lookalike.sources.sidecars import Sidecars
-from lookalike.sources.uris import container_of, path_of
+from lookalike.sources.uris import is_fetched, path_of
 from lookalike.store.scan import FileToRead
+from lookalike.store.shards import ShardRead
+
+Expand = Callable[[FileToRead, View], Iterator[PhotoRequest | Skipped | ShardRead]]
+"""Yields what is in a shard or table; see `shards`."""
 
 
 def decoded(
-    decoder: DecodePool, files: Iterable[FileToRead], view: View, sidecars: Sidecars | None = None
-) -> Iterator[Photo | Skipped]:
-    """Yield what each file or object holds, in order, fetched and decoded ahead."""
-    refused: deque[tuple[int, Skipped]] = deque()
+    decoder: DecodePool,
+    files: Iterable[FileToRead],
+    view: View,
+    sidecars: Sidecars | None = None,
+    expand: Expand | None = None,
+) -> Iterator[Photo | Skipped | ShardRead]:
+    """Yield what each file or object holds, in order, fetched and decoded ahead.
+
+    With `expand`, shards and tables yield what is in them.
+    """
+    refused: deque[tuple[int, Skipped | ShardRead]] = deque()
     asked = 0
 
     def requests() -> Iterator[PhotoRequest]:
         nonlocal asked
-        for each in _requests(files, view, sidecars):
-            if isinstance(each, Skipped):
-                refused.append((asked, each))
-            else:
+        for each in _requests(files, view, sidecars, expand):
+            if isinstance(each, PhotoRequest):
                 asked += 1
                 yield each
+            else:
+                refused.append((asked, each))
 
     for done, result in enumerate(decoder.photos(requests())):
         while refused and refused[0][0] <= done:
@@ -39,18 +54,33 @@ def decoded(
 
 
 def _requests(
-    files: Iterable[FileToRead], view: View, sidecars: Sidecars | None
-) -> Iterator[PhotoRequest | Skipped]:
-    for fetched, group in groupby(files, lambda file: is_fetched(file.uri)):
-        if fetched:
+    files: Iterable[FileToRead], view: View, sidecars: Sidecars | None, expand: Expand | None
+) -> Iterator[PhotoRequest | Skipped | ShardRead]:
+    for way, group in groupby(files, lambda file: _way_of(file.uri, expand is not None)):
+        if way == "fetch":
             yield from _fetched(group, view)
+        elif way == "expand" and expand is not None:
+            for file in group:
+                yield from expand(file, view)
         else:
             yield from (_of_file(file, view, sidecars) for file in group)
 
 
-def is_fetched(uri: str) -> bool:
-    """Whether what a uri names is no file of its own, so that its bytes must be fetched."""
-    return is_address(uri) or container_of(uri) is not None
+def _way_of(uri: str, expands: bool) -> Literal["open", "fetch", "expand"]:
+    """Return how what a uri names is read: as a file, as bytes that are fetched, or as all that is in it."""
+    is_far = is_address(uri)
+    if expands and is_container(uri) and (is_far or not begins_like_photo(path_of(uri))):
+        return "expand"
+    return "fetch" if is_fetched(uri) else "open"
+
+
+def begins_like_photo(path: str) -> bool:
+    """Tell a photo with another kind's name; what cannot be opened is what its name says."""
+    try:
+        with open_bytes(path) as file:
+            return sniff(file.read(HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 def _of_file(file: FileToRead, view: View, sidecars: Sidecars | None) -> PhotoRequest:

@@ -10,15 +10,15 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.decode.formats import HEAD_BYTES, reader_version, sniff
+from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder, PairedEmbedder
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
-from lookalike.files import open_bytes
-from lookalike.ingest.contents import decoded
+from lookalike.ingest.contents import begins_like_photo, decoded
 from lookalike.ingest.gone import Presence
 from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
+from lookalike.ingest.shards import Shards
 from lookalike.ingest.vanished import find_vanished
 from lookalike.records import Photo, Skipped, Space, Vectors
 from lookalike.reports import AddReport
@@ -30,6 +30,10 @@ from lookalike.sources.sidecars import Sidecars
 from lookalike.store import PhotoBatch
 from lookalike.store.photo_commit import RunMemory
 from lookalike.store.scan import FileToRead, Scan
+from lookalike.store.shards import ShardRead
+
+Read = Photo | Skipped | ShardRead
+"""What reading yields: photos, what cannot be read, and that a shard was read to its end."""
 
 BATCH = 32
 """Photos per inference call and transaction."""
@@ -61,40 +65,35 @@ def ingest_photos(
     """Bring what lies at `sources` into the store; what is unchanged is not read again, unless `afresh`."""
     reader = reader_version()
     rules = rules or Exclusions()
-    walk = WideWalk(sources, parts.store.folder, rules, "photo", _begins_like_photo, parts.sidecars)
+    walk = WideWalk(sources, parts.store.folder, rules, "photo", begins_like_photo, parts.sidecars)
     with parts.store.scan(parts.space, reader) as scan:
         record_walk(walk, scan, parts.on_step)
-        presence = Presence(walk, scan)
+        presence, shards = Presence(walk, scan), Shards(walk, scan)
+        shards.settle(afresh=afresh)
         if not afresh:
             scan.settle()
         tally = Counter(unchanged=scan.count("unchanged"), skipped=scan.count("skipped"))
-        photos = _decode(parts, scan)
+        photos = _decode(parts, scan, shards)
         total = scan.total()
         for batch in _embed(parts, photos):
             tally.update(_commit(parts, batch, reader, presence))
             parts.on_step("reading", tally.total(), total)
-        return _reckon(parts, walk, scan, tally, prune=prune)
+        return _reckon(parts, scan, shards, tally, prune=prune)
 
 
-def _begins_like_photo(path: str) -> bool:
-    """Tell a photo with another kind's name; what cannot be opened is what its name says."""
-    try:
-        with open_bytes(path) as file:
-            return sniff(file.read(HEAD_BYTES)) is not None
-    except OSError:
-        return False
-
-
-def _decode(parts: PhotoIngest, scan: Scan) -> Iterator[Photo | Skipped]:
+def _decode(parts: PhotoIngest, scan: Scan, shards: Shards) -> Iterator[Read]:
     """Yield what each file holds, decoded ahead by the workers."""
     yield from scan.unreadable()
-    yield from decoded(parts.decoder, scan.to_read(), parts.embedder.spec.view, parts.sidecars)
+    yield from decoded(
+        parts.decoder, scan.to_read(), parts.embedder.spec.view, parts.sidecars, shards.requests
+    )
 
 
-def _embed(parts: PhotoIngest, photos: Iterator[Photo | Skipped]) -> Iterator[PhotoBatch]:
+def _embed(parts: PhotoIngest, photos: Iterator[Read]) -> Iterator[PhotoBatch]:
     """Group photos into batches with their vectors, while the workers decode the next ones."""
     while results := list(islice(photos, BATCH)):
         batch = PhotoBatch(skipped=[result for result in results if isinstance(result, Skipped)])
+        batch.shards = [result for result in results if isinstance(result, ShardRead)]
         read = [result for result in results if isinstance(result, Photo)]
         fresh = [photo for photo in read if photo.pixels is not None]
         vectors, batch.paired = _vectors(parts, fresh)
@@ -151,18 +150,19 @@ def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str, presence: Presen
     return tally
 
 
-def _reread(parts: PhotoIngest, files: list[FileToRead]) -> Iterator[Photo | Skipped]:
+def _reread(parts: PhotoIngest, files: list[FileToRead]) -> Iterator[Read]:
     """Decode files whatever is known of their content, which another file's change has made stale."""
     return decoded(parts.decoder, files, parts.embedder.spec.view, parts.sidecars)
 
 
-def _reckon(parts: PhotoIngest, walk: WideWalk, scan: Scan, tally: Counter[str], *, prune: bool) -> AddReport:
+def _reckon(parts: PhotoIngest, scan: Scan, shards: Shards, tally: Counter[str], *, prune: bool) -> AddReport:
     """Find the items that have vanished; remove them where that was asked for."""
-    vanished = find_vanished(walk, scan, prune=prune)
+    walk = shards.walk
+    vanished = find_vanished(walk, scan, prune=prune, inside=shards.vanished())
     pruned = 0
     if prune and vanished.items:
         pruned = parts.store.remove_vanished(list(vanished.items.items()), vanished.still)
-    parts.store.forget_skips(scan.outdated_skips(vanished.known_roots))
+    parts.store.forget_skips([*scan.outdated_skips(vanished.known_roots), *shards.outdated_skips()])
     return replace(
         report_of(tally, walk), vanished=len(vanished.items), pruned=pruned, absent=vanished.absent
     )

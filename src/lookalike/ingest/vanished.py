@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,10 @@ class Vanished:
         return uri in self._unwanted or is_gone(uri)
 
 
-def find_vanished(walk: WideWalk, scan: Scan, *, prune: bool) -> Vanished:
-    """Hold the folders that were walked against the items below them.
+def find_vanished(
+    walk: WideWalk, scan: Scan, *, prune: bool, inside: Mapping[int, str] | None = None
+) -> Vanished:
+    """Hold the folders that were walked against the items below them; those `inside` shards are given.
 
     Items whose file was left out of the walk count as vanished only where what has vanished is pruned.
     """
@@ -64,6 +66,8 @@ def find_vanished(walk: WideWalk, scan: Scan, *, prune: bool) -> Vanished:
     if prune:
         unwanted |= {uri: item_id for root in folders for item_id, uri in scan.left_out(root)}
     items |= {item_id: uri for uri, item_id in unwanted.items() if item_id not in out_of_reach}
+    items |= dict(inside or {})
+    unlisted.update((inside or {}).values())
     refused = {}
     for item_id, uri, stamp in (each for root in folders for each in scan.refused(root)):
         items[item_id], refused[uri] = uri, stamp

@@ -12,10 +12,12 @@ from lookalike.records import FoundFile, Kind
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.identity import Identities
 from lookalike.sources.kinds import is_photo, is_text
-from lookalike.sources.remote.addresses import Source
+from lookalike.sources.remote.addresses import Source, is_address, is_picture_table, is_shard
 from lookalike.sources.sidecars import Sidecars
-from lookalike.sources.uris import uri_of
+from lookalike.sources.uris import path_of, uri_of
 from lookalike.sources.walk import Walk
+
+_MOST_TABLES = 3  # that are opened to tell what lies in all
 
 if TYPE_CHECKING:
     from lookalike.sources.remote.walk import RemoteWalk
@@ -31,6 +33,9 @@ class WideWalk:
     wanted: Kind | None = None
     begins_like_photo: Callable[[str], bool] = lambda _: False
     sidecars: Sidecars = field(default_factory=Sidecars)
+    inner_excluded: Counter[str] = field(default_factory=Counter)
+    inner_aside: Counter[str] = field(default_factory=Counter)
+    """What was left out of shards and tables, which are not opened by the walk itself."""
     here: Walk = field(init=False)
     beyond: RemoteWalk | None = field(init=False, default=None)
 
@@ -58,12 +63,12 @@ class WideWalk:
     @property
     def excluded(self) -> Counter[str]:
         """What was left out, by reason."""
-        return self.here.excluded + (self.beyond.excluded if self.beyond else Counter())
+        return self.inner_excluded + self.here.excluded + (self.beyond.excluded if self.beyond else Counter())
 
     @property
     def aside(self) -> Counter[str]:
         """What never claimed to be what is looked for, by kind."""
-        return self.here.aside + (self.beyond.aside if self.beyond else Counter())
+        return self.inner_aside + self.here.aside + (self.beyond.aside if self.beyond else Counter())
 
     @property
     def roots(self) -> dict[str, Source]:
@@ -91,16 +96,34 @@ class WideWalk:
         return [each if isinstance(each, str) else uri_of(each) for each in self.sources]
 
 
-def kind_of(sources: Sequence[Source], rules: Exclusions | None = None) -> Kind | None:
-    """Tell by names whether photos or texts lie at `sources`; None where that cannot be told.
+def kind_of(sources: Sequence[Source], rules: Exclusions | None = None, *, look: bool = True) -> Kind | None:
+    """Tell whether photos or texts lie at `sources`, by names and a look into tables; None where none can.
 
-    A single photo is enough: a folder of both is taken for one of photos.
+    A single photo is enough: a folder of both is taken for one of photos. Without `look`, tables that may
+    hold either tell nothing.
     """
-    texts = False
-    for found in WideWalk(sources, rules=rules or Exclusions()).files():
+    if any(is_shard(str(each)) for each in sources):
+        return "photo"
+    texts, tables = False, 0
+    walk = WideWalk(sources, rules=rules or Exclusions())
+    named = frozenset(walk.named)
+    for found in walk.files():
         if found.is_left_out:
             continue
-        if is_photo(found.uri):
+        is_far = is_address(found.uri)
+        if is_photo(found.uri) or (is_far and is_shard(found.uri)):
             return "photo"
+        if is_picture_table(found.uri) and (is_far or found.uri in named):
+            if not look:
+                continue
+            tables += 1
+            if tables <= _MOST_TABLES and _holds_pictures(found.uri):
+                return "photo"
         texts = texts or is_text(found.uri)
     return "text" if texts else None
+
+
+def _holds_pictures(uri: str) -> bool:
+    from lookalike.sources.remote.tables import holds_pictures  # loads much that files do without
+
+    return holds_pictures(uri, path_of(uri))

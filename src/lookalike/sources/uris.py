@@ -38,6 +38,11 @@ def container_of(uri: str) -> str | None:
     return parts[0]
 
 
+def is_fetched(uri: str) -> bool:
+    """Whether what a uri names is no file of its own on this machine, so that its bytes must be fetched."""
+    return is_address(uri) or container_of(uri) is not None
+
+
 def is_gone(uri: str) -> bool:
     """Tell whether nothing lies at a uri any more (a broken link still lies there).
 

@@ -23,18 +23,20 @@ from lookalike.store.rows import (
     renewed,
     vector_is_sound,
 )
+from lookalike.store.shards import ShardRead, note_shard
 
 
 @dataclass(slots=True)
 class PhotoBatch:
     """What one transaction writes. A photo whose content is known comes with None for its vector.
 
-    `paired` has, by uri, the vectors of the space that is filled beside.
+    `paired` has, by uri, the vectors of the space that is filled beside; `shards` ended with this batch.
     """
 
     photos: list[tuple[Photo, npt.NDArray[np.float32] | None]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     paired: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    shards: list[ShardRead] = field(default_factory=list)
 
 
 _MOST_TWINS = 64  # looked at for one photo: thousands of files may be identical
@@ -91,6 +93,8 @@ class PhotoWriter:
                 written.committed.append(outcome)
                 self._pair(outcome, photo.content_hash, batch.paired.get(photo.uri), seq)
         written.committed.extend(put_skipped(self.connection, each, self.reader) for each in batch.skipped)
+        for shard in batch.shards:
+            note_shard(self.connection, shard)
         return written
 
     def _photo(self, photo: Photo, vector: npt.NDArray[np.float32] | None, seq: int) -> Committed | None:

@@ -33,7 +33,7 @@ class Scan:
     _table = "items"
 
     def __init__(self, connection: sqlite3.Connection, space: Space, reader: str) -> None:
-        self._connection = connection
+        self._connection = self.connection = connection
         self._space = space
         self._reader = reader
         connection.execute("PRAGMA temp_store = FILE")
@@ -53,7 +53,7 @@ class Scan:
     def settle(self) -> None:
         """Tell unchanged and lastingly unreadable files from those to read."""
         self._connection.execute(
-            f"""UPDATE temp.found SET state = 'unchanged' WHERE EXISTS (
+            f"""UPDATE temp.found SET state = 'unchanged' WHERE state IS NULL AND EXISTS (
                 SELECT 1 FROM items JOIN vectors_{self._space.id} ON item_id = id
                 WHERE items.uri = found.uri
                 AND items.size = found.size AND items.mtime_ns = found.mtime_ns)"""
@@ -89,11 +89,14 @@ class Scan:
 
     def to_read(self) -> Iterator[FileToRead]:
         """Yield the files to read, by uri."""
-        alike = f"SELECT content_hash FROM items JOIN vectors_{self._space.id} ON item_id = id WHERE"
-        known = f"{alike} uri = ? UNION SELECT * FROM ({alike} size = ? LIMIT {_MOST_ALIKE})"
         for uri, _, size, mtime_ns in self._pages("state IS NULL AND problem IS NULL"):
-            hashes = self._connection.execute(known, (uri, size)).fetchall()
-            yield FileToRead(uri, FileStamp(size, mtime_ns), tuple(row[0] for row in hashes))
+            yield FileToRead(uri, FileStamp(size, mtime_ns), self.known(uri, size))
+
+    def known(self, uri: str, size: int) -> tuple[bytes, ...]:
+        """Return the content hashes of items that a file may hold, by its uri and size."""
+        alike = f"SELECT content_hash FROM items JOIN vectors_{self._space.id} ON item_id = id WHERE"
+        sql = f"{alike} uri = ? UNION SELECT * FROM ({alike} size = ? LIMIT {_MOST_ALIKE})"
+        return tuple(row[0] for row in self._connection.execute(sql, (uri, size)))
 
     def vanished(self, root: str) -> list[tuple[int, str]]:
         """Return id and uri of items at or below `root` that the walk did not find."""

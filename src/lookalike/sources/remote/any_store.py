@@ -60,7 +60,7 @@ class AnyStore:
         asynchronous = getattr(self._files, f"_{name}", None) if self._files.async_impl else None
         if asynchronous is not None:
             return await asynchronous(*given, **how)
-        return await asyncio.wrap_future(_aside(lambda: getattr(self._files, name)(*given, **how)))
+        return await asyncio.wrap_future(aside(lambda: getattr(self._files, name)(*given, **how)))
 
     def _path(self, uri: str) -> str:
         rest = uri[len(self._prefix) :]
@@ -79,7 +79,7 @@ class AnyStore:
         return Listed(uri, size, stamp, facts.get("type") == "directory")
 
 
-def _aside(call: Callable[[], Any]) -> Future[Any]:
+def aside(call: Callable[[], Any]) -> Future[Any]:
     """Run a call in a thread that nobody waits for at the end, should it never return."""
     future: Future[Any] = Future()
 

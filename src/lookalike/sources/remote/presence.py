@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lookalike.errors import LookalikeError
+from lookalike.sources.remote.fetching import look_at_all
 from lookalike.sources.remote.listed import Listed
 from lookalike.sources.remote.patience import IMPATIENT
-from lookalike.sources.remote.reading import look_at_all
 
 
 def is_absent(uri: str) -> bool:

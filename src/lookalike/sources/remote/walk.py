@@ -20,9 +20,9 @@ from lookalike.sources.remote.addresses import (
     scheme_of,
     split_member,
 )
+from lookalike.sources.remote.fetching import Stretch, look_at_all, read_stretch
 from lookalike.sources.remote.listed import Listed
 from lookalike.sources.remote.patience import Patience, persist, run
-from lookalike.sources.remote.reading import look_at_all, read_object
 from lookalike.sources.remote.stores import store_of
 from lookalike.sources.remote.troubles import RemoteError
 
@@ -31,7 +31,6 @@ ReasonOf = Callable[[str], tuple[str, str] | None]
 
 _REMEMBERED = 4096  # folders
 _TOLD = frozenset(("patterns", "defaults"))
-_LONGEST_LIST = 256 << 20  # bytes of a list of addresses
 _WEB = frozenset(("http", "https"))
 
 
@@ -109,7 +108,7 @@ class RemoteWalk:
 
     def _list(self, address: str) -> Iterator[FoundFile]:
         """Yield what the lines of a list of addresses lead to."""
-        content = read_object(address, most_bytes=_LONGEST_LIST, patience=self.patience)
+        content = read_stretch(Stretch(address), patience=self.patience)
         good: list[str] = []
         for number, line in enumerate(content.decode("utf-8-sig", "replace").splitlines(), 1):
             if not (text := line.strip()) or text.startswith("#"):
