@@ -41,7 +41,7 @@ from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath, as_path, as_source, require_some, split_present
 from lookalike.sources.recorded import read_recorded
-from lookalike.sources.uris import path_of
+from lookalike.sources.uris import is_fetched, path_of
 from lookalike.store.facets import Facets
 
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
@@ -236,7 +236,13 @@ class Collection:
             request = ThumbnailRequest("", longest, content=query, max_pixels=max_pixels)
         elif isinstance(wanted := as_target(query), int):
             item = self.item(wanted)
-            request = ThumbnailRequest(path_of(item.uri), longest, content_hash=item.content_hash)
+            content = None
+            if is_fetched(item.uri):
+                try:
+                    content = read_recorded(item)
+                except NotFoundError:
+                    return None
+            request = ThumbnailRequest(path_of(item.uri), longest, content, item.content_hash)
         else:
             request = ThumbnailRequest(str(wanted), longest)
         made = self._opened.decoder.thumbnail(request)
@@ -321,7 +327,8 @@ class Collection:
         """Follow the photos at or below `old` to `new`, each whose file there has its size and sha256."""
         from lookalike.upkeep.relocate import relocate_items
 
-        return relocate_items(self._opened, as_path(old), as_path(new))
+        places = as_source(old), as_source(new)
+        return relocate_items(self._opened, *places)
 
     def close(self, *, wait: bool = True) -> None:
         """Stop the workers and close the files; the next use opens them again.

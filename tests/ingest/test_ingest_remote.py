@@ -6,14 +6,17 @@ import shutil
 import sys
 import uuid
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from helpers import Watched, numbers, vectors_of
-from lookalike.errors import NotFoundError, UsageError
+from helpers import Watched, execute, numbers, vectors_of
+from lookalike.errors import NotFoundError, QueryError, UsageError
+from lookalike.records import Box, FileStamp
+from lookalike.search.queries import Example
 from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
 
 
@@ -208,3 +211,141 @@ def test_nothing_is_made_of_a_bucket_without_photos(bucket, watched, tmp_path):
 def test_a_path_made_of_an_address_is_refused(watched):
     with pytest.raises(UsageError, match="as text, not as Path"):
         watched.add(Path("s3://bucket/photos"))
+
+
+def test_a_killed_run_goes_on(bucket, watched, photos, make_photo):
+    for seed in range(100, 200):
+        make_photo(photos / f"{seed}.png", seed, (24, 16))
+    bucket.put(photos)
+
+    class KilledError(Exception):
+        pass
+
+    def die(each):
+        if len(watched.committed) == 40:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        watched.add(bucket.address, on_commit=die)
+    done = len(watched.ids())
+    assert 0 < done < 106
+    bucket.asked()
+    assert numbers(watched.add(bucket.address)) == {"added": 106 - done, "unchanged": done}
+    assert bucket.asked()["GET"] < 106  # some were on their way when it ended
+
+
+def test_pictures_of_remote_items(bucket, watched, photos, tmp_path):
+    bucket.put(photos)
+    watched.add(bucket.address)
+    watched.collection.close()
+    from lookalike import Collection
+    from lookalike.embed.fake import FakeEmbedder
+
+    with Collection(tmp_path / "far.lookalike", embedder=FakeEmbedder()) as collection:
+        item = collection.items()[0]
+        path = photos / "sub" / "0.png"
+        assert collection.original(item) == path.read_bytes()
+        assert collection.thumbnail(item.id, 64) == collection.thumbnail(path, 64)
+        part = [Example(item.id, box=Box(0, 0, 0.5, 0.5)), Example(path, box=Box(0, 0, 0.5, 0.5))]
+        far, near = collection.search([part[0]]), collection.search([part[1]])
+        assert {hit.id: hit.score for hit in far}.items() <= {hit.id: hit.score for hit in near}.items()
+        assert collection.verify(files=True).files == ()
+        bucket.client.put_object(Bucket=bucket.name, Key="photos/sub/0.png", Body=b"another")
+        bucket.delete("photos/sub/1.png")
+        assert collection.thumbnail(item.id, 64) is None
+        with pytest.raises(NotFoundError, match="has changed"):
+            collection.original(item)
+        with pytest.raises(QueryError, match="has changed"):
+            collection.search([part[0]])
+        told = {Path(each.uri).name: each.detail for each in collection.verify(files=True).files}
+        assert "not what was read" in told["0.png"] and "nothing lies there" in told["1.png"]
+
+
+def test_items_are_removed_and_found_by_their_address(bucket, watched, photos):
+    bucket.put(photos, "a")
+    bucket.put(photos, "ab")
+    watched.add(bucket.address)
+    where = f"folder={bucket.address}/a"
+    assert len(watched.collection.items(where=where)) == 6
+    assert watched.collection.remove(f"{bucket.address}/a/sub/0.png") == 1
+    assert watched.collection.remove(f"{bucket.address}/a/") == 5
+    assert len(watched.ids()) == 6
+
+
+def test_relocating_remote_items_is_refused_with_the_way_out(bucket, watched, photos):
+    watched.add(photos)
+    with pytest.raises(UsageError, match="lookalike add s3://"):
+        watched.collection.relocate(photos, f"{bucket.address}/photos")
+
+
+def test_an_item_without_its_file_is_not_asked_for(bucket, watched, photos):
+    """Whoever made an import chose the address."""
+    bucket.put(photos)
+    watched.add(bucket.address)
+    item = watched.collection.items()[0]
+    bucket.asked()
+    for stamp in (FileStamp(0, 0), FileStamp(1 << 40, 0)):
+        with pytest.raises(NotFoundError):
+            watched.collection.original(replace(item, stamp=stamp))
+    assert bucket.asked() == {}
+
+
+def test_damaged_items_are_restored_from_a_bucket(bucket, watched, photos):
+    bucket.put(photos)
+    watched.add(bucket.address)
+    vectors = vectors_of(watched.collection)
+    watched.collection.close()
+    execute(
+        watched.collection.path,
+        "UPDATE vectors_1 SET vector = zeroblob(length(vector)) WHERE item_id = 1",
+    )
+    report = watched.collection.verify(repair=True)
+    assert report.sound and vectors_of(watched.collection) == vectors
+
+
+def test_further_spaces_are_filled_from_a_bucket(bucket, photos, tmp_path):
+    from lookalike import Collection
+    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.ingest.fill import FillContext, fill_photos
+
+    bucket.put(photos)
+    with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
+        collection.add(bucket.address)
+        other = FakeEmbedder(16, name="other")
+        opened = collection._opened
+        space = opened.ensure_space(opened.store(), other)
+        bucket.delete("photos/sub/5.png")
+        parts = FillContext(opened.store(), space, opened.decoder, other, lambda *_: None)
+        assert fill_photos(parts) == 1
+        assert opened.store().vectors(space).count_missing() == 1
+
+
+@pytest.mark.parametrize("name", ["tweets.csv", "tweets.csv.gz", "tweets.jsonl"])
+def test_texts_in_a_bucket(bucket, tmp_path, name):
+    import gzip
+    import json
+
+    from lookalike import Collection
+    from lookalike.embed.fake import FakeTextEmbedder
+
+    rows = ["one text", "another text", "a third"]
+    content = "text\n" + "\n".join(rows) + "\n"
+    if name.endswith("jsonl"):
+        content = "".join(json.dumps({"text": row}) + "\n" for row in rows)
+    data = gzip.compress(content.encode()) if name.endswith("gz") else content.encode()
+    bucket.client.put_object(Bucket=bucket.name, Key=f"t/{name}", Body=data)
+    with Collection(tmp_path / "t.lookalike", embedder=FakeTextEmbedder()) as collection:
+        assert numbers(collection.add(f"{bucket.address}/t/{name}", column="text")) == {"added": 3}
+        assert [item.text for item in collection.items()] == rows
+        assert collection.items()[0].uri.startswith(f"{bucket.address}/t/{name}#")
+        bucket.asked()
+        assert numbers(collection.add(f"{bucket.address}/t")) == {"unchanged": 3}
+        assert "GET" not in bucket.asked()
+        assert collection.verify(files=True).files == ()
+        bucket.delete(f"t/{name}")
+        bucket.client.put_object(Bucket=bucket.name, Key="t/b.csv", Body=b"text\nnew\n")
+        assert numbers(collection.add(f"{bucket.address}/t", prune=True)) == {
+            "added": 1,
+            "vanished": 3,
+            "pruned": 3,
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -18,6 +19,7 @@ from lookalike.embed import TextEmbedder
 from lookalike.embed.known import HARDLY, known_shares
 from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import LookalikeError, QueryError, UsageError
+from lookalike.ingest.gone import Presence
 from lookalike.ingest.readable import hardly_readable
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.vanished import find_vanished
@@ -26,7 +28,7 @@ from lookalike.reports import AddReport
 from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.kinds import is_text
-from lookalike.sources.remote.addresses import Source
+from lookalike.sources.remote.addresses import Source, is_address
 from lookalike.sources.uris import is_gone, path_of, uri_of
 from lookalike.store.text_commit import TextBatch, TextFileRead
 from lookalike.store.text_rows import file_of
@@ -63,7 +65,7 @@ class _Run:
     reader: str
     manner: str
     named: frozenset[str]
-    is_gone: Callable[[str], bool] = field(default_factory=lambda: lru_cache(_GONE_REMEMBERED)(is_gone))
+    is_gone: Callable[[str], bool] = is_gone
     empty: int = 0
     split: int = 0
     emptied: list[str] = field(default_factory=list)
@@ -105,6 +107,7 @@ def ingest_texts(  # noqa: PLR0913  # most by keyword
     walk = WideWalk(paths, parts.store.folder, rules or Exclusions(), "text")
     with parts.store.scan_texts(parts.space, run.reader) as scan:
         record_walk(walk, scan, parts.on_step)
+        run.is_gone = lru_cache(_GONE_REMEMBERED)(Presence(walk, scan).is_gone)
         if not afresh:
             scan.settle_files(_manner(run, read_as), column, exactly=read_as != AS_FOUND)
         tally = Counter(unchanged=scan.count_rows(), skipped=scan.count_skipped())
@@ -134,12 +137,40 @@ def _read(parts: TextIngest, run: _Run, scan: TextScan) -> Iterator[_Result]:
             yield Skipped(file.uri, "not a file of texts, by its name", file.stamp)
 
 
+@contextmanager
+def local_path(uri: str) -> Iterator[str]:
+    """Give the path of a file of texts; what is remote is fetched into a temporary one.
+
+    Raises `LookalikeError` and `OSError` where that fails.
+    """
+    if not is_address(uri):
+        yield path_of(uri)
+        return
+    from lookalike.sources.remote.ranges import as_file  # loads much that files do without
+
+    with as_file(uri) as path:
+        yield path
+
+
 def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRead) -> Iterator[_Result]:
+    """Yield what a file holds, wherever it lies, or why it cannot be had."""
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(local_path(file.uri))
+        except (LookalikeError, OSError) as error:
+            yield _skipped(error, file, lasting=False)
+            return
+        yield from _read_at(parts, run, scan, file, path)
+
+
+def _read_at(
+    parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRead, path: str
+) -> Iterator[_Result]:
     """Yield the texts of a file; at its end the rows that cannot be read and the places that are no more."""
     column = file.column if run.column is None else run.column
     read_as = run.read_as.after(read_before(file.manner))
     about = TextFileRead(file.uri, file.stamp, column, _manner(run, read_as))
-    source = TextFile(path_of(file.uri), file.uri, column, parts.embedder.reach, read_as=read_as)
+    source = TextFile(path, file.uri, column, parts.embedder.reach, read_as=read_as)
     passages = source.passages()
     rows = 0
     problem: LookalikeError | OSError | None = None

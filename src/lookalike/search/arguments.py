@@ -13,7 +13,8 @@ from lookalike.engine.protocol import EngineItems
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example, Query, Source
-from lookalike.sources.paths import AnyPath, as_path
+from lookalike.sources.paths import AnyPath, as_path, as_source
+from lookalike.sources.remote.addresses import is_address, normal
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.filters import Filter, parse_filter
 
@@ -100,17 +101,24 @@ def as_filters(where: Where) -> list[Filter]:
     given = [where] if isinstance(where, str | Filter) else where
     filters = [each if isinstance(each, Filter) else parse_filter(each) for each in given]
     return [
-        replace(each, value=uri_of(as_path(path_of(each.value)))) if each.field == "folder" else each
-        for each in filters
+        replace(each, value=_place_of(each.value)) if each.field == "folder" else each for each in filters
     ]
 
 
+def _place_of(written: str) -> str:
+    source = as_source(path_of(written))
+    return source if isinstance(source, str) else uri_of(source)
+
+
 def ids_of(items: EngineItems, target: AnyPath | SupportsIndex) -> list[int]:
-    """Return the items that an id or a path stands for; a folder stands for all below it."""
-    wanted = as_target(target)
-    if isinstance(wanted, int):
-        return list(items.get([wanted])) or list(items.damaged([wanted]))
-    uri = uri_of(wanted)
+    """Return the items that an id, path or address stands for; a folder stands for all below it."""
+    if isinstance(target, str) and is_address(target):
+        uri = normal(target)
+    else:
+        wanted = as_target(target)
+        if isinstance(wanted, int):
+            return list(items.get([wanted])) or list(items.damaged([wanted]))
+        uri = uri_of(wanted)
     item = items.by_uri(uri)
     return [item.id] if item else items.matching([Filter("folder", "=", uri)]).tolist()
 

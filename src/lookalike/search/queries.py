@@ -18,7 +18,8 @@ from lookalike.embed.vectors import NO_DIRECTION, have_direction, unit_length
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.records import Box, Item, Photo, Skipped, Space, Vectors, Words
-from lookalike.sources.uris import path_of
+from lookalike.sources.recorded import read_recorded
+from lookalike.sources.uris import is_fetched, path_of
 
 PHOTO = "photo:"
 """What the keys of queries by photos begin with."""
@@ -201,6 +202,12 @@ def _request(context: QueryContext, example: Example) -> PhotoRequest:
         return PhotoRequest(
             "the photo", "", view, content=source, box=example.box, max_pixels=context.max_pixels
         )
+    if isinstance(source, int) and is_fetched((item := _item(context, source)).uri):
+        try:
+            content = read_recorded(item)
+        except NotFoundError as error:
+            raise QueryError(f"cannot search by a part of item {source}: {error}") from error
+        return PhotoRequest(item.uri, "", view, content=content, box=example.box)
     path = Path(path_of(_item(context, source).uri)) if isinstance(source, int) else source
     assert isinstance(path, Path)  # words are no photo
     return PhotoRequest(str(path), str(path.absolute()), view, box=example.box)

@@ -44,6 +44,8 @@ def _fetched(item: Item) -> bytes:
     from lookalike.sources.remote.troubles import RemoteError
 
     _check_size(item.stamp.size)
+    if not item.stamp.size:  # an import brought no more than its name, which a stranger may have written
+        raise NotFoundError("this item came without its file")
     try:
         return read_object(item.uri, item.stamp, most_bytes=_MOST_BYTES, patience=IMPATIENT)
     except RemoteError as error:

@@ -17,6 +17,7 @@ _SYNTAX = re.compile(r"\s*([^\s<>=!](?:[^<>=!]*[^\s<>=!])?)\s*(<=|>=|!=|=|<|>)\s
 _FORMS: tuple[Literal["NFC"], Literal["NFD"]] = ("NFC", "NFD")
 _MOST_SPELLINGS = 16  # of one path
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
+_SHARDS = (".tar", ".tar.gz", ".tgz", ".parquet")  # files that hold several photos
 _LONGEST = 10_000  # letters of a value; SQLite takes no patterns above 50,000 bytes
 _MOMENT = "0000-00-00T00:00:00"  # of which a condition on `taken` gives as much as it wants to
 _MOMENT_LETTERS = "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
@@ -28,9 +29,10 @@ _TEXTS = {"uri", "folder", "taken", "camera", "lens", "format", "title", "keywor
 class Filter:
     """One condition: `field` `operator` `value`.
 
-    Fields of photos: id, uri, folder (with what lies below it), taken (ISO 8601, compared as far as the value
-    goes: 2019 stands for all of that year), camera, lens, iso, exposure (seconds), format, width, height
-    (pixels), lat, lon (degrees), rating (−1 to 5), title, keywords (each by itself). Those of texts: id, uri,
+    Fields of photos: id, uri, folder (with what lies below it, or in a shard of that name), taken (ISO 8601,
+    compared as far as the value goes: 2019 stands for all of that year), camera, lens, iso, exposure
+    (seconds), format, width, height (pixels), lat, lon (degrees), rating (−1 to 5), title, keywords (each by
+    itself). Those of texts: id, uri,
     folder (a file stands for the texts in it) and every column of their files; a column that has one of those
     three names is written with a dot before it, as in .id. Operators: = != < <= > >=. With = and !=, a text
     may hold * and ? for any letters, and neither case nor how accents are composed matters. An item without
@@ -207,6 +209,9 @@ def _folder(operator: str, value: str, *, texts: bool) -> tuple[str, list[str | 
         sql, ends = at_or_below(spelling)
         places.append(sql)
         values += ends
+        if not texts and spelling.lower().endswith(_SHARDS) and _is_utf8(spelling):
+            places.append("(uri > ? AND uri < ?)")
+            values += [f"{spelling}#", f"{spelling}$"]
         if texts:
             file, bounds = in_file(spelling)
             places.append(file)

@@ -11,10 +11,10 @@ from lookalike.decode.texts import TextFile
 from lookalike.embed import TextEmbedder
 from lookalike.errors import LookalikeError
 from lookalike.files import open_bytes
-from lookalike.ingest.texts import read_before
+from lookalike.ingest.texts import local_path, read_before
 from lookalike.open_collection import OpenCollection
-from lookalike.records import Item
-from lookalike.sources.uris import path_of
+from lookalike.records import Item, Skipped
+from lookalike.sources.uris import is_fetched, path_of
 from lookalike.store import Store
 from lookalike.store.text_files import contents_at, count_in, count_skipped, text_files
 from lookalike.upkeep.verify import Damage
@@ -37,19 +37,24 @@ def check_files(opened: OpenCollection) -> Iterator[Damage]:
     if space.kind == "photo":
         for page in store.items.pages():
             yield from (damage for item in page if (damage := _photo_damage(item)) is not None)
+            yield from _fetched_damage([item for item in page if is_fetched(item.uri) and item.stamp.size])
         return
     embedder = opened.embedder_of(space)
     assert isinstance(embedder, TextEmbedder)  # what embeds texts
     for uri, column, manner in text_files(store.database):
-        file = TextFile(path_of(uri), uri, column, embedder.reach, read_as=read_before(manner))
-        problem = _texts_problem(store, file)
+        try:
+            with local_path(uri) as path:
+                file = TextFile(path, uri, column, embedder.reach, read_as=read_before(manner))
+                problem = _texts_problem(store, file)
+        except (LookalikeError, OSError) as error:
+            problem = _problem(error)
         if problem is not None:
             yield Damage("file", problem, uri=uri)
 
 
 def _photo_damage(item: Item) -> Damage | None:
     path = path_of(item.uri)
-    if not os.path.isabs(path):  # noqa: PTH117  # an address, or a name that came without its file
+    if not os.path.isabs(path) or is_fetched(item.uri):  # noqa: PTH117  # or a name that came without its file
         return None
     digest = hashlib.sha256()
     try:
@@ -59,6 +64,20 @@ def _photo_damage(item: Item) -> Damage | None:
     except (OSError, ValueError) as error:
         return Damage("file", _problem(error), item.id, item.uri)
     return None if digest.digest() == item.content_hash else Damage("file", DIFFERS, item.id, item.uri)
+
+
+def _fetched_damage(items: list[Item]) -> Iterator[Damage]:
+    """Yield what differs of items that lie in remote places, shards or tables."""
+    if not items:
+        return
+    from lookalike.sources.remote.reading import ObjectRequest, read_objects  # loads much
+
+    found = read_objects(ObjectRequest(item.uri, item.stamp) for item in items)
+    for item, content in zip(items, found, strict=True):
+        if isinstance(content, Skipped):
+            yield Damage("file", f"it cannot be read: {content.reason}", item.id, item.uri)
+        elif hashlib.sha256(content).digest() != item.content_hash:
+            yield Damage("file", DIFFERS, item.id, item.uri)
 
 
 def _texts_problem(store: Store, file: TextFile) -> str | None:

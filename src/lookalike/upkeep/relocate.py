@@ -11,6 +11,7 @@ from lookalike.errors import NotFoundError, UsageError
 from lookalike.files import open_bytes, stamp_of, stamp_with
 from lookalike.open_collection import OpenCollection
 from lookalike.reports import RelocateReport
+from lookalike.sources.remote.addresses import Source
 from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.relocation import Move, items_below, relocate
@@ -19,8 +20,13 @@ from lookalike.store.rows import ItemRow
 _BLOCK = 1 << 20  # bytes
 
 
-def relocate_items(opened: OpenCollection, old: Path, new: Path) -> RelocateReport:
+def relocate_items(opened: OpenCollection, old: Source, new: Source) -> RelocateReport:
     """Give photos at or below `old` the uris that their files have at `new`; see `Collection.relocate`."""
+    if isinstance(old, str) or isinstance(new, str):
+        raise UsageError(
+            "only folders of this machine can be relocated; items whose remote objects have moved go with "
+            f"them when their new place is added: lookalike add {new}"
+        )
     if opened.kind() == "text":
         raise UsageError(
             "only photos can be relocated; for texts, delete the empty folder that stayed behind, then run: "

@@ -13,7 +13,8 @@ from lookalike.ingest.add import fill_spaces
 from lookalike.ingest.photos import PhotoIngest, ingest_photos
 from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.open_collection import OpenCollection
-from lookalike.sources.uris import path_of
+from lookalike.sources.remote.addresses import Source, is_address
+from lookalike.sources.uris import container_of, path_of
 from lookalike.store import Store
 from lookalike.store.books import mend_books
 from lookalike.store.salvage import mend_file, rescue
@@ -95,16 +96,24 @@ def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     for space in store.spaces():
         if not space.is_default:
             store.vectors(space).drop_damaged()  # filled in again below
-    paths = [path_of(uri) for uri in dict.fromkeys(each.uri for each in report.damage if each.uri)]
-    files = [Path(path) for path in paths if os.path.isfile(path)]  # noqa: PTH113  # false for any odd name
-    if files:
-        _read_again(opened, store, files)
+    if sources := _sources_of(report):
+        _read_again(opened, store, sources)
     if not store.items.is_empty():
         fill_spaces(opened, store, _ignore)
         opened.engine().refresh_indexes()
 
 
-def _read_again(opened: OpenCollection, store: Store, files: list[Path]) -> None:
+def _sources_of(report: VerifyReport) -> list[Source]:
+    """Return the files, objects, shards and tables that damaged rows came from, if they may be there."""
+    places = dict.fromkeys(container_of(each.uri) or each.uri for each in report.damage if each.uri)
+    return [
+        place if is_address(place) else Path(path_of(place))
+        for place in places
+        if is_address(place) or os.path.isfile(path_of(place))  # noqa: PTH113  # false for any odd name
+    ]
+
+
+def _read_again(opened: OpenCollection, store: Store, files: list[Source]) -> None:
     space = opened.space()
     embedder = opened.main_embedder(space.kind)  # refuses another model than the collection's
     if isinstance(embedder, TextEmbedder):

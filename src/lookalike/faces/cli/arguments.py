@@ -102,11 +102,13 @@ class QueryArgument(PathArgument):
 
 
 class TargetArgument(QueryArgument):
-    """An item's id as above, or a path."""
+    """An item's id as above, a path or an address."""
 
     name = "target"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return an id or a path."""
+        """Return an id, a path or an address."""
         found = super().convert(value, param, ctx)
-        return Path(found) if isinstance(found, str) else found
+        if isinstance(found, str):
+            return normal(found) if is_address(found) else Path(found)
+        return found

@@ -11,20 +11,26 @@ from lookalike.errors import DamagedError, LookalikeError, NotFoundError, QueryE
 from lookalike.faces.cli.arguments import is_file
 from lookalike.records import Kind, SearchOptions, SearchResult, Words
 from lookalike.search.queries import Example
+from lookalike.sources.remote.addresses import is_address, normal
 
-QueryInput = Path | int | Words | list[Example]
+QueryInput = Path | bytes | int | Words | list[Example]
 Answered = tuple[QueryInput, SearchResult]
 
 
-def read_inputs(queries: tuple[str | int, ...], kind: Kind) -> list[Path | int | Words]:
+def read_inputs(queries: tuple[str | int, ...], kind: Kind) -> list[Path | bytes | int | Words]:
     """Return what is written as texts or as paths of photos, as the collection holds them.
 
     Raises `UsageError` where the name of a file is written for a text, or words for a photo.
     """
     if kind == "photo":
-        if len(queries) == 1 and isinstance(queries[0], str) and _reads_as_words(queries[0]):
+        if (
+            len(queries) == 1
+            and isinstance(queries[0], str)
+            and not is_address(queries[0])
+            and _reads_as_words(queries[0])
+        ):
             raise UsageError(f"there is no file {queries[0]}; by words: --words {shlex.quote(queries[0])}")
-        return [Path(each) if isinstance(each, str) else each for each in queries]
+        return [_photo_of(each) if isinstance(each, str) else each for each in queries]
     for each in queries:
         if isinstance(each, str) and is_file(each):
             raise UsageError(
@@ -33,14 +39,28 @@ def read_inputs(queries: tuple[str | int, ...], kind: Kind) -> list[Path | int |
     return [Words(each) if isinstance(each, str) else each for each in queries]
 
 
+def _photo_of(written: str) -> Path | bytes:
+    """Return the path of a photo, or the bytes that lie at an address."""
+    if not is_address(written):
+        return Path(written)
+    from lookalike.sources.remote.reading import read_object  # loads much that files do without
+    from lookalike.sources.remote.troubles import RemoteError
+
+    address = normal(written)
+    try:
+        return read_object(address)
+    except RemoteError as error:
+        raise QueryError(f"cannot search by {address}: {error}") from None
+
+
 def _reads_as_words(written: str) -> bool:
     return " " in written and not (os.path.lexists(written) or Path(written).suffix or os.sep in written)
 
 
 def combined(
-    queries: list[Path | int | Words],
+    queries: list[Path | bytes | int | Words],
     words: tuple[str, ...],
-    unlike: list[Path | int | Words],
+    unlike: list[Path | bytes | int | Words],
     unlike_words: tuple[str, ...],
 ) -> list[QueryInput]:
     """Return what is asked: every photo, text or item for itself, or all as one query where more is said."""

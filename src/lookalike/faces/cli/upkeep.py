@@ -8,7 +8,7 @@ import click
 
 from lookalike.errors import LookalikeError
 from lookalike.faces.cli import options as cli_options
-from lookalike.faces.cli.arguments import PathArgument, TargetArgument
+from lookalike.faces.cli.arguments import SourceArgument, TargetArgument
 from lookalike.faces.cli.options import (
     collection_option,
     emit,
@@ -19,7 +19,7 @@ from lookalike.faces.cli.options import (
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...", type=TargetArgument())
 @collection_option
-def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
+def remove(targets: tuple[Path | str | int, ...], folder: Path | None) -> None:
     """Remove items by id (12, or id:12), by path or by folder. The files themselves stay."""
     from lookalike.faces.text import counted
 
@@ -29,11 +29,11 @@ def remove(targets: tuple[Path | int, ...], folder: Path | None) -> None:
 
 
 @click.command()
-@click.argument("old", type=PathArgument())
-@click.argument("new", type=PathArgument())
+@click.argument("old", type=SourceArgument())
+@click.argument("new", type=SourceArgument())
 @json_option
 @collection_option
-def relocate(old: Path, new: Path, as_json: bool, folder: Path | None) -> None:
+def relocate(old: Path | str, new: Path | str, as_json: bool, folder: Path | None) -> None:
     """Follow photos from OLD to NEW, where an empty folder stayed behind, so that `add` leaves them alone.
 
     An item goes there if the file at NEW has its size and content; the others stay, and are named.

@@ -39,7 +39,7 @@ class Patience:
         return random.uniform(most / 2, most)
 
 
-IMPATIENT = Patience(attempts=2, seconds=5.0, bytes_per_second=1 << 20)
+IMPATIENT = Patience(attempts=2, seconds=5.0, bytes_per_second=8 << 20)
 """For someone who waits for a page to be shown."""
 
 

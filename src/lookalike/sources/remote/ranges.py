@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from lookalike.files import open_bytes
@@ -58,13 +59,13 @@ class RangedFile(io.RawIOBase):
 
 
 @contextmanager
-def opened(uri: str, path: str) -> Iterator[IO[bytes]]:
+def opened(uri: str, path: str, patience: Patience | None = None) -> Iterator[IO[bytes]]:
     """Give the content of a large file, to be read anywhere: of a remote one what is wanted, when it is.
 
     Raises `RemoteError`, `OSError`.
     """
     if is_address(uri):
-        yield io.BufferedReader(RangedFile(uri), 1 << 16)
+        yield io.BufferedReader(RangedFile(uri, patience), 1 << 16)
         return
     with open_bytes(path) as file:
         yield file
@@ -93,6 +94,21 @@ def brought_here(uri: str, path: str) -> Iterator[IO[bytes]]:
             raise RemoteError(Trouble("it changed while it was being read"))
         file.seek(0)
         yield file
+
+
+@contextmanager
+def as_file(uri: str) -> Iterator[str]:
+    """Give the path of a temporary file with the content of a remote object, and its name's endings.
+
+    Raises `RemoteError`, `OSError`.
+    """
+    name = uri.rpartition("/")[2].partition("?")[0]
+    kind = "".join(each for each in PurePosixPath(name).suffixes[-2:] if each[1:].isalnum())
+    with brought_here(uri, "") as content, tempfile.TemporaryDirectory(prefix="lookalike-") as folder:
+        path = Path(folder) / f"content{kind}"
+        with path.open("wb") as file:
+            shutil.copyfileobj(content, file)
+        yield str(path)
 
 
 def check_room(size: int) -> None:

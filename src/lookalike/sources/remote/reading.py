@@ -91,17 +91,17 @@ def _started(request: ObjectRequest, most_bytes: int, patience: Patience) -> Fut
     if request.size is not None and request.size > most_bytes:
         return refused(TooLargeError(most_bytes))
     if is_picture_table(shard):
-        return aside(lambda: _row_of(shard, request.uri, most_bytes))
+        return aside(lambda: _row_of(shard, request.uri, most_bytes, patience))
     stamp = request.stamp
     if stamp is None:
         return refused(RemoteError(Trouble("where it lies in its shard is not known")))
     if is_address(shard) and shard.lower().endswith(".tar"):
         return fetch(Stretch(shard, stamp.mtime_ns, stamp.size), most_bytes, patience)
-    return aside(lambda: _member_of(shard, stamp))
+    return aside(lambda: _member_of(shard, stamp, patience))
 
 
-def _member_of(shard: str, stamp: FileStamp) -> bytes:
-    with opened(shard, path_of(shard)) as file:
+def _member_of(shard: str, stamp: FileStamp, patience: Patience) -> bytes:
+    with opened(shard, path_of(shard), patience) as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         return read_entry(file, stamp, packed=packed)
@@ -115,11 +115,11 @@ class _LastRows:
         self._table, self._until = "", 0.0
         self._rows: dict[int, Row] = {}
 
-    def get(self, table: str, number: int, most_bytes: int) -> Row:
+    def get(self, table: str, number: int, most_bytes: int, patience: Patience) -> Row:
         with self._lock:
             if table == self._table and time.monotonic() < self._until and number in self._rows:
                 return self._rows[number]
-            with opened(table, path_of(table)) as file, open_table(file) as pictures:
+            with opened(table, path_of(table), patience) as file, open_table(file) as pictures:
                 rows = pictures.rows_about(number, most_bytes)
             wanted = rows[number]
             if sum(len(row.content or b"") for row in rows.values()) <= _MOST_KEPT:
@@ -130,11 +130,11 @@ class _LastRows:
 _last_rows = _LastRows()
 
 
-def _row_of(table: str, uri: str, most_bytes: int) -> bytes:
+def _row_of(table: str, uri: str, most_bytes: int, patience: Patience) -> bytes:
     number = (split_member(uri) or ("", ""))[1]
     if not number.isdigit() or len(number) > 18:
         raise RemoteError(Trouble("it is not in its table"))
-    row = _last_rows.get(table, int(number), most_bytes)
+    row = _last_rows.get(table, int(number), most_bytes, patience)
     if row.content is None:
         raise RemoteError(Trouble(row.problem or "its row has no picture", is_lasting=True))
     return row.content
