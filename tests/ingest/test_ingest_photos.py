@@ -11,7 +11,7 @@ import pytest
 
 from helpers import Watched, numbers, rows_of
 from lookalike.decode.worker import Refused
-from lookalike.ingest.photos import BATCH
+from lookalike.ingest.batches import BATCH
 from lookalike.store.database import Database
 
 pytest_plugins = ["store_fixtures"]

@@ -12,8 +12,8 @@ from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.vectors import have_direction
 from lookalike.engine.writing import ItemStore
+from lookalike.ingest.batches import BATCH, embed_photos
 from lookalike.ingest.contents import decoded
-from lookalike.ingest.photos import BATCH, embed_photos
 from lookalike.records import Item, OnStep, Photo, Space, Vectors
 from lookalike.store.commit import FilledVector
 from lookalike.store.scan import FileToRead
@@ -84,7 +84,7 @@ def _missing(parts: FillContext) -> Iterator[Item]:
 def _embed(parts: FillContext, sound: list[tuple[Item, Photo]]) -> int:
     """Embed photos and commit their vectors; returns how many were still wanted."""
     pixels = np.stack([photo.pixels for _, photo in sound if photo.pixels is not None])
-    rows, paired = embed_photos(parts.embedder, pixels, parts.companion)
+    rows, paired = embed_photos(parts.embedder, pixels, with_companion=parts.companion is not None)
     if parts.companion is not None and len(paired):
         parts.store.fill(parts.companion, _filled(sound, paired))
     return parts.store.fill(parts.space, _filled(sound, rows))

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-
-import numpy as np
-import numpy.typing as npt
 
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import Embedder, PairedEmbedder
-from lookalike.embed.vectors import NO_DIRECTION, have_direction
+from lookalike.embed import Embedder
+from lookalike.ingest.batches import Read, embed_batches
 from lookalike.ingest.contents import begins_like_photo, decoded
 from lookalike.ingest.gone import Presence
-from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.run import IngestContext, record_walk, report_of
 from lookalike.ingest.shards import Shards
 from lookalike.ingest.vanished import find_vanished
-from lookalike.records import Photo, Skipped, Space, Vectors
+from lookalike.records import Space
 from lookalike.reports import AddReport
 from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
@@ -30,14 +25,6 @@ from lookalike.sources.sidecars import Sidecars
 from lookalike.store import PhotoBatch
 from lookalike.store.photo_commit import RunMemory
 from lookalike.store.scan import FileToRead, Scan
-from lookalike.store.shards import ShardRead
-
-Read = Photo | Skipped | ShardRead
-"""What reading yields: photos, what cannot be read, and that a shard was read to its end."""
-
-BATCH = 32
-"""Photos per inference call and transaction."""
-
 
 @dataclass(frozen=True, slots=True)
 class PhotoIngest(IngestContext):
@@ -90,45 +77,8 @@ def _decode(parts: PhotoIngest, scan: Scan, shards: Shards) -> Iterator[Read]:
 
 
 def _embed(parts: PhotoIngest, photos: Iterator[Read]) -> Iterator[PhotoBatch]:
-    """Group photos into batches with their vectors, while the workers decode the next ones."""
-    while results := list(islice(photos, BATCH)):
-        batch = PhotoBatch(skipped=[result for result in results if isinstance(result, Skipped)])
-        batch.shards = [result for result in results if isinstance(result, ShardRead)]
-        read = [result for result in results if isinstance(result, Photo)]
-        fresh = [photo for photo in read if photo.pixels is not None]
-        vectors, batch.paired = _vectors(parts, fresh)
-        lost = {photo.uri for photo in fresh} - set(vectors)
-        batch.photos = [
-            (photo, vectors.get(photo.uri)) for photo in with_hashes(read) if photo.uri not in lost
-        ]
-        batch.skipped += [
-            Skipped(photo.uri, NO_DIRECTION, photo.stamp, lasting=False)
-            for photo in fresh
-            if photo.uri in lost
-        ]
-        yield batch
-
-
-def _vectors(parts: PhotoIngest, photos: list[Photo]) -> tuple[dict[str, Vectors], dict[str, Vectors]]:
-    """Return the rows `(dim,)` of photos by uri, in the space and in its companion, where they have one."""
-    if not photos:
-        return {}, {}
-    pixels = np.stack([photo.pixels for photo in photos if photo.pixels is not None])
-    found = []
-    for rows in embed_photos(parts.embedder, pixels, parts.companion):
-        sound = have_direction(rows) if len(rows) else ()
-        pairs = zip(photos, rows, sound, strict=bool(len(rows)))
-        found.append({photo.uri: row for photo, row, has_direction in pairs if has_direction})
-    return found[0], found[1]
-
-
-def embed_photos(
-    embedder: Embedder, pixels: npt.NDArray[np.uint8], companion: Space | None
-) -> tuple[Vectors, Vectors]:
-    """Return the vectors of the embedder's own space, and those of its companion where that is filled too."""
-    if companion is not None and isinstance(embedder, PairedEmbedder):
-        return embedder.embed_pair(pixels)
-    return embedder.embed(pixels), np.empty((0, 0), np.float32)
+    """Give photos their vectors, batch by batch."""
+    return embed_batches(parts.embedder, photos, with_companion=parts.companion is not None)
 
 
 def _commit(parts: PhotoIngest, batch: PhotoBatch, reader: str, presence: Presence) -> Counter[str]:

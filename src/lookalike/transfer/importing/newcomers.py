@@ -11,7 +11,7 @@ import numpy as np
 from lookalike.embed import TextEmbedder
 from lookalike.embed.loaded import AnyEmbedder
 from lookalike.embed.vectors import have_direction
-from lookalike.ingest.photos import embed_photos
+from lookalike.ingest.batches import embed_photos
 from lookalike.records import Passage, Photo, Space, Vectors
 
 _Key = TypeVar("_Key", str, bytes)
@@ -34,7 +34,7 @@ class DefaultModel:
             return {}, {}
         pixels = np.stack([photo.pixels for photo in photos if photo.pixels is not None])
         uris = [photo.uri for photo in photos]
-        rows, paired = embed_photos(self.embedder, pixels, self.companion)
+        rows, paired = embed_photos(self.embedder, pixels, with_companion=self.companion is not None)
         return _with_direction(uris, rows), _with_direction(uris, paired)
 
     def texts(self, passages: Sequence[Passage]) -> dict[bytes, Vectors]:
