@@ -10,8 +10,8 @@ from itertools import islice
 
 from lookalike.decode.requests import PhotoRequest
 from lookalike.embed.vectors import NO_DIRECTION
-from lookalike.ingest.phash import with_hashes
 from lookalike.ingest.batches import BATCH as EMBED_BATCH
+from lookalike.ingest.phash import with_hashes
 from lookalike.records import FileStamp, Photo, Skipped, View
 from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import is_gone, path_of
