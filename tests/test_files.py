@@ -334,6 +334,7 @@ ALLOWED = {
         "embed/texts.py": ["tower.tokenizer.read_bytes()"],
         "embed/tokens.py": ["tower.tokenizer.read_bytes()"],
         "models/words.py": ["self.file.read_bytes()", "np.load(io.BytesIO"],
+        "cluster/shards.py": ["place.open(name)", "pa.parquet.ParquetFile(file"],
     },
     "standard streams, and nothing": {
         "faces/cli/arguments.py": ["click.open_file(value"],
@@ -349,6 +350,7 @@ ALLOWED = {
     "it wrote the file itself, or is about to": {
         "durable.py": ["os.open(folder, os.O_DIRECTORY)", "new.open('rb+')"],
         "index/file.py": ["new.open('wb')"],
+        "cluster/place.py": ["new.open('xb')"],
         "datasets/pypi_photos.py": ["zipfile.ZipFile(path)"],
         "models/download.py": ["part.open('ab')"],
         "models/hub.py": ["(home / '.lock').open('w')", "new.open('w'"],
@@ -364,6 +366,7 @@ ALLOWED = {
     },
     "bytes in memory, or over HTTP": {
         "faces/sheet.py": ["Image.open(BytesIO"],
+        "cluster/place.py": ["self._files.open(self._path(name)"],
         "models/download.py": ["self._opener.open(request"],
     },
 }

@@ -25,6 +25,7 @@ FLOORS = [
     {"search"},
     {"open_collection"},
     {"ingest"},
+    {"cluster"},
     {"upkeep", "transfer"},
     {"collection"},
     {"evaluate"},

@@ -12,6 +12,7 @@ from lookalike.reports import AddReport, Info, RelocateReport, SpaceInfo
 from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
+    from lookalike.cluster.embed import EmbedReport
     from lookalike.evaluate.pooling import RatingTask
     from lookalike.transfer.transfer import ImportReport
 
@@ -127,6 +128,20 @@ def import_json(report: ImportReport, problem: str | None) -> Json:
         "copies": report.copies,
         "notes": list(report.notes),
         "problem": problem,
+    }
+
+
+def embed_json(report: EmbedReport) -> Json:
+    """What an embedding on a cluster did."""
+    return {
+        "found": report.found,
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        "gone": report.gone,
+        "reasons": list(report.reasons),
+        "excluded": dict(report.excluded),
+        "aside": dict(report.aside),
     }
 
 

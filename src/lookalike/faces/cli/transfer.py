@@ -36,8 +36,9 @@ def import_(vectors: Path, as_json: bool, folder: Path | None, device: str, **wh
     """Bring in VECTORS made elsewhere, with what they stand for.
 
     VECTORS is an .npy array, a Faiss index (vectors out of a lossy one are approximate), a table with a
-    column of vectors (Parquet, CSV, JSON), the folder of clip-retrieval, or one of lookalike export. Nothing
-    is touched unless vectors and names fit each other; run it again after an interruption, and it goes on.
+    column of vectors (Parquet, CSV, JSON), the folder of clip-retrieval, one of lookalike export, or what
+    lookalike embed wrote, also at an address as s3://bucket/out. Nothing is touched unless vectors and names
+    fit each other; run it again after an interruption, and it goes on.
     """
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, import_json

@@ -49,7 +49,7 @@ def import_vectors(parts: ImportContext, source: ImportSource) -> ImportReport:
     vector, and new ones are added if the default space's model can embed them, at once. Raises
     `ModelMismatchError` where the vectors contradict those of that name, and what reading them raises.
     """
-    space = _space(parts.store, source)
+    space = space_for(parts.store, source)
     default = parts.store.default_space()
     assert default is not None  # the first space is the default
     run = ImportRun(parts, source, space, default)
@@ -66,7 +66,7 @@ def import_vectors(parts: ImportContext, source: ImportSource) -> ImportReport:
     return _report(run)
 
 
-def _space(store: ItemStore, source: ImportSource) -> Space:
+def space_for(store: ItemStore, source: ImportSource) -> Space:
     """Return the space for the vectors; the name of an imported one, given again, takes further files."""
     vectors, model_id = source.vectors, source.model_id
     held = next((space for space in store.spaces() if space.name == source.name), None)

@@ -1,0 +1,173 @@
+"""What runs on the machines of a cluster: units of work in, shards out. Nothing of an item travels back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lookalike import errors
+from lookalike.cluster.layout import Facts, Run, is_superseded
+from lookalike.cluster.place import Place, place_at
+from lookalike.cluster.plan import Unit, UnitFile, stamp_of
+from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
+from lookalike.decode.formats import reader_version
+from lookalike.decode.pool import DecodePool
+from lookalike.decode.requests import PhotoRequest
+from lookalike.embed import Embedder, TextEmbedder
+from lookalike.embed.load import load_embedder
+from lookalike.errors import BusyError, LookalikeError, ModelError
+from lookalike.ingest.batches import embed_batches
+from lookalike.records import Photo, Skipped, View
+from lookalike.sources.sidecars import Sidecars
+from lookalike.sources.uris import path_of
+from lookalike.store.rows import encode_metadata
+
+_MOST_REASONS = 3  # of one unit that travel back
+
+Rows = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all units of a run share: where shards go, what makes them, and how many cores an actor has."""
+
+    address: str
+    facts: Facts
+    run: Run
+    device: str
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one unit; a `problem`, an error's name and its line, ends the job."""
+
+    unit: int
+    items: int = 0
+    skipped: int = 0
+    reasons: tuple[str, ...] = ()
+    problem: tuple[str, str] | None = None
+
+    def raise_problem(self) -> None:
+        """Raise the error that ends the job, if there is one."""
+        if self.problem is not None:
+            kind = getattr(errors, self.problem[0], LookalikeError)
+            raise kind(self.problem[1])
+
+
+class Worker:
+    """One actor: decode workers and a session of the model, kept from unit to unit.
+
+    What cannot be had here, such as the model, is told by every unit instead of ending the actor, which would
+    be started again and again.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._problem: LookalikeError | None = None
+        try:
+            self._place = place_at(job.address)
+            _check_reader(job.facts)
+            self._embedder = load_embedder(
+                job.facts.own.model, job.device, job.cores, model_id=job.facts.own.model_id
+            )
+        except LookalikeError as error:
+            self._problem = error
+        self._decoder = DecodePool(job.cores)
+
+    def __call__(self, batch: dict[str, Any]) -> Rows:
+        """Do some units, as `rows_of` gives them; returns their outcomes as rows."""
+        outcomes = [self._outcome(unit_of(text)) for text in batch["unit"]]
+        return {"outcome": [json.dumps(asdict(each)) for each in outcomes]}
+
+    def _outcome(self, unit: Unit) -> Outcome:
+        try:
+            if self._problem is not None:
+                raise self._problem
+            rows = self._rows(unit)
+            write_shard(self._place, self._job, unit.number, rows)
+        except LookalikeError as error:
+            return Outcome(unit.number, problem=(type(error).__name__, str(error)))
+        reasons = tuple(f"{each.uri}: {each.reason}" for each in rows.skipped[:_MOST_REASONS])
+        return Outcome(unit.number, len(rows.items), len(rows.skipped), reasons)
+
+    def _rows(self, unit: Unit) -> ShardRows:
+        embedder = self._embedder
+        if isinstance(embedder, TextEmbedder):
+            raise ModelError(f"{embedder.spec.name} embeds texts")
+        photos = read_photos(self._decoder, unit, embedder.spec.view)
+        return embedded(embedder, photos, with_companion=self._job.facts.companion is not None)
+
+
+def _check_reader(facts: Facts) -> None:
+    here = reader_version()
+    if here != facts.reader:
+        raise ModelError(
+            f"a machine of the cluster reads photos otherwise than this one ({here}, not {facts.reader}): "
+            "install the same versions on all of them"
+        )
+
+
+def write_shard(place: Place, job: Job, unit: int, rows: ShardRows) -> None:
+    """Write what a unit came to; raises `BusyError` where another run has begun meanwhile."""
+    content = encode_shard(rows, job.facts, job.facts.reader)
+    if is_superseded(place, job.run):
+        raise BusyError(f"another lookalike embed has begun to write to {place.address}; this one ends")
+    place.write(job.run.shard(unit), content)
+
+
+def read_photos(decoder: DecodePool, unit: Unit, view: View) -> Iterator[Photo | Skipped]:
+    """Yield what each file of a unit holds, decoded ahead by the workers."""
+    sidecars = Sidecars()
+    requests = []
+    for file in unit.files:
+        if file.problem is not None:
+            yield Skipped(file.uri, file.problem, lasting=False)
+            continue
+        path = path_of(file.uri)
+        requests.append(PhotoRequest(file.uri, path, view, stamp=stamp_of(file), sidecars=sidecars.of(path)))
+    yield from decoder.photos(requests)
+
+
+def embedded(embedder: Embedder, photos: Iterator[Photo | Skipped], *, with_companion: bool) -> ShardRows:
+    """Return what photos come to, with the same vectors, facts and reasons as `add` gives them."""
+    rows = ShardRows()
+    for batch in embed_batches(embedder, photos, with_companion=with_companion):
+        rows.skipped += batch.skipped
+        for photo, vector in batch.photos:
+            assert vector is not None  # no content was said to be known
+            metadata = encode_metadata(photo.metadata)
+            paired = batch.paired.get(photo.uri)
+            rows.items.append(
+                ShardItem(photo.uri, photo.content_hash, photo.stamp, metadata, _row(vector), paired)
+            )
+    return rows
+
+
+def _row(vector: Any) -> Any:
+    return np.asarray(vector, np.float32)
+
+
+def rows_of(units: Sequence[Unit]) -> list[dict[str, str]]:
+    """Return units as the rows of a data set."""
+    return [
+        {"unit": json.dumps([unit.number, [list(asdict(file).values()) for file in unit.files]])}
+        for unit in units
+    ]
+
+
+def unit_of(text: str) -> Unit:
+    """Return the unit that one of `rows_of` holds."""
+    number, files = json.loads(text)
+    return Unit(number, tuple(UnitFile(*cells) for cells in files))
+
+
+def outcome_of(text: str) -> Outcome:
+    """Return the outcome that a worker's row holds."""
+    facts = json.loads(text)
+    problem = tuple(facts.pop("problem") or ()) or None
+    return Outcome(**{**facts, "reasons": tuple(facts["reasons"])}, problem=problem)

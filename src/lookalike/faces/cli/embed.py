@@ -1,0 +1,60 @@
+"""`lookalike embed`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lookalike.faces.cli.hints import here
+from lookalike.faces.cli.options import device_option, emit, json_option, pooling_option
+
+if TYPE_CHECKING:
+    from lookalike.cluster.embed import EmbedReport
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "--to", "target", metavar="OUT", required=True, help="A folder, or an address as s3://bucket/out."
+)
+@click.option("--ray", metavar="HOST:PORT", help="The Ray cluster.  [default: one on this machine, for now]")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches, in the manner of .gitignore: 'raw/', '*.png', '!keep.png'.",
+)
+@click.option("--afresh", is_flag=True, help="Embed what is unchanged again, too.")
+@click.option("--column", help="Texts: the column of CSV, TSV, JSON and Parquet files that holds them.")
+@click.option("--model", help="The model: see lookalike models.")
+@pooling_option
+@device_option
+@json_option
+def embed(sources: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+    """Embed SOURCES on a cluster of machines (Ray), into files from which lookalike import brings them in.
+
+    All machines must see the sources and OUT at the same paths or addresses. Run it again after an
+    interruption, or when there is more: only what is new or changed is embedded.
+    """
+    from lookalike.cluster.embed import EmbedRequest, embed_photos
+    from lookalike.faces.cli.progress import StepProgress
+    from lookalike.faces.contract import embed_json
+    from lookalike.models.find import with_pooling
+
+    how["model"] = with_pooling(how.pop("model"), how.pop("pooling"))
+    with StepProgress(quiet=as_json) as progress:
+        report = embed_photos(EmbedRequest(sources, on_step=progress.step, **how))
+    emit(embed_json(report)) if as_json else _print(report, how["target"])
+
+
+def _print(report: EmbedReport, target: str) -> None:
+    from lookalike.faces.text import counted, printable
+
+    said = f"{report.embedded:,} embedded + {report.unchanged:,} unchanged + {report.skipped:,} skipped"
+    click.echo(f"found {report.found:,} = {said}")
+    for reason in report.reasons:
+        click.echo(printable(reason), err=True)
+    if report.gone:
+        click.echo(f"{counted(report.gone, 'item')} of earlier runs found no more, and kept", err=True)
+    click.echo(here(f"next: lookalike import {printable(target)}"), err=True)
