@@ -44,7 +44,7 @@ _MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """What is asked for: `sources` into `target`, by the Ray cluster at `ray` or, with None, one made here."""
+    """What is asked for: `sources` into `target`, by the Ray cluster at `ray` or with None one made here."""
 
     sources: tuple[str, ...]
     target: str
