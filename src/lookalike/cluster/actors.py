@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from lookalike import errors
-from lookalike.cluster.layout import Facts, Run, is_superseded
+from lookalike.cluster.layout import Facts, Run, facts_of, is_superseded
 from lookalike.cluster.place import Place, place_at
-from lookalike.cluster.plan import Unit, UnitFile, stamp_of
+from lookalike.cluster.plan import Unit, UnitFile
 from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
+from lookalike.cluster.sources import read_photos
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.requests import PhotoRequest
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.errors import BusyError, LookalikeError, ModelError
 from lookalike.ingest.batches import embed_batches
-from lookalike.records import Photo, Skipped, View
-from lookalike.sources.sidecars import Sidecars
-from lookalike.sources.uris import path_of
+from lookalike.records import Photo, Skipped
 from lookalike.store.rows import encode_metadata
 
 _MOST_REASONS = 3  # of one unit that travel back
 
-Rows = dict[str, list[Any]]
+Rows = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Worker:
         self._decoder = DecodePool(job.cores)
 
     def __call__(self, batch: dict[str, Any]) -> Rows:
-        """Do some units, as `rows_of` gives them; returns their outcomes as rows."""
+        """Do some units, as `text_of` gives them; returns their outcomes as rows."""
         outcomes = [self._outcome(unit_of(text)) for text in batch["unit"]]
         return {"outcome": [json.dumps(asdict(each)) for each in outcomes]}
 
@@ -99,7 +99,7 @@ class Worker:
         embedder = self._embedder
         if isinstance(embedder, TextEmbedder):
             raise ModelError(f"{embedder.spec.name} embeds texts")
-        photos = read_photos(self._decoder, unit, embedder.spec.view)
+        photos = read_photos(self._decoder, unit.files, embedder.spec.view)
         return embedded(embedder, photos, with_companion=self._job.facts.companion is not None)
 
 
@@ -118,19 +118,6 @@ def write_shard(place: Place, job: Job, unit: int, rows: ShardRows) -> None:
     if is_superseded(place, job.run):
         raise BusyError(f"another lookalike embed has begun to write to {place.address}; this one ends")
     place.write(job.run.shard(unit), content)
-
-
-def read_photos(decoder: DecodePool, unit: Unit, view: View) -> Iterator[Photo | Skipped]:
-    """Yield what each file of a unit holds, decoded ahead by the workers."""
-    sidecars = Sidecars()
-    requests = []
-    for file in unit.files:
-        if file.problem is not None:
-            yield Skipped(file.uri, file.problem, lasting=False)
-            continue
-        path = path_of(file.uri)
-        requests.append(PhotoRequest(file.uri, path, view, stamp=stamp_of(file), sidecars=sidecars.of(path)))
-    yield from decoder.photos(requests)
 
 
 def embedded(embedder: Embedder, photos: Iterator[Photo | Skipped], *, with_companion: bool) -> ShardRows:
@@ -152,18 +139,21 @@ def _row(vector: Any) -> Any:
     return np.asarray(vector, np.float32)
 
 
-def rows_of(units: Sequence[Unit]) -> list[dict[str, str]]:
-    """Return units as the rows of a data set."""
-    return [
-        {"unit": json.dumps([unit.number, [list(asdict(file).values()) for file in unit.files]])}
-        for unit in units
-    ]
+def text_of(unit: Unit) -> str:
+    """Return a unit as a short text, which travels to an actor."""
+    files = [list(asdict(file).values()) for file in unit.files]
+    return base64.b85encode(zlib.compress(json.dumps([unit.number, files]).encode())).decode()
 
 
 def unit_of(text: str) -> Unit:
-    """Return the unit that one of `rows_of` holds."""
-    number, files = json.loads(text)
+    """Return the unit that `text_of` made a text of."""
+    number, files = json.loads(zlib.decompress(base64.b85decode(text)))
     return Unit(number, tuple(UnitFile(*cells) for cells in files))
+
+
+def job_of(facts: dict[str, Any]) -> Job:
+    """Return the job that `asdict` made a dictionary of."""
+    return Job(**{**facts, "facts": facts_of(facts["facts"]), "run": Run(**facts["run"])})
 
 
 def outcome_of(text: str) -> Outcome:

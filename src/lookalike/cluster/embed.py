@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from lookalike.cluster.actors import Job, Outcome, Worker, outcome_of, rows_of
+from lookalike.cluster.actors import Job, Outcome, outcome_of, text_of
 from lookalike.cluster.layout import (
     FACTS_FILE,
     SHARDS,
@@ -17,26 +16,26 @@ from lookalike.cluster.layout import (
     begin_run,
     check_same,
     is_superseded,
+    last_run,
     note_run,
     read_facts,
     shard_names,
 )
 from lookalike.cluster.place import Folder, Place, place_at
 from lookalike.cluster.plan import Counts, Plan, pages, unit_size
-from lookalike.cluster.session import Pool, RaySession, ray_session
-from lookalike.cluster.shards import arrow, read_about
+from lookalike.cluster.session import RaySession, check_reach, need_ray, ray_session
+from lookalike.cluster.shards import read_about
+from lookalike.cluster.sources import Sources
 from lookalike.decode.formats import reader_version
 from lookalike.embed import EmbedderSpec, PairedEmbedder, TextEmbedder
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.errors import BusyError, ModelError, NotFoundError
-from lookalike.ingest.photos import begins_like_photo
 from lookalike.models import DEFAULT_MODEL, bundled_names
-from lookalike.records import FoundFile, OnStep
+from lookalike.records import OnStep
 from lookalike.sources.exclusions import Exclusions
-from lookalike.sources.walk import Walk
 
 _MOST_PER_UNIT = 512
-_UNITS_AT_ONCE = 2048
+_UNITS_PER_ACTOR = 64
 """Units of one data set: their list is held in memory, and actors wait for the last of them."""
 
 _MOST_REASONS = 3
@@ -79,31 +78,31 @@ def embed_photos(request: EmbedRequest) -> EmbedReport:
 
     Raises `LookalikeError`s before anything is touched, or with what is done kept.
     """
-    arrow()  # what is missing is said before anything is done
+    need_ray()  # what is missing is said before anything is done
     place = place_at(request.target)
     embedder = _embedder(request)
     facts = _facts(embedder)
     _check_facts(place, facts)
-    walk = Walk(
-        [Path(each) for each in request.sources],
-        place.path if isinstance(place, Folder) else None,
-        Exclusions.of(request.exclude),
-        "photo",
-        begins_like_photo,
-    )
+    own = place.path if isinstance(place, Folder) else None
+    sources = Sources(request.sources, "photo", own, Exclusions.of(request.exclude))
+    if request.ray is not None:
+        check_reach(request.ray)
     with Plan(facts.reader) as plan:
-        for seen in plan.record_found(_files(walk)):
-            request.on_step("looking", seen, None)
-        with ray_session(request.ray) as session:
-            run = _begin(place, facts)
-            _record_done(plan, place, facts, request.on_step)
-            counts = plan.settle(afresh=request.afresh)
-            pool = session.pool(_device(request.device, embedder.spec))
-            job = Job(place.address, facts, run, "cuda" if pool.gpus else "cpu", pool.cores)
-            tally = _run(session, job, pool, plan, counts, request.on_step)
-        if is_superseded(place, run):
-            raise BusyError(f"another lookalike embed has begun to write to {place.address}; this one ends")
-        note_run(place, run, "finished", shards=len(shard_names(place)))
+        for found in plan.record_found(sources.files()):
+            request.on_step("looking", found, None)
+        _refuse_nothing(plan, place, sources, request)
+        seen = _record_done(plan, place, facts, request.on_step)
+        counts = plan.settle(afresh=request.afresh)
+        tally = _Tally()
+        if counts.to_do:
+            with ray_session(request.ray) as session:  # which may fail, before anything is touched
+                run = _begin(place, facts)
+                _record_done(plan, place, facts, request.on_step, seen)  # another run ended just now
+                counts = plan.settle(afresh=request.afresh)
+                tally = _embed(session, place, run, facts, plan, counts, request)
+            _finish(place, run)
+        elif not _is_finished(place):
+            _finish(place, _begin(place, facts))
     return EmbedReport(
         counts.found,
         tally.items,
@@ -111,8 +110,8 @@ def embed_photos(request: EmbedRequest) -> EmbedReport:
         counts.skipped + tally.skipped,
         counts.gone,
         tuple(tally.reasons),
-        dict(walk.excluded),
-        dict(walk.aside),
+        dict(sources.excluded),
+        dict(sources.aside),
     )
 
 
@@ -139,14 +138,6 @@ def _check_facts(place: Place, facts: Facts) -> None:
         check_same(place, found, facts)
 
 
-def _files(walk: Walk) -> Iterator[FoundFile]:
-    """Yield the files of the sources; raises `NotFoundError` for a source that is not there."""
-    for path in walk.paths:
-        if not path.exists():
-            raise NotFoundError(f"no such file or folder: {path}")
-    return walk.files()
-
-
 def _begin(place: Place, facts: Facts) -> Run:
     """Put the facts in a new place, and begin a run: from here on no other one writes."""
     if read_facts(place) is None:
@@ -157,31 +148,72 @@ def _begin(place: Place, facts: Facts) -> Run:
     return run
 
 
-def _record_done(plan: Plan, place: Place, facts: Facts, on_step: OnStep) -> None:
-    """Tell the plan what finished shards hold; one that is damaged is named, and left to be removed."""
+def _is_finished(place: Place) -> bool:
+    """Whether the last run came to its end."""
+    found = last_run(place)
+    return found is not None and found[1].get("state") == "finished"
+
+
+def _finish(place: Place, run: Run) -> None:
+    """Note that a run came to its end; raises `BusyError` where another has begun meanwhile."""
+    if is_superseded(place, run):
+        raise BusyError(f"another lookalike embed has begun to write to {place.address}; this one ends")
+    note_run(place, run, "finished", shards=len(shard_names(place)))
+
+
+def _record_done(
+    plan: Plan, place: Place, facts: Facts, on_step: OnStep, seen: frozenset[str] = frozenset()
+) -> frozenset[str]:
+    """Tell the plan what finished shards hold, but for those seen before; returns the names of all.
+
+    Raises `DamagedError` for one that is damaged, which is named, and left to be removed.
+    """
     names = shard_names(place)
     for done, name in enumerate(names, 1):
-        plan.record_done(read_about(place, name, facts))
-        on_step("looking at what is done", done, len(names))
+        if name not in seen:
+            plan.record_done(read_about(place, name, facts))
+            on_step("looking at what is done", done, len(names))
+    return frozenset(names)
 
 
-def _device(device: str, spec: EmbedderSpec) -> str:
+def _device(device: str, facts: Facts) -> str:
     """Return which device actors are to have; bundled models are made for the processor."""
-    return "cpu" if device == "auto" and spec.reference in bundled_names() else device
+    return "cpu" if device == "auto" and facts.own.model in bundled_names() else device
 
 
-def _run(session: RaySession, job: Job, pool: Pool, plan: Plan, counts: Counts, on_step: OnStep) -> _Tally:
+def _refuse_nothing(plan: Plan, place: Place, sources: Sources, request: EmbedRequest) -> None:
+    """Raise `NotFoundError` where a new place would stay empty."""
+    if plan.count_found() or read_facts(place) is not None:
+        return
+    counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in sources.aside.items()]
+    counts += [f"{count:,} left out ({reason})" for reason, count in sources.excluded.items()]
+    raise NotFoundError(
+        f"nothing in {', '.join(request.sources)} could be taken in, so nothing was made: "
+        f"{'; '.join(counts) or 'there are no files'}"
+    )
+
+
+def _embed(  # noqa: PLR0913  # what a run is made of
+    session: RaySession,
+    place: Place,
+    run: Run,
+    facts: Facts,
+    plan: Plan,
+    counts: Counts,
+    request: EmbedRequest,
+) -> _Tally:
     """Have the cluster do what is to do; raises what ends the job."""
-    tally = _Tally()
-    done = counts.unchanged + counts.skipped
-    on_step("reading", done, counts.found)
+    pool = session.pool(_device(request.device, facts))
+    job = Job(place.address, facts, run, "cuda" if pool.gpus else "cpu", pool.cores)
+    tally, done = _Tally(), counts.unchanged + counts.skipped
+    request.on_step("reading", done, counts.found)
     size = unit_size(counts.to_do, pool.actors, _MOST_PER_UNIT)
-    for page in pages(plan.units(size), _UNITS_AT_ONCE):
-        for row in session.map(Worker, job, rows_of(page), pool):
-            outcome = outcome_of(row["outcome"])
+    for page in pages(plan.units(size), _UNITS_PER_ACTOR * pool.actors):
+        for answer in session.outcomes(job, [text_of(unit) for unit in page], pool):
+            outcome = outcome_of(answer)
             outcome.raise_problem()
             tally.add(outcome)
-            on_step("reading", done + tally.items + tally.skipped, counts.found)
+            request.on_step("reading", done + tally.items + tally.skipped, counts.found)
     return tally
 
 

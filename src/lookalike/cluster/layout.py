@@ -65,6 +65,13 @@ class Facts:
         return (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode()
 
 
+def facts_of(facts: dict[str, Any]) -> Facts:
+    """Return the facts that `asdict` made a dictionary of; raises `TypeError` and `KeyError` for others."""
+    own, companion = EmbeddedSpace(**facts["own"]), facts["companion"]
+    spaces = {"own": own, "companion": EmbeddedSpace(**companion) if companion else None}
+    return Facts(**{**facts, **spaces})
+
+
 def read_facts(place: Place) -> Facts | None:
     """Return the facts of an embedding; None where there is nothing at all.
 
@@ -84,8 +91,7 @@ def read_facts(place: Place) -> Facts | None:
         version = facts.pop("format")
         if isinstance(version, int) and version > FORMAT:
             raise NewerFormatError(f"{place.address} was written by a newer lookalike; update this one")
-        own, companion = EmbeddedSpace(**facts.pop("own")), facts.pop("companion")
-        return Facts(own=own, companion=EmbeddedSpace(**companion) if companion else None, **facts)
+        return facts_of(facts)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedError(f"{place.address}/{FACTS_FILE} is not what lookalike embed writes") from error
 

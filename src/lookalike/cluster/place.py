@@ -14,13 +14,16 @@ from typing import IO, Any, Protocol, TypeVar
 from lookalike.durable import make_folder, sync_folder
 from lookalike.errors import LookalikeError, MissingExtraError, NotFoundError, StorageError, UsageError
 from lookalike.files import open_bytes, read_bytes
+from lookalike.sources.remote.addresses import is_address, normal, scheme_of
+from lookalike.sources.remote.troubles import trouble_of
 
-_ADDRESS = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]+)://(?P<rest>.*)", re.IGNORECASE)
+_FILE = "file://"
 _COLLAPSED = re.compile(r"^([a-z][a-z0-9+.-]+):[/\\](?=[^/\\])", re.IGNORECASE)
 _NEW = ".new-"
-_WRITTEN_AT_ONCE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory"})
+_WRITTEN_AT_ONCE = frozenset({"s3", "gs", "az", "abfs", "abfss", "adl", "oss", "memory"})
 """Stores that show an object when it is complete; others are given a temporary name first."""
 
+_S3_LIMITS = {"connect_timeout": 4, "read_timeout": 30, "retries": {"total_max_attempts": 1}}
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5  # seconds; doubled each time
 
@@ -50,32 +53,30 @@ class Place(Protocol):
         """Remove a file that may not be there."""
 
 
-def is_address(path: Path | str) -> bool:
-    """Whether what was named is an address, also one that became a path on the way."""
-    return _ADDRESS.fullmatch(address_of(path)) is not None
-
-
 def address_of(path: Path | str) -> str:
     """Return what the user wrote: a path makes one / of the two in s3://bucket."""
     return _COLLAPSED.sub(r"\1://", str(path)) if isinstance(path, Path) else path
 
 
+def is_remote(path: Path | str) -> bool:
+    """Whether what was named is an address, also one that became a path on the way."""
+    return is_address(address_of(path))
+
+
 def place_at(address: str) -> Place:
     """Return the place at a path, or at an address such as `s3://bucket/photos`.
 
-    Raises `UsageError` for an address of nothing that is known, `MissingExtraError`.
+    Raises `UsageError` for an address with a password in it, or of what cannot be written to,
+    `MissingExtraError`.
     """
-    match = _ADDRESS.fullmatch(address)
-    if match is None:
+    if address.startswith(_FILE):
+        return Folder(Path(address.removeprefix(_FILE)))
+    if not is_address(address):
         return Folder(Path(address))
-    if match["protocol"].lower() == "file":
-        return Folder(Path(match["rest"]))
-    if "@" in match["rest"].partition("/")[0]:
-        raise UsageError(
-            "an address must not name a user or a password, which others would read in it: credentials come "
-            "from the environment"
-        )
-    return Bucket(address.rstrip("/"), match["protocol"].lower())
+    scheme = scheme_of(address)
+    if scheme in ("http", "https"):
+        raise UsageError(f"{scheme}:// addresses can be read, not written to")
+    return Bucket(normal(address), scheme)
 
 
 class Folder:
@@ -216,8 +217,9 @@ class Bucket:
             except FileNotFoundError as error:
                 raise NotFoundError(f"no such file: {self._address}/{name}") from error
             except Exception as error:  # each of the libraries beneath has errors of its own
-                if isinstance(error, PermissionError) or attempt == _ATTEMPTS:
-                    raise StorageError(f"{self._address}/{name}: {_reason(error)}") from error
+                trouble = trouble_of(error)
+                if not trouble.is_passing or attempt == _ATTEMPTS:
+                    raise StorageError(f"{self._address}/{name}: {trouble.reason}") from None
             time.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
         raise AssertionError("the last attempt returns or raises")
 
@@ -227,22 +229,13 @@ def _file_system(address: str, protocol: str) -> tuple[str, Any]:
     try:
         import fsspec  # an optional package
     except ImportError:
-        raise MissingExtraError(f"{protocol}:// addresses", "cluster") from None
+        raise MissingExtraError(f"{protocol}:// addresses", "remote") from None
+    more = {"config_kwargs": _S3_LIMITS} if protocol == "s3" else {}
     try:
         kind = fsspec.get_filesystem_class(protocol)
-        files = fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True)
+        files = fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True, **more)
     except ImportError:
-        raise MissingExtraError(f"{protocol}:// addresses", "cluster") from None
-    except ValueError as error:
-        raise UsageError(f"nothing here knows {protocol}:// addresses") from error
+        raise MissingExtraError(f"{protocol}:// addresses", "remote") from None
     except Exception as error:  # as of credentials that cannot be read
-        raise StorageError(f"{address}: {_reason(error)}") from error
+        raise StorageError(f"{address}: {trouble_of(error).reason}") from None
     return str(kind._strip_protocol(address)).rstrip("/"), files
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of what a library says; its type where it says nothing."""
-    if isinstance(error, PermissionError):
-        return "access denied: credentials come from the environment"
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -90,6 +90,10 @@ class Plan:
             seen += len(rows)
             yield seen
 
+    def count_found(self) -> int:
+        """How many files were found."""
+        return self._count("found")
+
     def settle(self, *, afresh: bool = False) -> Counts:
         """Tell what is done from what is to do; `afresh` does all of it again."""
         same = "done.size = found.size AND done.mtime_ns = found.mtime_ns AND problem IS NULL"
@@ -104,7 +108,7 @@ class Plan:
             sql = f"INSERT INTO to_do SELECT uri FROM found {held}"
             self._connection.execute(sql, () if afresh else (self._reader,))
         gone = self._count("done WHERE lasting IS NULL AND uri NOT IN (SELECT uri FROM found)")
-        return Counts(self._count("found"), unchanged, skipped, self._count("to_do"), gone)
+        return Counts(self.count_found(), unchanged, skipped, self._count("to_do"), gone)
 
     def units(self, size: int) -> Iterator[Unit]:
         """Yield what is to do, so many files a unit, by uri."""

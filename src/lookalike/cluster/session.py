@@ -1,26 +1,32 @@
-"""A connection to a Ray cluster: the one at an address, or one of this machine's own while it is needed."""
+"""A connection to a Ray cluster: the one at an address, or one of this machine's own while it is needed.
+
+A program of its own holds it (`driver.py`), so that what Ray prints is not shown, and what hangs is ended.
+"""
 
 from __future__ import annotations
 
-import logging
+import importlib.util
+import json
 import os
 import socket
-import warnings
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
 
+from lookalike import errors
 from lookalike.cores import cpu_count
 from lookalike.errors import FetchError, LookalikeError, MissingExtraError, ModelError, UsageError
 
-_REACH_SECONDS = 5.0
-_STORE_BYTES = 128 << 20  # of shared memory: only lists of files go through it
-_MOST_RETRIES = 8
-"""How often one unit is tried again after its actor has died."""
-
-_MOST_DEAD_AT_START = 5
-_LOGGERS = ("ray", "ray.data", "ray.serve", "ray.tune", "ray.train")
+_REACH_SECONDS = 3.0
+_CONNECT_SECONDS = 6.0
+_START_SECONDS = 180.0  # of a cluster of its own, and of importing Ray on a machine that is busy
+_END_SECONDS = 15.0
+_START = "import sys; sys.path[:] = sys.argv[1:]; from lookalike.cluster.driver import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,60 +39,89 @@ class Pool:
 
 
 class RaySession:
-    """An open connection to a cluster."""
+    """An open connection to a cluster with so many cores and GPUs."""
 
-    def __init__(self, ray: Any) -> None:
-        self._ray = ray
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.cores = self.gpus = 0
+
+    def connect(self, address: str | None) -> None:
+        """Have the program connect; raises `FetchError` where there is no cluster, within seconds."""
+        self._tell([address, cpu_count()])
+        where = "no Ray cluster could be started" if address is None else f"no Ray cluster at {address}"
+        self._heard("imported", _START_SECONDS, where)
+        seconds = _START_SECONDS if address is None else _CONNECT_SECONDS
+        found = self._heard("connected", seconds, where)
+        self.cores, self.gpus = found["cores"], found["gpus"]
 
     def pool(self, device: str) -> Pool:
         """Return the actors that fill the cluster: one for each core, or for each GPU with "cuda".
 
-        With "auto" that is where it has any.
-
-        Raises `ModelError` where there is no GPU.
+        With "auto" that is where it has any. Raises `ModelError` where there is no GPU.
         """
-        found = self._ray.cluster_resources()
-        cores, gpus = int(found.get("CPU", 0)), int(found.get("GPU", 0))
-        if device == "cuda" and not gpus:
+        if device == "cuda" and not self.gpus:
             raise ModelError("device cuda: the cluster has no GPU")
-        if device != "cpu" and gpus:
-            return Pool(gpus, max(1, cores // gpus), 1)
-        return Pool(max(1, cores), 1)
+        if device != "cpu" and self.gpus:
+            return Pool(self.gpus, max(1, self.cores // self.gpus), 1)
+        return Pool(max(1, self.cores), 1)
 
-    def map(
-        self, worker: type, job: Any, rows: Sequence[dict[str, str]], pool: Pool
-    ) -> Iterator[dict[str, Any]]:
-        """Yield what actors of a class, made of `job`, return for rows, as they come.
+    def outcomes(self, job: Any, units: Sequence[str], pool: Pool) -> Iterator[str]:
+        """Yield what becomes of units, as they are done.
 
         What is lost with an actor or a machine is done again. Raises `LookalikeError` where that goes on.
         """
-        from ray.data import ActorPoolStrategy, DataContext, from_items  # slow to import
+        self._tell({"job": asdict(job), "units": units, "pool": asdict(pool)})
+        while (answer := self._answer())["state"] != "end":
+            yield answer["outcome"]
 
-        _quiet(DataContext.get_current())
-        data = from_items(list(rows), override_num_blocks=len(rows)).map_batches(
-            worker,
-            batch_size=1,
-            compute=ActorPoolStrategy(size=min(pool.actors, len(rows)), max_tasks_in_flight_per_actor=2),
-            fn_constructor_args=(job,),
-            num_cpus=pool.cores,
-            num_gpus=pool.gpus or None,
-            ray_remote_args_fn=_lives,
-        )
-        with _said(self._ray):
-            yield from data.iter_rows()
+    def _tell(self, what: Any) -> None:
+        try:
+            stdin = cast(IO[str], self._process.stdin)
+            stdin.write(json.dumps(what) + "\n")
+            stdin.flush()
+        except OSError:
+            pass  # that it has ended is told by what it answers
 
+    def _answer(self) -> dict[str, Any]:
+        line = cast(IO[str], self._process.stdout).readline()
+        if not line:
+            raise LookalikeError("the connection to the cluster was lost; what is done is kept")
+        answer: dict[str, Any] = json.loads(line)
+        if answer["state"] == "problem":
+            kind, reason = answer["problem"]
+            raise getattr(errors, kind)(reason)
+        return answer
 
-def _lives() -> dict[str, int]:
-    return {"max_restarts": -1, "max_task_retries": _MOST_RETRIES}
+    def _heard(self, state: str, seconds: float, where: str) -> dict[str, Any]:
+        expired = threading.Event()
 
+        def expire() -> None:
+            expired.set()
+            self._process.kill()
 
-def _quiet(context: Any) -> None:
-    """Let Ray Data show no bars of its own, and bear with machines that are lost while actors start."""
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.max_consecutive_actor_init_deaths = _MOST_DEAD_AT_START
-    for name in _LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        timer = threading.Timer(seconds, expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            answer = self._answer()
+        except LookalikeError as error:
+            reason = "it does not answer as one" if expired.is_set() else str(error)
+            raise FetchError(f"{where}: {reason}") from error
+        finally:
+            timer.cancel()
+        assert answer["state"] == state
+        return answer
+
+    def end(self) -> None:
+        """End the connection, and with it a cluster that was started for it."""
+        with suppress(OSError):
+            cast(IO[str], self._process.stdin).close()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        cast(IO[str], self._process.stdout).close()
 
 
 @contextmanager
@@ -95,52 +130,37 @@ def ray_session(address: str | None) -> Iterator[RaySession]:
 
     Raises `MissingExtraError`, `UsageError` and `FetchError` where there is none, within seconds.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before it is imported: nothing is reported to anyone
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what it remarks on is not the user's to mend
-    try:
-        import ray  # an optional package
-    except ImportError:
-        raise MissingExtraError("embedding on a cluster", "cluster") from None
+    need_ray()
     if address is not None:
-        _check_reach(address)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        check_reach(address)
+    with TemporaryFile() as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, *filter(None, sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("LOOKALIKE_DEBUG") else printed,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
+            start_new_session=True,  # Ctrl-C is this process' to handle
+        )
+        session = RaySession(process)
         try:
-            _connect(ray, address)
-        except LookalikeError:
-            raise
-        except Exception as error:  # Ray raises what the libraries beneath it raise
-            where = "no Ray cluster could be started" if address is None else f"no Ray cluster at {address}"
-            raise FetchError(f"{where}: {first_line(error)}") from error
-        try:
-            yield RaySession(ray)
+            session.connect(address)
+            yield session
         finally:
-            ray.shutdown()
+            session.end()
 
 
-def _connect(ray: Any, address: str | None) -> None:
-    """Attach to a cluster, or start one with this machine's cores and a small object store."""
-    common: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": logging.CRITICAL,
-        "configure_logging": True,
-    }
-    if address is not None:
-        ray.init(address=address, **common)
-        return
-    ray.init(
-        address="local",
-        num_cpus=cpu_count(),
-        object_store_memory=_STORE_BYTES,
-        include_dashboard=False,
-        **common,
-    )
+def need_ray() -> None:
+    """Raise `MissingExtraError` where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtraError("embedding on a cluster", "cluster")
 
 
-def _check_reach(address: str) -> None:
-    """Raise unless something listens at `HOST:PORT`, or ray://HOST:PORT."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+def check_reach(address: str) -> None:
+    """Raise `UsageError` unless an address is one, `FetchError` unless something listens there."""
+    host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
         raise UsageError(f"--ray takes HOST:PORT, as ray start --head prints it, not {address}")
     try:
@@ -149,24 +169,3 @@ def _check_reach(address: str) -> None:
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
         raise FetchError(f"no Ray cluster at {address}: {reason}") from error
-
-
-@contextmanager
-def _said(ray: Any) -> Iterator[None]:
-    """Say in one line what ends a job."""
-    try:
-        yield
-    except ray.exceptions.RayActorError as error:
-        raise LookalikeError(
-            "workers of the cluster die again and again, and the rest cannot be embedded; what is done is "
-            f"kept. Most likely memory runs out: {first_line(error)}"
-        ) from error
-    except ray.exceptions.RayError as error:
-        cause = getattr(error, "cause", None) or error
-        raise LookalikeError(f"the cluster could not go on: {first_line(cause)}") from error
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line that an error says, or its type's name."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__

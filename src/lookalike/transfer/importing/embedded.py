@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from lookalike.cluster.layout import FACTS_FILE, EmbeddedSpace, Facts, last_run, read_facts, shard_names
-from lookalike.cluster.place import Place, address_of, is_address, place_at
+from lookalike.cluster.place import Place, address_of, is_remote, place_at
 from lookalike.cluster.shards import COMPANION, VECTOR, read_shard, skipped_rows, vectors_of
 from lookalike.embed import EmbedderSpec
 from lookalike.errors import DamagedError, NotFoundError
@@ -31,7 +31,7 @@ _INDEX = """
 
 def is_embedded(path: Path) -> bool:
     """Whether a path, or an address that was made one, leads to what `lookalike embed` writes."""
-    return is_address(path) or (path / FACTS_FILE).is_file()
+    return is_remote(path) or (path / FACTS_FILE).is_file()
 
 
 def open_embedded(out: Path | str, on_step: OnStep = lambda *_: None) -> Embedded:
