@@ -61,7 +61,7 @@ $(CLUSTER)/.ready: tools/requirements-cluster.txt $(READY)
 	@touch $@
 
 cluster-test: $(CLUSTER)/.ready ## run the tests against a cluster of Milvus processes (takes minutes)
-	LOOKALIKE_CLUSTER_TEST=yes PYTHONPATH=$(CLUSTER) $(BIN)/python -m pytest tests/cluster
+	LOOKALIKE_CLUSTER_TEST=yes PYTHONPATH=$(CLUSTER) $(BIN)/python -m pytest tests/milvus_cluster
 
 lint: setup
 	$(BIN)/ruff check .

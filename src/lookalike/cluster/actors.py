@@ -84,6 +84,10 @@ class Worker:
         outcomes = [self._outcome(unit_of(text)) for text in batch["unit"]]
         return {"outcome": [json.dumps(asdict(each)) for each in outcomes]}
 
+    def close(self) -> None:
+        """End the decode workers; those of an actor end with it."""
+        self._decoder.close()
+
     def _outcome(self, unit: Unit) -> Outcome:
         try:
             if self._problem is not None:

@@ -59,11 +59,11 @@ def _listen(lines: SimpleQueue[str]) -> None:
 
 
 def _work(lines: SimpleQueue[str], answer: Any) -> None:
-    address, cores = json.loads(lines.get())
+    address, cores, folder = json.loads(lines.get())
     import ray
 
     answer(state="imported")
-    _connect(ray, address, cores)
+    _connect(ray, address, cores, folder)
     found = ray.cluster_resources()
     answer(state="connected", cores=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)))
     while line := lines.get():
@@ -73,7 +73,7 @@ def _work(lines: SimpleQueue[str], answer: Any) -> None:
         answer(state="end")
 
 
-def _connect(ray: Any, address: str | None, cores: int) -> None:
+def _connect(ray: Any, address: str | None, cores: int, folder: str | None) -> None:
     """Attach to a cluster, or start one with so many cores of this machine and a small object store."""
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is not None:
@@ -84,6 +84,7 @@ def _connect(ray: Any, address: str | None, cores: int) -> None:
             num_cpus=cores,
             object_store_memory=_STORE_BYTES,
             include_dashboard=False,
+            _temp_dir=folder,
             **how,
         )
 

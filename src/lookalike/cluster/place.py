@@ -200,7 +200,12 @@ class Bucket:
             self._files.pipe_file(new, content)
             self._files.mv(new, self._path(name))
 
-        self._tried(name, put)
+        try:
+            self._tried(name, put)
+        except NotFoundError:
+            raise StorageError(
+                f"{self._address}: there is no such bucket, or nothing can be put there"
+            ) from None
 
     def remove(self, name: str) -> None:
         """See `Place`."""

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO, Any, cast
 
 from lookalike import errors
@@ -26,6 +26,7 @@ _REACH_SECONDS = 3.0
 _CONNECT_SECONDS = 6.0
 _START_SECONDS = 180.0  # of a cluster of its own, and of importing Ray on a machine that is busy
 _END_SECONDS = 15.0
+_LONGEST_FOLDER = 32  # letters
 _START = "import sys; sys.path[:] = sys.argv[1:]; from lookalike.cluster.driver import main; main()"
 
 
@@ -45,9 +46,12 @@ class RaySession:
         self._process = process
         self.cores = self.gpus = 0
 
-    def connect(self, address: str | None) -> None:
-        """Have the program connect; raises `FetchError` where there is no cluster, within seconds."""
-        self._tell([address, cpu_count()])
+    def connect(self, address: str | None, folder: str | None) -> None:
+        """Have the program connect; raises `FetchError` where there is no cluster, within seconds.
+
+        A cluster of its own keeps its files in `folder`, or where Ray does (None).
+        """
+        self._tell([address, cpu_count(), folder])
         where = "no Ray cluster could be started" if address is None else f"no Ray cluster at {address}"
         self._heard("imported", _START_SECONDS, where)
         seconds = _START_SECONDS if address is None else _CONNECT_SECONDS
@@ -133,7 +137,7 @@ def ray_session(address: str | None) -> Iterator[RaySession]:
     need_ray()
     if address is not None:
         check_reach(address)
-    with TemporaryFile() as printed:
+    with TemporaryFile() as printed, _own_folder(address) as folder:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START, *filter(None, sys.path)],
             stdin=subprocess.PIPE,
@@ -146,10 +150,20 @@ def ray_session(address: str | None) -> Iterator[RaySession]:
         )
         session = RaySession(process)
         try:
-            session.connect(address)
+            session.connect(address, folder)
             yield session
         finally:
             session.end()
+
+
+@contextmanager
+def _own_folder(address: str | None) -> Iterator[str | None]:
+    """Give a folder for the files of a cluster that is started here, so that none of them stay.
+
+    There are sockets among them, whose paths must be short; else it is None.
+    """
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        yield folder if address is None and len(folder) < _LONGEST_FOLDER else None
 
 
 def need_ray() -> None:

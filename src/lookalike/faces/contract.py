@@ -12,7 +12,7 @@ from lookalike.reports import AddReport, Info, RelocateReport, SpaceInfo
 from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
-    from lookalike.cluster.embed import EmbedReport
+    from lookalike.cluster.run import EmbedReport
     from lookalike.evaluate.pooling import RatingTask
     from lookalike.transfer.transfer import ImportReport
 

@@ -10,7 +10,7 @@ from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import device_option, emit, json_option, pooling_option
 
 if TYPE_CHECKING:
-    from lookalike.cluster.embed import EmbedReport
+    from lookalike.cluster.run import EmbedReport
 
 
 @click.command()
@@ -37,14 +37,15 @@ def embed(sources: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
     All machines must see the sources and OUT at the same paths or addresses. Run it again after an
     interruption, or when there is more: only what is new or changed is embedded.
     """
-    from lookalike.cluster.embed import EmbedRequest, embed_photos
+    from lookalike.cluster.embed import embed as embed_sources
+    from lookalike.cluster.run import EmbedRequest
     from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import embed_json
     from lookalike.models.find import with_pooling
 
     how["model"] = with_pooling(how.pop("model"), how.pop("pooling"))
     with StepProgress(quiet=as_json) as progress:
-        report = embed_photos(EmbedRequest(sources, on_step=progress.step, **how))
+        report = embed_sources(EmbedRequest(sources, on_step=progress.step, **how))
     emit(embed_json(report)) if as_json else _print(report, how["target"])
 
 
