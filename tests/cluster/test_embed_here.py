@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers_cluster import embed_here, held, how_often, imported, rows, shards
 
@@ -52,6 +55,10 @@ def names(uris) -> list[str]:
 def vectors(embedded) -> dict[str, list[float]]:
     pairs = (zip(t["uri"].to_pylist(), t["vector"].to_pylist(), strict=True) for t in embedded)
     return {Path(uri).name: vector for some in pairs for uri, vector in some}
+
+
+def rows_named(out: Path, part: str) -> set[str]:
+    return {row["uri"] for row in rows(out) if part in row["uri"] and row["sha256"]}
 
 
 def add(folder: Path, *paths: Path):
@@ -235,6 +242,44 @@ def test_names_that_are_no_text(tmp_path, make_photo, monkeypatch):
     assert [row["uri"] for row in rows(tmp_path / "out")] == [f"file://{tmp_path}/photos/%FF.png"]
     imported(tmp_path / "c.lookalike", tmp_path / "out")
     assert add(tmp_path / "c.lookalike", tmp_path / "photos").unchanged == 1
+
+
+def pack(folder: Path, shard: Path) -> None:
+    with tarfile.open(shard, "w") as tar:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not path.is_symlink():
+                tar.add(path, path.name)
+
+
+def table(folder: Path, path: Path) -> None:
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()]
+    rows = [{"image": {"bytes": each.read_bytes(), "path": each.name}, "label": "x"} for each in files]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def test_shards_and_tables_of_pictures_come_to_the_same_as_add(photos, tmp_path, monkeypatch, make_photo):
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    pack(photos, folder / "a.tar")
+    table(photos, folder / "b.parquet")
+    make_photo(folder / "c.png", 60)
+    sources = [folder / "a.tar", folder / "b.parquet", folder / "c.png"]
+    report, _ = embed_here(monkeypatch, *sources, to=tmp_path / "out")
+    added = add(tmp_path / "added.lookalike", *sources)
+    assert (report.found, report.embedded, report.skipped) == (added.found, added.added, added.skipped)
+    assert dict(report.aside) == dict(added.aside) and dict(report.excluded) == dict(added.excluded)
+    imported(tmp_path / "c.lookalike", tmp_path / "out")
+    assert held(tmp_path / "c.lookalike") == held(tmp_path / "added.lookalike")
+    again = add(tmp_path / "c.lookalike", *sources)
+    assert again.added == again.updated == again.moved == 0 and again.unchanged == report.embedded
+    report, read = embed_here(monkeypatch, *sources, to=tmp_path / "out")
+    assert not read and report.gone == report.embedded == 0
+    make_photo(photos / "more.png", 61)
+    pack(photos, folder / "a.tar")
+    report, read = embed_here(monkeypatch, *sources, to=tmp_path / "out")
+    assert names(read) == ["a.tar"] and report.embedded == 14
+    with open_embedded(tmp_path / "out") as embedded:
+        assert embedded.items == 1 + 14 + len(rows_named(tmp_path / "out", "b.parquet#"))
 
 
 def test_from_a_bucket_into_a_bucket(s3, photos, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,14 @@ from lookalike.cluster.layout import Facts, Run, facts_of, is_superseded
 from lookalike.cluster.place import Place, place_at
 from lookalike.cluster.plan import Unit, UnitFile
 from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
-from lookalike.cluster.sources import read_photos
+from lookalike.cluster.sources import all_shards, read_photos
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.load import load_embedder
 from lookalike.errors import BusyError, LookalikeError, ModelError
-from lookalike.ingest.batches import embed_batches
-from lookalike.records import Photo, Skipped
+from lookalike.ingest.batches import Read, embed_batches
+from lookalike.ingest.shards import Shards
 from lookalike.store.rows import encode_metadata
 
 _MOST_REASONS = 3  # of one unit that travel back
@@ -40,16 +40,22 @@ class Job:
     run: Run
     device: str
     cores: int
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one unit; a `problem`, an error's name and its line, ends the job."""
+    """What became of one unit; a `problem`, an error's name and its line, ends the job.
+
+    `excluded` and `aside` count what was left out of shards and tables of pictures.
+    """
 
     unit: int
     items: int = 0
     skipped: int = 0
     reasons: tuple[str, ...] = ()
+    excluded: dict[str, int] = field(default_factory=dict)
+    aside: dict[str, int] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
 
     def raise_problem(self) -> None:
@@ -92,18 +98,20 @@ class Worker:
         try:
             if self._problem is not None:
                 raise self._problem
-            rows = self._rows(unit)
+            shards = all_shards(self._job.exclude)
+            rows = self._rows(unit, shards)
             write_shard(self._place, self._job, unit.number, rows)
         except LookalikeError as error:
             return Outcome(unit.number, problem=(type(error).__name__, str(error)))
         reasons = tuple(f"{each.uri}: {each.reason}" for each in rows.skipped[:_MOST_REASONS])
-        return Outcome(unit.number, len(rows.items), len(rows.skipped), reasons)
+        left = dict(shards.walk.inner_excluded), dict(shards.walk.inner_aside)
+        return Outcome(unit.number, len(rows.items), len(rows.skipped), reasons, *left)
 
-    def _rows(self, unit: Unit) -> ShardRows:
+    def _rows(self, unit: Unit, shards: Shards) -> ShardRows:
         embedder = self._embedder
         if isinstance(embedder, TextEmbedder):
             raise ModelError(f"{embedder.spec.name} embeds texts")
-        photos = read_photos(self._decoder, unit.files, embedder.spec.view)
+        photos = read_photos(self._decoder, unit.files, embedder.spec.view, shards)
         return embedded(embedder, photos, with_companion=self._job.facts.companion is not None)
 
 
@@ -124,11 +132,12 @@ def write_shard(place: Place, job: Job, unit: int, rows: ShardRows) -> None:
     place.write(job.run.shard(unit), content)
 
 
-def embedded(embedder: Embedder, photos: Iterator[Photo | Skipped], *, with_companion: bool) -> ShardRows:
+def embedded(embedder: Embedder, photos: Iterator[Read], *, with_companion: bool) -> ShardRows:
     """Return what photos come to, with the same vectors, facts and reasons as `add` gives them."""
     rows = ShardRows()
     for batch in embed_batches(embedder, photos, with_companion=with_companion):
         rows.skipped += batch.skipped
+        rows.read += batch.shards
         for photo, vector in batch.photos:
             assert vector is not None  # no content was said to be known
             metadata = encode_metadata(photo.metadata)
@@ -157,7 +166,8 @@ def unit_of(text: str) -> Unit:
 
 def job_of(facts: dict[str, Any]) -> Job:
     """Return the job that `asdict` made a dictionary of."""
-    return Job(**{**facts, "facts": facts_of(facts["facts"]), "run": Run(**facts["run"])})
+    changed = {"facts": facts_of(facts["facts"]), "run": Run(**facts["run"])}
+    return Job(**{**facts, **changed, "exclude": tuple(facts["exclude"])})
 
 
 def outcome_of(text: str) -> Outcome:

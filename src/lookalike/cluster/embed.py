@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lookalike.cluster.layout import EmbeddedSpace, Facts, shard_names
 from lookalike.cluster.place import Folder, place_at
 from lookalike.cluster.plan import Counts, Plan, unit_size
 from lookalike.cluster.run import EmbedReport, EmbedRequest, EmbedRun, Tally
 from lookalike.cluster.session import check_reach, need_ray, ray_session
 from lookalike.cluster.shards import read_about
-from lookalike.cluster.sources import Sources
 from lookalike.decode.formats import reader_version
 from lookalike.embed import EmbedderSpec, PairedEmbedder, TextEmbedder
 from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.errors import ModelError, NotFoundError
+from lookalike.ingest.contents import begins_like_photo
 from lookalike.models import DEFAULT_MODEL
 from lookalike.records import OnStep
+from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
+from lookalike.sources.paths import as_source
+from lookalike.sources.remote.addresses import Source
 
 _MOST_PER_UNIT = 512  # photos
 
@@ -37,22 +42,32 @@ def embed_photos(request: EmbedRequest) -> EmbedReport:
     parts = EmbedRun(place, _facts(_embedder(request)))
     parts.check()
     own = place.path if isinstance(place, Folder) else None
-    sources = Sources(request.sources, "photo", own, Exclusions.of(request.exclude))
+    walk = WideWalk(_sources(request), own, Exclusions.of(request.exclude), "photo", begins_like_photo)
     with Plan(parts.facts.reader) as plan:
-        for found in plan.record_found(sources.files()):
+        for found in plan.record_found(walk.files()):
             request.on_step("looking", found, None)
-        _refuse_nothing(plan, parts, sources, request)
+        _refuse_nothing(plan, parts, walk, request)
         counts, tally = _run(parts, plan, request)
+    skipped = counts.skipped + tally.skipped
     return EmbedReport(
-        counts.found,
+        tally.items + counts.unchanged + skipped,
         tally.items,
         counts.unchanged,
-        counts.skipped + tally.skipped,
+        skipped,
         counts.gone,
         tuple(tally.reasons),
-        dict(sources.excluded),
-        dict(sources.aside),
+        dict(walk.excluded + tally.excluded),
+        dict(walk.aside + tally.aside),
     )
+
+
+def _sources(request: EmbedRequest) -> list[Source]:
+    """Return paths and addresses; raises `NotFoundError` for a path that is not there, `UsageError`."""
+    sources = [as_source(each) for each in request.sources]
+    for each in sources:
+        if isinstance(each, Path) and not each.exists():
+            raise NotFoundError(f"no such file or folder: {each}")
+    return sources
 
 
 def _run(parts: EmbedRun, plan: Plan, request: EmbedRequest) -> tuple[Counts, Tally]:
@@ -69,11 +84,12 @@ def _run(parts: EmbedRun, plan: Plan, request: EmbedRequest) -> tuple[Counts, Ta
         _record_done(parts, plan, request.on_step, seen)  # of another run, which ends here
         counts = plan.settle(afresh=request.afresh)
         before = counts.unchanged + counts.skipped
-        request.on_step("reading", before, counts.found)
+        total = None if counts.holders else counts.found
+        request.on_step("reading", before, total)
         units = plan.units(unit_size(counts.to_do, pool.actors, _MOST_PER_UNIT))
-        for outcome in parts.outcomes(session, run, pool, units):
+        for outcome in parts.outcomes(session, run, pool, units, request.exclude):
             tally.add(outcome)
-            request.on_step("reading", before + tally.items + tally.skipped, counts.found)
+            request.on_step("reading", before + tally.items + tally.skipped, total)
     parts.finish(run)
     return counts, tally
 
@@ -109,12 +125,12 @@ def _record_done(
     return frozenset(names)
 
 
-def _refuse_nothing(plan: Plan, parts: EmbedRun, sources: Sources, request: EmbedRequest) -> None:
+def _refuse_nothing(plan: Plan, parts: EmbedRun, walk: WideWalk, request: EmbedRequest) -> None:
     """Raise `NotFoundError` where a new place would stay empty."""
     if plan.count_found() or not parts.is_new():
         return
-    counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in sources.aside.items()]
-    counts += [f"{count:,} left out ({reason})" for reason, count in sources.excluded.items()]
+    counts = [f"{count:,} {kind}{'s' * (count != 1)} left aside" for kind, count in walk.aside.items()]
+    counts += [f"{count:,} left out ({reason})" for reason, count in walk.excluded.items()]
     raise NotFoundError(
         f"nothing in {', '.join(request.sources)} could be taken in, so nothing was made: "
         f"{'; '.join(counts) or 'there are no files'}"

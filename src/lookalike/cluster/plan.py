@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from types import TracebackType
 from typing import Any, Self
 
+from lookalike.ingest.shards import is_container
 from lookalike.records import FileStamp, FoundFile
+from lookalike.sources.remote.addresses import split_member
 
 _PAGE = 1000
 
@@ -37,8 +39,8 @@ class Unit:
 class Counts:
     """How what was found compares with what is done.
 
-    `found` = `unchanged` + `skipped` (for a lasting reason, and unchanged) + `to_do`; `gone` were found in an
-    earlier run only: they stay.
+    `unchanged` counts what is in shards and tables, `to_do` and `found` count these themselves; `skipped` are
+    those of a lasting reason that are unchanged. `gone` were found in an earlier run only: they stay.
     """
 
     found: int
@@ -46,6 +48,8 @@ class Counts:
     skipped: int
     to_do: int
     gone: int
+    holders: bool = False
+    """Whether there are shards or tables of pictures to do, which hold nobody knows how many."""
 
 
 class Plan:
@@ -57,11 +61,12 @@ class Plan:
     def __init__(self, reader: str) -> None:
         self._reader = reader
         self._connection = sqlite3.connect("")  # a file of its own that nobody sees, and which memory caches
+        self._connection.create_function("holder_of", 1, _holder_of, deterministic=True)
         self._connection.executescript(
             """CREATE TABLE found (uri TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, problem TEXT)
                 WITHOUT ROWID;
             CREATE TABLE done (uri TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, lasting INTEGER,
-                reader TEXT) WITHOUT ROWID;
+                reader TEXT, members INTEGER) WITHOUT ROWID;
             CREATE TABLE to_do (uri TEXT PRIMARY KEY) WITHOUT ROWID;"""
         )
 
@@ -73,9 +78,12 @@ class Plan:
             for reason, lasting in zip(columns["reason"], columns["lasting"], strict=True)
         ]
         rows = zip(
-            columns["uri"], columns["size"], columns["mtime_ns"], lasting, columns["reader"], strict=True
+            *(columns[name] for name in ("uri", "size", "mtime_ns")),
+            lasting,
+            *(columns[name] for name in ("reader", "members")),
+            strict=True,
         )
-        self._connection.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def record_found(self, files: Iterator[FoundFile]) -> Iterator[int]:
         """Note the files of a walk, page by page; yields how many there are by now."""
@@ -100,25 +108,46 @@ class Plan:
         refused = f"{same} AND lasting AND reader = ?1"
         is_done = f"SELECT 1 FROM done WHERE done.uri = found.uri AND {same} AND lasting IS NULL"
         is_refused = f"SELECT 1 FROM done WHERE done.uri = found.uri AND {refused}"
-        unchanged = 0 if afresh else self._count(f"found WHERE EXISTS ({is_done})")
+        unchanged = (
+            0
+            if afresh
+            else self._sum(
+                "coalesce(members, 1)", f"done JOIN found USING (uri) WHERE {same} AND lasting IS NULL"
+            )
+        )
         skipped = 0 if afresh else self._count(f"found WHERE EXISTS ({is_refused})", self._reader)
         held = "" if afresh else f"WHERE NOT EXISTS ({is_done}) AND NOT EXISTS ({is_refused})"
         with self._connection:
             self._connection.execute("DELETE FROM to_do")
             sql = f"INSERT INTO to_do SELECT uri FROM found {held}"
             self._connection.execute(sql, () if afresh else (self._reader,))
-        gone = self._count("done WHERE lasting IS NULL AND uri NOT IN (SELECT uri FROM found)")
-        return Counts(self.count_found(), unchanged, skipped, self._count("to_do"), gone)
+        gone = self._count(
+            "done WHERE lasting IS NULL AND members IS NULL AND uri NOT IN (SELECT uri FROM found) "
+            "AND holder_of(uri) NOT IN (SELECT uri FROM found)"
+        )
+        holders = any(is_container(uri) for (uri,) in self._connection.execute("SELECT uri FROM to_do"))
+        return Counts(self.count_found(), unchanged, skipped, self._count("to_do"), gone, holders)
 
     def units(self, size: int) -> Iterator[Unit]:
-        """Yield what is to do, so many files a unit, by uri."""
+        """Yield what is to do, so many files a unit, by uri; a shard or table of pictures is one itself."""
         sql = "SELECT uri, size, mtime_ns, problem FROM to_do JOIN found USING (uri) ORDER BY uri"
+        waiting: list[UnitFile] = []
+        number = count()
         with closing(self._connection.cursor()) as cursor:
-            rows = cursor.execute(sql)
-            number = 0
-            while page := rows.fetchmany(size):
-                yield Unit(number, tuple(UnitFile(*row) for row in page))
-                number += 1
+            for row in cursor.execute(sql):
+                file = UnitFile(*row)
+                if is_container(file.uri):
+                    yield Unit(next(number), (file,))
+                else:
+                    waiting.append(file)
+                if len(waiting) == size:
+                    yield Unit(next(number), tuple(waiting))
+                    waiting = []
+        if waiting:
+            yield Unit(next(number), tuple(waiting))
+
+    def _sum(self, what: str, rows: str) -> int:
+        return int(self._connection.execute(f"SELECT total({what}) FROM {rows}").fetchone()[0])
 
     def _count(self, what: str, *values: object) -> int:
         return int(self._connection.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0])
@@ -136,6 +165,12 @@ class Plan:
         self.close()
 
 
+def _holder_of(uri: str) -> str:
+    """Return the shard or table that a uri is in; the uri where it is in none."""
+    member = split_member(uri)
+    return member[0] if member else uri
+
+
 def stamp_of(file: UnitFile) -> FileStamp:
     """Return the stamp of a file of a unit."""
     return FileStamp(file.size, file.mtime_ns)
@@ -148,9 +183,3 @@ def unit_size(to_do: int, actors: int, most: int) -> int:
 
 _LEAST_UNIT = 32
 _UNITS_PER_ACTOR = 8
-
-
-def pages(units: Iterator[Unit], count: int) -> Iterator[Sequence[Unit]]:
-    """Yield units, so many at a time."""
-    while page := list(islice(units, count)):
-        yield page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -76,11 +77,15 @@ class Tally:
     items: int = 0
     skipped: int = 0
     reasons: list[str] = field(default_factory=list)
+    excluded: Counter[str] = field(default_factory=Counter)
+    aside: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """Count one more unit."""
         self.items += outcome.items
         self.skipped += outcome.skipped
+        self.excluded.update(outcome.excluded)
+        self.aside.update(outcome.aside)
         self.reasons += outcome.reasons[: _MOST_REASONS - len(self.reasons)]
 
 
@@ -132,9 +137,11 @@ class EmbedRun:
         is_bundled = self.facts.own.model in bundled_names()
         return session.pool("cpu" if device == "auto" and is_bundled else device)
 
-    def outcomes(self, session: RaySession, run: Run, pool: Pool, units: Iterable[Unit]) -> Iterator[Outcome]:
+    def outcomes(
+        self, session: RaySession, run: Run, pool: Pool, units: Iterable[Unit], exclude: tuple[str, ...] = ()
+    ) -> Iterator[Outcome]:
         """Have the cluster do units; yields what becomes of each, and raises what ends the job."""
-        job = Job(self.place.address, self.facts, run, "cuda" if pool.gpus else "cpu", pool.cores)
+        job = Job(self.place.address, self.facts, run, "cuda" if pool.gpus else "cpu", pool.cores, exclude)
         remaining = iter(units)
         while page := list(islice(remaining, _UNITS_PER_ACTOR * pool.actors)):
             for answer in session.outcomes(job, [text_of(unit) for unit in page], pool):

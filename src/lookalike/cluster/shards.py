@@ -2,7 +2,9 @@
 
 Columns: `uri`, `size` and `mtime_ns` (the stamp); of items `sha256`, `metadata` (canonical JSON), `text`,
 `vector` and, where the model fills a second space, `companion`; of what was skipped `reason`, `lasting` and
-`reader`. Vectors are unit-length float32. Pages carry checksums.
+`reader`. A shard or table of pictures that was read to its end has a row of its own, after those of its
+pictures, with their number as `members` and how they were read as `reader`. Vectors are unit-length float32.
+Pages carry checksums.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from lookalike.cluster.place import Place
 from lookalike.errors import DamagedError, MissingExtraError
 from lookalike.records import FileStamp, Skipped, Vectors
 from lookalike.store.rows import as_text
+from lookalike.store.shards import ShardRead
 
 VECTOR, COMPANION = "vector", "companion"
-ABOUT = ("uri", "size", "mtime_ns", "reason", "lasting", "reader")
+ABOUT = ("uri", "size", "mtime_ns", "reason", "lasting", "reader", "members")
 """The columns that tell which row counts, and why something was skipped."""
 
 _MADE_BY = b"lookalike.model_id"
@@ -47,12 +50,14 @@ class ShardRows:
 
     items: list[ShardItem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    read: list[ShardRead] = field(default_factory=list)
 
 
 def arrow() -> Any:
     """Return `pyarrow`; raises `MissingExtraError`."""
     try:
         import pyarrow  # an optional package
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("what a cluster embeds", "cluster") from None
@@ -78,6 +83,7 @@ def schema_of(facts: Facts) -> Any:
         pa.field("reason", pa.string()),
         pa.field("lasting", pa.bool_()),
         pa.field("reader", pa.string()),
+        pa.field("members", pa.int64()),
     ]
     return pa.schema(fields, {_MADE_BY: facts.own.model_id.encode()})
 
@@ -90,22 +96,24 @@ def encode_shard(rows: ShardRows, facts: Facts, reader: str) -> bytes:
     pa = arrow()
     items = sorted(rows.items, key=lambda item: item.uri)
     skipped = sorted(rows.skipped, key=lambda each: each.uri)
-    none = [None] * len(skipped)
-    stamps = [*(each.stamp for each in items), *(each.stamp for each in skipped)]
+    read = rows.read
+    none = [None] * (len(skipped) + len(read))
+    stamps = [each.stamp for part in (items, skipped, read) for each in part]
     columns: dict[str, Any] = {
-        "uri": [each.uri for each in items] + [each.uri for each in skipped],
+        "uri": [each.uri for part in (items, skipped, read) for each in part],
         "sha256": [each.content_hash for each in items] + none,
         "size": [stamp.size if stamp else None for stamp in stamps],
         "mtime_ns": [stamp.mtime_ns if stamp else None for stamp in stamps],
         "metadata": [each.metadata for each in items] + none,
         "text": [each.text for each in items] + none,
-        VECTOR: _lists([each.vector for each in items], len(skipped), facts.own),
-        "reason": [None] * len(items) + [as_text(each.reason) for each in skipped],
-        "lasting": [None] * len(items) + [each.lasting for each in skipped],
-        "reader": [reader] * len(stamps),
+        VECTOR: _lists([each.vector for each in items], len(none), facts.own),
+        "reason": [None] * len(items) + [as_text(each.reason) for each in skipped] + [None] * len(read),
+        "lasting": [None] * len(items) + [each.lasting for each in skipped] + [None] * len(read),
+        "reader": [reader] * (len(stamps) - len(read)) + [each.manner for each in read],
+        "members": [None] * (len(stamps) - len(read)) + [each.members for each in read],
     }
     if facts.companion is not None:
-        columns[COMPANION] = _lists([each.companion for each in items], len(skipped), facts.companion)
+        columns[COMPANION] = _lists([each.companion for each in items], len(none), facts.companion)
     schema = schema_of(facts)
     arrays = [
         each if isinstance(each, pa.Array) else pa.array(each, kind.type)
@@ -168,6 +176,18 @@ def vectors_of(table: Any, column: str, dim: int) -> Vectors:
         if len(chunk)
     ]
     return np.ascontiguousarray(np.concatenate(rows)) if rows else np.empty((0, dim), np.float32)
+
+
+def items_of(table: Any) -> Any:
+    """Return the rows of a table that are items."""
+    pa = arrow()
+    return table.filter(pa.compute.and_(table["reason"].is_null(), table["members"].is_null()))
+
+
+def read_rows(table: Any) -> Iterator[ShardRead]:
+    """Yield which shards and tables of pictures were read to their end."""
+    for row in table.filter(table["members"].is_valid()).select(list(ABOUT)).to_pylist():
+        yield ShardRead(row["uri"], FileStamp(row["size"], row["mtime_ns"]), row["reader"], row["members"])
 
 
 def skipped_rows(table: Any) -> Iterator[tuple[Skipped, str]]:

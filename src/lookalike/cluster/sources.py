@@ -1,101 +1,57 @@
-"""The sources of an embedding: folders and files, and addresses; listed, and read unit by unit."""
+"""The sources of an embedding, unit by unit: files, objects, and what is in shards and tables of pictures."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 from lookalike.cluster.plan import UnitFile, stamp_of
 from lookalike.decode.pool import DecodePool
-from lookalike.decode.requests import PhotoRequest
-from lookalike.errors import NotFoundError
-from lookalike.ingest.photos import begins_like_photo
-from lookalike.records import FoundFile, Kind, Photo, Skipped, View
+from lookalike.ingest.batches import Read
+from lookalike.ingest.contents import decoded
+from lookalike.ingest.shards import Shards
+from lookalike.records import FoundFile, Skipped, View
+from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
-from lookalike.sources.remote.addresses import is_address, normal
-from lookalike.sources.remote.reading import Ahead, ObjectRequest, read_objects
-from lookalike.sources.remote.walk import RemoteWalk
 from lookalike.sources.sidecars import Sidecars
-from lookalike.sources.uris import path_of
-from lookalike.sources.walk import Walk
+from lookalike.store.scan import FileToRead
 
-_AHEAD = Ahead(objects=32, most_bytes=64 << 20)  # of one actor
+
+class _NothingKnown:
+    """Stands for what a store knows of shards, where all of them are read."""
+
+    def see(self, member: FoundFile) -> None:
+        """See `ShardScan`."""
+
+    def end(self, shard: str) -> None:
+        """See `ShardScan`."""
+
+    def known(self, uri: str, size: int) -> tuple[bytes, ...]:  # noqa: ARG002
+        """See `Scan`."""
+        return ()
 
 
 @dataclass(slots=True)
-class Sources:
-    """What the user names, walked once; afterwards `excluded` and `aside` tell what was not taken.
+class _AllShards(Shards):
+    """Reads shards of which nothing is known."""
 
-    `own` is the folder that is written to. Raises `NotFoundError` for a path that is not there, `UsageError`
-    for an address with a password in it.
-    """
-
-    named: tuple[str, ...]
-    wanted: Kind
-    own: Path | None = None
-    rules: Exclusions = field(default_factory=Exclusions)
-    excluded: Counter[str] = field(default_factory=Counter)
-    aside: Counter[str] = field(default_factory=Counter)
-    _paths: list[Path] = field(default_factory=list)
-    _addresses: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Part paths from addresses, and look whether they can be meant."""
-        for each in self.named:
-            if is_address(each):
-                self._addresses.append(normal(each))
-                continue
-            self._paths.append(Path(each))
-            if not self._paths[-1].exists():
-                raise NotFoundError(f"no such file or folder: {each}")
-
-    def files(self) -> Iterator[FoundFile]:
-        """Yield every file and object with its stamp, or its problem."""
-        walks: list[Walk | RemoteWalk] = []
-        if self._paths:
-            walks.append(Walk(self._paths, self.own, self.rules, self.wanted, begins_like_photo))
-        if self._addresses:
-            walks.append(RemoteWalk(self._addresses, self.rules, self.wanted))
-        for walk in walks:
-            yield from walk.files()
-            self.excluded += walk.excluded
-            self.aside += walk.aside
+    @property
+    def known(self) -> Any:
+        """See `Shards`."""
+        return self.scan
 
 
-def read_photos(decoder: DecodePool, files: tuple[UnitFile, ...], view: View) -> Iterator[Photo | Skipped]:
-    """Yield what each file holds: first why some cannot be read, then photos decoded ahead by the workers."""
+def all_shards(exclude: tuple[str, ...]) -> Shards:
+    """Return what reads shards and tables; its walk counts what the patterns leave out of them."""
+    nothing: Any = _NothingKnown()
+    return _AllShards(WideWalk((), rules=Exclusions.of(exclude)), nothing)
+
+
+def read_photos(
+    decoder: DecodePool, files: tuple[UnitFile, ...], view: View, shards: Shards
+) -> Iterator[Read]:
+    """Yield what each file holds: first why some cannot be read, then photos, decoded ahead by workers."""
     yield from (Skipped(file.uri, file.problem, lasting=False) for file in files if file.problem is not None)
-    sound = [file for file in files if file.problem is None]
-    sidecars = Sidecars()
-    yield from decoder.photos(
-        PhotoRequest(
-            file.uri,
-            path := path_of(file.uri),
-            view,
-            stamp=stamp_of(file),
-            sidecars=sidecars.of(path),
-        )
-        for file in sound
-        if not is_address(file.uri)
-    )
-    yield from _read_objects(decoder, [file for file in sound if is_address(file.uri)], view)
-
-
-def _read_objects(decoder: DecodePool, files: list[UnitFile], view: View) -> Iterator[Photo | Skipped]:
-    """Yield what objects hold, fetched ahead; their stamps are those of their listing."""
-    refused: list[Skipped] = []
-
-    def requests() -> Iterator[PhotoRequest]:
-        wanted = (ObjectRequest(file.uri, stamp_of(file)) for file in files)
-        for file, content in zip(files, read_objects(wanted, ahead=_AHEAD), strict=True):
-            if isinstance(content, Skipped):
-                refused.append(content)
-            else:
-                yield PhotoRequest(file.uri, file.uri, view, stamp=stamp_of(file), content=content)
-
-    stamps = {file.uri: stamp_of(file) for file in files}
-    for read in decoder.photos(requests()):
-        yield replace(read, stamp=stamps[read.uri])
-    yield from refused
+    wanted = (FileToRead(file.uri, stamp_of(file), ()) for file in files if file.problem is None)
+    yield from decoded(decoder, wanted, view, Sidecars(), shards.requests)

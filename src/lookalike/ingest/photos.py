@@ -26,6 +26,7 @@ from lookalike.store import PhotoBatch
 from lookalike.store.photo_commit import RunMemory
 from lookalike.store.scan import FileToRead, Scan
 
+
 @dataclass(frozen=True, slots=True)
 class PhotoIngest(IngestContext):
     """The parts that reading photos needs.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lookalike.faces.cli.arguments import SourceArgument
 from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.options import device_option, emit, json_option, pooling_option
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True)
+@click.argument("sources", nargs=-1, required=True, type=SourceArgument())
 @click.option(
     "--to", "target", metavar="OUT", required=True, help="A folder, or an address as s3://bucket/out."
 )
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 @pooling_option
 @device_option
 @json_option
-def embed(sources: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+def embed(sources: tuple[Path | str, ...], *, as_json: bool, **how: Any) -> None:
     """Embed SOURCES on a cluster of machines (Ray), into files from which lookalike import brings them in.
 
     All machines must see the sources and OUT at the same paths or addresses. Run it again after an
@@ -45,7 +47,7 @@ def embed(sources: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
 
     how["model"] = with_pooling(how.pop("model"), how.pop("pooling"))
     with StepProgress(quiet=as_json) as progress:
-        report = embed_sources(EmbedRequest(sources, on_step=progress.step, **how))
+        report = embed_sources(EmbedRequest(tuple(map(str, sources)), on_step=progress.step, **how))
     emit(embed_json(report)) if as_json else _print(report, how["target"])
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lookalike.cluster.layout import FACTS_FILE, EmbeddedSpace, Facts, last_run, read_facts, shard_names
 from lookalike.cluster.place import Place, address_of, is_remote, place_at
-from lookalike.cluster.shards import COMPANION, VECTOR, read_shard, skipped_rows, vectors_of
+from lookalike.cluster.shards import COMPANION, VECTOR, items_of, read_shard, skipped_rows, vectors_of
 from lookalike.embed import EmbedderSpec
 from lookalike.errors import DamagedError, NotFoundError
 from lookalike.records import OnStep, Skipped, View
@@ -91,19 +91,20 @@ class Embedded:
     def check(self, shard: int, name: str) -> None:
         """Read a shard whole, and note which rows of earlier ones do not count any more."""
         table = read_shard(self.place, name, self.facts)
-        items = table.filter(_is_item(table))
+        items = items_of(table)
         for column, space in ((VECTOR, self.facts.own), (COMPANION, self.facts.companion)):
             if space is not None:
                 self._check_vectors(items, column, space, name)
         for row in items.select(["metadata", "sha256", "size", "mtime_ns"]).to_pylist():
             if not _is_sound(row):
                 raise DamagedError(f"{self.place.address}/{name} holds an item without its facts")
-        reasons, uris = table["reason"].to_pylist(), table["uri"].to_pylist()
+        reasons, uris, members = (table[name].to_pylist() for name in ("reason", "uri", "members"))
         with self._index:
             self._index.execute("DELETE FROM page")
             rows = (
                 (uri, row, reason is not None)
-                for row, (uri, reason) in enumerate(zip(uris, reasons, strict=True))
+                for row, (uri, reason, holds) in enumerate(zip(uris, reasons, members, strict=True))
+                if holds is None
             )
             self._index.executemany("INSERT INTO page VALUES (?, ?, ?)", rows)
             outdated = "FROM latest JOIN page USING (uri) WHERE latest.is_skip OR NOT page.is_skip"
@@ -137,7 +138,7 @@ class Embedded:
     def __iter__(self) -> Iterator[Any]:
         """Yield `pyarrow.Table`s of items, one for each shard that has any; raises as `open_embedded`."""
         for table in self.tables():
-            items = table.filter(_is_item(table))
+            items = items_of(table)
             if len(items):
                 yield items.select([name for name in _OF_ITEMS if name in items.column_names])
 
@@ -176,10 +177,6 @@ class Embedded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _is_item(table: Any) -> Any:
-    return table["reason"].is_null()
 
 
 def _is_sound(row: dict[str, Any]) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.cluster.shards import COMPANION, VECTOR, skipped_rows, vectors_of
+from lookalike.cluster.place import address_of
+from lookalike.cluster.shards import COMPANION, VECTOR, items_of, read_rows, skipped_rows, vectors_of
 from lookalike.errors import UsageError
 from lookalike.records import Committed, FileStamp, Photo, Skipped, Space, Vectors
 from lookalike.store import PhotoBatch
@@ -42,8 +43,8 @@ def check_request(request: ImportRequest) -> None:
     )
     if given != (None,) * len(given):
         raise UsageError(
-            f"{request.vectors} was written by lookalike embed, and names its own rows and space: leave out "
-            "--names, --base, --name and columns"
+            f"{address_of(request.vectors)} was written by lookalike embed, and names its rows and space: "
+            "leave out --names, --base, --name and columns"
         )
 
 
@@ -134,7 +135,7 @@ class EmbeddedImport:
                 self.parts.on_step("importing", done, total)
 
     def _commit(self, page: Any) -> None:
-        items = page.filter(page["reason"].is_null())
+        items = items_of(page)
         rows = items.select(["uri", "sha256", "size", "mtime_ns", "metadata"]).to_pylist()
         photos = [
             Photo(
@@ -151,6 +152,10 @@ class EmbeddedImport:
         if self.is_default:
             self._add(photos, vectors, paired)
             self._skip(skipped_rows(page))
+            read = PhotoBatch(shards=list(read_rows(page)))
+            if read.shards:
+                reader = self.embedded.facts.reader
+                self.parts.store.commit(self.space, read, reader=reader, is_gone=_stays)
         else:
             self._fill(photos, vectors, paired)
 
