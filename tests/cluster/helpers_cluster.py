@@ -163,7 +163,8 @@ def embed_here(
 ) -> tuple[EmbedReport, list[str]]:
     """Embed without Ray; returns the report, and the uris that were read."""
     session = HereSession(before)
-    monkeypatch.setattr("lookalike.cluster.embed.ray_session", lambda _: nullcontext(session))
+    for kind in ("embed", "texts"):
+        monkeypatch.setattr(f"lookalike.cluster.{kind}.ray_session", lambda _: nullcontext(session))
     report = embed_sources(EmbedRequest(tuple(map(str, sources)), str(to), **how))
     return report, session.read
 

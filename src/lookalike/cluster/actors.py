@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 from collections.abc import Iterator
@@ -14,16 +15,18 @@ import numpy as np
 from lookalike import errors
 from lookalike.cluster.layout import Facts, Run, facts_of, is_superseded
 from lookalike.cluster.place import Place, place_at
-from lookalike.cluster.plan import Unit, UnitFile
+from lookalike.cluster.plan import Unit, UnitFile, UnitText, stamp_of
 from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
 from lookalike.cluster.sources import all_shards, read_photos
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
 from lookalike.embed import Embedder, TextEmbedder
 from lookalike.embed.load import load_embedder
+from lookalike.embed.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import BusyError, LookalikeError, ModelError
 from lookalike.ingest.batches import Read, embed_batches
 from lookalike.ingest.shards import Shards
+from lookalike.records import FileStamp, Skipped, Vectors
 from lookalike.store.rows import encode_metadata
 
 _MOST_REASONS = 3  # of one unit that travel back
@@ -110,12 +113,14 @@ class Worker:
     def _rows(self, unit: Unit, shards: Shards) -> ShardRows:
         embedder = self._embedder
         if isinstance(embedder, TextEmbedder):
-            raise ModelError(f"{embedder.spec.name} embeds texts")
+            return embedded_texts(embedder, unit)
         photos = read_photos(self._decoder, unit.files, embedder.spec.view, shards)
         return embedded(embedder, photos, with_companion=self._job.facts.companion is not None)
 
 
 def _check_reader(facts: Facts) -> None:
+    if facts.kind == "text":  # which are read where the command runs
+        return
     here = reader_version()
     if here != facts.reader:
         raise ModelError(
@@ -148,20 +153,49 @@ def embedded(embedder: Embedder, photos: Iterator[Read], *, with_companion: bool
     return rows
 
 
+def embedded_texts(embedder: TextEmbedder, unit: Unit) -> ShardRows:
+    """Return what texts come to; those of a unit that are the same are embedded once."""
+    texts = list(dict.fromkeys(each.text for each in unit.texts))
+    found: dict[str, Vectors] = {}
+    if texts:
+        vectors = embedder.embed_texts(texts)
+        pairs = zip(texts, vectors, have_direction(vectors), strict=True)
+        found = {text: row for text, row, is_sound in pairs if is_sound}
+    rows = ShardRows()
+    lost = []
+    for each in unit.texts:
+        content = each.text.encode()
+        stamp = FileStamp(len(content), each.mtime_ns)
+        if each.text not in found:
+            lost.append(each.version)
+            rows.skipped.append(Skipped(each.uri, NO_DIRECTION, stamp, lasting=False))
+            continue
+        digest = hashlib.sha256(content).digest()
+        rows.versions.append(each.version)
+        rows.items.append(ShardItem(each.uri, digest, stamp, each.metadata, found[each.text], text=each.text))
+    for file in unit.files:
+        stamp_there = stamp_of(file) if file.mtime_ns else None
+        rows.skipped.append(Skipped(file.uri, file.problem or "", stamp_there, file.lasting))
+    rows.versions += [*lost, *(file.mtime_ns for file in unit.files)]
+    return rows
+
+
 def _row(vector: Any) -> Any:
     return np.asarray(vector, np.float32)
 
 
 def text_of(unit: Unit) -> str:
     """Return a unit as a short text, which travels to an actor."""
-    files = [list(asdict(file).values()) for file in unit.files]
-    return base64.b85encode(zlib.compress(json.dumps([unit.number, files]).encode())).decode()
+    files, texts = ([list(asdict(each).values()) for each in part] for part in (unit.files, unit.texts))
+    return base64.b85encode(zlib.compress(json.dumps([unit.number, files, texts]).encode())).decode()
 
 
 def unit_of(text: str) -> Unit:
     """Return the unit that `text_of` made a text of."""
-    number, files = json.loads(zlib.decompress(base64.b85decode(text)))
-    return Unit(number, tuple(UnitFile(*cells) for cells in files))
+    number, files, texts = json.loads(zlib.decompress(base64.b85decode(text)))
+    return Unit(
+        number, tuple(UnitFile(*cells) for cells in files), tuple(UnitText(*cells) for cells in texts)
+    )
 
 
 def job_of(facts: dict[str, Any]) -> Job:

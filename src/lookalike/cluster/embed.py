@@ -10,14 +10,15 @@ from lookalike.cluster.plan import Counts, Plan, unit_size
 from lookalike.cluster.run import EmbedReport, EmbedRequest, EmbedRun, Tally
 from lookalike.cluster.session import check_reach, need_ray, ray_session
 from lookalike.cluster.shards import read_about
+from lookalike.cluster.texts import embed_texts
 from lookalike.decode.formats import reader_version
-from lookalike.embed import EmbedderSpec, PairedEmbedder, TextEmbedder
-from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
+from lookalike.embed import Embedder, EmbedderSpec, PairedEmbedder, TextEmbedder
+from lookalike.embed.loaded import LoadedEmbedders
 from lookalike.errors import ModelError, NotFoundError
 from lookalike.ingest.contents import begins_like_photo
-from lookalike.models import DEFAULT_MODEL
-from lookalike.records import OnStep
-from lookalike.sources.everywhere import WideWalk
+from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
+from lookalike.records import Kind, OnStep
+from lookalike.sources.everywhere import WideWalk, kind_of
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.paths import as_source
 from lookalike.sources.remote.addresses import Source
@@ -33,16 +34,34 @@ def embed(request: EmbedRequest) -> EmbedReport:
     need_ray()  # what is missing is said before anything is done
     if request.ray is not None:
         check_reach(request.ray)
-    return embed_photos(request)
+    sources = _sources(request)
+    kind = _kind(request, sources)
+    default = DEFAULT_TEXT_MODEL if kind == "text" else DEFAULT_MODEL
+    # Naming a model is the user's agreement to run it.
+    embedder = LoadedEmbedders(device="cpu").load(request.model or default, request.on_step)
+    if embedder.spec.kind != kind:
+        raise ModelError(
+            f"{embedder.spec.name} embeds {embedder.spec.kind}s, and these are {kind}s: name another --model"
+        )
+    if isinstance(embedder, TextEmbedder):
+        return embed_texts(request, sources, embedder)
+    return embed_photos(request, sources, embedder)
 
 
-def embed_photos(request: EmbedRequest) -> EmbedReport:
+def _kind(request: EmbedRequest, sources: list[Source]) -> Kind:
+    """Return what is to be embedded, by what was said of it or by the names of the files."""
+    if (request.column, request.encoding, request.delimiter) != (None, None, None):
+        return "text"
+    return request.kind or kind_of(sources, Exclusions.of(request.exclude)) or "photo"
+
+
+def embed_photos(request: EmbedRequest, sources: list[Source], embedder: Embedder) -> EmbedReport:
     """Embed photos; see `embed`."""
     place = place_at(request.target)
-    parts = EmbedRun(place, _facts(_embedder(request)))
+    parts = EmbedRun(place, _facts(embedder))
     parts.check()
     own = place.path if isinstance(place, Folder) else None
-    walk = WideWalk(_sources(request), own, Exclusions.of(request.exclude), "photo", begins_like_photo)
+    walk = WideWalk(sources, own, Exclusions.of(request.exclude), "photo", begins_like_photo)
     with Plan(parts.facts.reader) as plan:
         for found in plan.record_found(walk.files()):
             request.on_step("looking", found, None)
@@ -94,14 +113,7 @@ def _run(parts: EmbedRun, plan: Plan, request: EmbedRequest) -> tuple[Counts, Ta
     return counts, tally
 
 
-def _embedder(request: EmbedRequest) -> AnyEmbedder:
-    """Return the model, run here for its facts; naming it is the user's agreement to run it."""
-    return LoadedEmbedders(device="cpu").load(request.model or DEFAULT_MODEL, request.on_step)
-
-
-def _facts(embedder: AnyEmbedder) -> Facts:
-    if isinstance(embedder, TextEmbedder):
-        raise ModelError(f"{embedder.spec.name} embeds texts, not photos; choose another one with --model")
+def _facts(embedder: Embedder) -> Facts:
     companion = _space(embedder.companion.spec) if isinstance(embedder, PairedEmbedder) else None
     return Facts(embedder.spec.kind, _space(embedder.spec), companion, reader_version())
 

@@ -5,6 +5,7 @@
     embedded.json                          what made the vectors, written first
     runs/000002-5f3a9c1e.json              the run that writes now, or the last one: when it began and ended
     shards/000002-5f3a9c1e-00000017.parquet   what one unit of work came to, in the order of its uris
+    files/000002-5f3a9c1e.json             of texts: the files that the run read to their end
 
 A shard is written whole, under a name that only its unit has: done twice, it is the same file. Shards of a
 later run come after those of earlier ones by name, and what they say of a uri counts instead.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -25,11 +27,12 @@ from lookalike.errors import (
     NotACollectionError,
     NotFoundError,
 )
-from lookalike.records import Kind
+from lookalike.records import FileStamp, Kind
+from lookalike.store.text_commit import TextFileRead
 
 FORMAT = 1
 FACTS_FILE = "embedded.json"
-RUNS, SHARDS = "runs", "shards"
+RUNS, SHARDS, FILES = "runs", "shards", "files"
 _SHARD = re.compile(r"(\d{6}-[0-9a-f]{8})-(\d{8})\.parquet")
 _RUN = re.compile(r"(\d{6})-[0-9a-f]{8}")
 
@@ -123,6 +126,11 @@ class Run:
 
     name: str
 
+    @classmethod
+    def of(cls, shard: str) -> Run:
+        """Return the run that wrote a shard."""
+        return cls(shard.removeprefix(f"{SHARDS}/").rpartition("-")[0])
+
     @property
     def file(self) -> str:
         """What it is noted in."""
@@ -176,6 +184,31 @@ def is_superseded(place: Place, run: Run) -> bool:
 def shard_names(place: Place) -> list[str]:
     """Return the names of all shards, those of earlier runs first."""
     return [f"{SHARDS}/{name}" for name in place.names(SHARDS) if _SHARD.fullmatch(name)]
+
+
+def note_files(place: Place, run: Run, files: Sequence[TextFileRead]) -> None:
+    """Note the files of texts that a run has read to their end."""
+    rows = [
+        [each.uri, each.stamp.size, each.stamp.mtime_ns, each.column, each.manner, each.rows]
+        for each in files
+    ]
+    place.write(f"{FILES}/{run.name}.json", json.dumps(rows).encode())
+
+
+def noted_files(place: Place) -> dict[str, tuple[TextFileRead, Run]]:
+    """Return the files of texts as they were last read to their end, by uri, with the run that read them."""
+    found = {}
+    for name in place.names(FILES):
+        try:
+            rows = json.loads(place.read(f"{FILES}/{name}"))
+            for uri, size, mtime_ns, column, manner, count in rows:
+                file = TextFileRead(uri, FileStamp(size, mtime_ns), column, manner, count)
+                found[uri] = file, Run(name.removesuffix(".json"))
+        except (ValueError, TypeError) as error:
+            raise DamagedError(
+                f"{place.address}/{FILES}/{name} is not what lookalike embed writes"
+            ) from error
+    return found
 
 
 def _run_names(place: Place) -> list[str]:

@@ -25,14 +25,33 @@ class UnitFile:
     size: int
     mtime_ns: int
     problem: str | None = None
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitText:
+    """One text of a unit: where it stands, the moment it was read as of, and its facts as JSON.
+
+    `version` is the moment of its file that the walk found.
+    """
+
+    uri: str
+    text: str
+    mtime_ns: int
+    metadata: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A piece of work that becomes one shard; `number` counts the units of one run."""
+    """A piece of work that becomes one shard; `number` counts the units of one run.
+
+    Of texts its files are only those that could not be read.
+    """
 
     number: int
-    files: tuple[UnitFile, ...]
+    files: tuple[UnitFile, ...] = ()
+    texts: tuple[UnitText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from lookalike.cluster.plan import Unit
 from lookalike.cluster.session import Pool, RaySession
 from lookalike.errors import BusyError
 from lookalike.models import bundled_names
-from lookalike.records import OnStep
+from lookalike.records import Kind, OnStep
 
 _UNITS_PER_ACTOR = 64
 """Units of one data set: their list is held in memory, and actors wait for the last of them."""
@@ -49,7 +49,10 @@ class EmbedRequest:
     device: str = "auto"
     exclude: tuple[str, ...] = ()
     afresh: bool = False
+    kind: Kind | None = None
     column: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
     on_step: OnStep = lambda *_: None
 
 
@@ -68,6 +71,8 @@ class EmbedReport:
     reasons: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     aside: Mapping[str, int] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    """What else is to be known of the texts that were read, each as one line."""
 
 
 @dataclass(slots=True)
@@ -138,12 +143,18 @@ class EmbedRun:
         return session.pool("cpu" if device == "auto" and is_bundled else device)
 
     def outcomes(
-        self, session: RaySession, run: Run, pool: Pool, units: Iterable[Unit], exclude: tuple[str, ...] = ()
+        self,
+        session: RaySession,
+        run: Run,
+        pool: Pool,
+        units: Iterable[Unit],
+        exclude: tuple[str, ...] = (),
+        per_actor: int = _UNITS_PER_ACTOR,
     ) -> Iterator[Outcome]:
         """Have the cluster do units; yields what becomes of each, and raises what ends the job."""
         job = Job(self.place.address, self.facts, run, "cuda" if pool.gpus else "cpu", pool.cores, exclude)
         remaining = iter(units)
-        while page := list(islice(remaining, _UNITS_PER_ACTOR * pool.actors)):
+        while page := list(islice(remaining, per_actor * pool.actors)):
             for answer in session.outcomes(job, [text_of(unit) for unit in page], pool):
                 outcome = outcome_of(answer)
                 outcome.raise_problem()

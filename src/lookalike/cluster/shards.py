@@ -2,9 +2,9 @@
 
 Columns: `uri`, `size` and `mtime_ns` (the stamp); of items `sha256`, `metadata` (canonical JSON), `text`,
 `vector` and, where the model fills a second space, `companion`; of what was skipped `reason`, `lasting` and
-`reader`. A shard or table of pictures that was read to its end has a row of its own, after those of its
-pictures, with their number as `members` and how they were read as `reader`. Vectors are unit-length float32.
-Pages carry checksums.
+`reader`. Texts have a `version`: the moment of their file as the walk found it. A shard or table of pictures
+that was read to its end has a row of its own, after those of its pictures, with their number as `members` and
+how they were read as `reader`. Vectors are unit-length float32. Pages carry checksums.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ class ShardItem:
 
 @dataclass(slots=True)
 class ShardRows:
-    """What one unit came to."""
+    """What one unit came to; of texts the `versions` of items, then of what was skipped."""
 
     items: list[ShardItem] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     read: list[ShardRead] = field(default_factory=list)
+    versions: list[int] = field(default_factory=list)
 
 
 def arrow() -> Any:
@@ -75,7 +76,7 @@ def schema_of(facts: Facts) -> Any:
         pa.field("metadata", pa.string()),
     ]
     if facts.kind == "text":
-        fields.append(pa.field("text", pa.string()))
+        fields += [pa.field("text", pa.string()), pa.field("version", pa.int64())]
     fields.append(pa.field(VECTOR, pa.list_(pa.float32(), facts.own.dim)))
     if facts.companion is not None:
         fields.append(pa.field(COMPANION, pa.list_(pa.float32(), facts.companion.dim)))
@@ -94,8 +95,10 @@ def encode_shard(rows: ShardRows, facts: Facts, reader: str) -> bytes:
     `reader` is what decoded them.
     """
     pa = arrow()
-    items = sorted(rows.items, key=lambda item: item.uri)
-    skipped = sorted(rows.skipped, key=lambda each: each.uri)
+    items, skipped = rows.items, rows.skipped
+    if facts.kind == "photo":  # texts come in the order of their files
+        items = sorted(items, key=lambda item: item.uri)
+        skipped = sorted(skipped, key=lambda each: each.uri)
     read = rows.read
     none = [None] * (len(skipped) + len(read))
     stamps = [each.stamp for part in (items, skipped, read) for each in part]
@@ -106,6 +109,7 @@ def encode_shard(rows: ShardRows, facts: Facts, reader: str) -> bytes:
         "mtime_ns": [stamp.mtime_ns if stamp else None for stamp in stamps],
         "metadata": [each.metadata for each in items] + none,
         "text": [each.text for each in items] + none,
+        "version": rows.versions,
         VECTOR: _lists([each.vector for each in items], len(none), facts.own),
         "reason": [None] * len(items) + [as_text(each.reason) for each in skipped] + [None] * len(read),
         "lasting": [None] * len(items) + [each.lasting for each in skipped] + [None] * len(read),
@@ -139,9 +143,9 @@ def _lists(rows: Sequence[npt.NDArray[np.float32] | None], more: int, space: Emb
 
 
 def read_about(place: Place, name: str, facts: Facts) -> Any:
-    """Return the columns `ABOUT` of a shard as a `pyarrow.Table`; raises as `read_shard`."""
+    """Return the columns `ABOUT`, and of texts `version`, as a `pyarrow.Table`; raises as `read_shard`."""
     with place.open(name) as file:
-        return _read(file, place, name, facts, columns=list(ABOUT))
+        return _read(file, place, name, facts, columns=[*ABOUT, *["version"] * (facts.kind == "text")])
 
 
 def read_shard(place: Place, name: str, facts: Facts) -> Any:

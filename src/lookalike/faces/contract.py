@@ -139,6 +139,7 @@ def embed_json(report: EmbedReport) -> Json:
         "unchanged": report.unchanged,
         "skipped": report.skipped,
         "gone": report.gone,
+        "remarks": list(report.remarks),
         "reasons": list(report.reasons),
         "excluded": dict(report.excluded),
         "aside": dict(report.aside),

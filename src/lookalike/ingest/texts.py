@@ -158,7 +158,7 @@ def _read_file(parts: TextIngest, run: _Run, scan: TextScan, file: TextFileToRea
         try:
             path = stack.enter_context(local_path(file.uri))
         except (LookalikeError, OSError) as error:
-            yield _skipped(error, file, lasting=False)
+            yield skipped_file(error, file, lasting=False)
             return
         yield from _read_at(parts, run, scan, file, path)
 
@@ -192,8 +192,8 @@ def _read_at(
     run.remarks.add(source.remarks)
     if problem is not None:
         scan.forget_seen()
-        yield from _damaged_rows(source, file)
-        yield _skipped(
+        yield from damaged_rows(source, file)
+        yield skipped_file(
             problem, file, lasting=not rows
         )  # else, what was read before it would be counted as gone
         return
@@ -202,7 +202,7 @@ def _read_at(
         return
     if not rows:
         yield about
-    yield from _damaged_rows(source, file)
+    yield from damaged_rows(source, file)
     if source.changed:  # while it was read: next time it is read again
         scan.forget_seen()
     else:
@@ -210,7 +210,8 @@ def _read_at(
         yield replace(about, rows=rows)
 
 
-def _skipped(problem: LookalikeError | OSError, file: TextFileToRead, *, lasting: bool) -> Skipped:
+def skipped_file(problem: LookalikeError | OSError, file: TextFileToRead, *, lasting: bool) -> Skipped:
+    """Say why a file of texts cannot be read, or not to its end."""
     reason = str(problem)
     if isinstance(problem, OSError):
         reason, lasting = f"cannot be read: {problem.strerror or problem}", False
@@ -219,7 +220,7 @@ def _skipped(problem: LookalikeError | OSError, file: TextFileToRead, *, lasting
     )
 
 
-def _damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:
+def damaged_rows(source: TextFile, file: TextFileToRead) -> Iterator[Skipped]:
     """Yield the rows of a table that cannot be read, the first ones each by itself."""
     named, more = source.damaged[:_MOST_DAMAGED], len(source.damaged) - _MOST_DAMAGED
     for each in named:

@@ -84,6 +84,12 @@ def _import_embedded(
         if embedder is not None:
             check_model(source, embedder, opened.decoder)
         store = opened.store(create=True)
+        default = store.default_space()
+        if embedded.facts.kind == "text" and default is not None and default.model_id != source.model_id:
+            raise UsageError(
+                f"the collection's texts are embedded by {default.name}, these by {source.name}: put them "
+                "into one of their own with --collection"
+            )
         space = space_for(store, source)
         paired = embedder if isinstance(embedder, PairedEmbedder) else None
         companion = opened.companion_of(store, paired, create=True) if paired else None

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 )
 @click.option("--afresh", is_flag=True, help="Embed what is unchanged again, too.")
 @click.option("--column", help="Texts: the column of CSV, TSV, JSON and Parquet files that holds them.")
+@click.option("--encoding", metavar="NAME", help="Texts: how the files are encoded, where a guess is wrong.")
+@click.option("--delimiter", metavar="SIGN", help="Texts: what parts the cells of a CSV file, as ';' or tab.")
+@click.option("--texts", "kind", flag_value="text", help="Look for texts, though there may be photos, too.")
+@click.option("--photos", "kind", flag_value="photo", help="Look for photos, though there may be texts, too.")
 @click.option("--model", help="The model: see lookalike models.")
 @pooling_option
 @device_option
@@ -52,12 +56,17 @@ def embed(sources: tuple[Path | str, ...], *, as_json: bool, **how: Any) -> None
 
 
 def _print(report: EmbedReport, target: str) -> None:
-    from lookalike.faces.text import counted, printable
+    from lookalike.faces.text import counted, named_counts, printable
 
     said = f"{report.embedded:,} embedded + {report.unchanged:,} unchanged + {report.skipped:,} skipped"
     click.echo(f"found {report.found:,} = {said}")
     for reason in report.reasons:
         click.echo(printable(reason), err=True)
+    for what, counts in (("left out", report.excluded), ("left aside", report.aside)):
+        if counts:
+            click.echo(f"{what}: {named_counts(counts)}", err=True)
+    for remark in report.remarks:
+        click.echo(printable(remark), err=True)
     if report.gone:
         click.echo(f"{counted(report.gone, 'item')} of earlier runs found no more, and kept", err=True)
     click.echo(here(f"next: lookalike import {printable(target)}"), err=True)

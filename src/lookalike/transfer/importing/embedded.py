@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -12,12 +13,23 @@ from typing import Any, Self
 
 import numpy as np
 
-from lookalike.cluster.layout import FACTS_FILE, EmbeddedSpace, Facts, last_run, read_facts, shard_names
+from lookalike.cluster.layout import (
+    FACTS_FILE,
+    EmbeddedSpace,
+    Facts,
+    Run,
+    last_run,
+    noted_files,
+    read_facts,
+    shard_names,
+)
 from lookalike.cluster.place import Place, address_of, is_remote, place_at
 from lookalike.cluster.shards import COMPANION, VECTOR, items_of, read_shard, skipped_rows, vectors_of
 from lookalike.embed import EmbedderSpec
 from lookalike.errors import DamagedError, NotFoundError
 from lookalike.records import OnStep, Skipped, View
+from lookalike.store.text_commit import TextFileRead
+from lookalike.store.text_rows import file_of
 
 _OF_ITEMS = ("uri", "sha256", "size", "mtime_ns", "metadata", "text", VECTOR, COMPANION)
 _TOLERANCE = 1e-3  # of squared lengths, for what other machines round otherwise
@@ -45,7 +57,8 @@ def open_embedded(out: Path | str, on_step: OnStep = lambda *_: None) -> Embedde
     if facts is None:
         raise NotFoundError(f"nothing that lookalike embed wrote lies at {place.address}")
     names = shard_names(place)
-    embedded = Embedded(place, facts, tuple(names), _notes(place, len(names)))
+    files = noted_files(place) if facts.kind == "text" else {}
+    embedded = Embedded(place, facts, tuple(names), _notes(place, len(names)), files)
     try:
         for done, name in enumerate(names):
             embedded.check(done, name)
@@ -82,6 +95,8 @@ class Embedded:
     facts: Facts
     shards: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    files: dict[str, tuple[TextFileRead, Run]] = field(default_factory=dict)
+    """Of texts: the files that were read to their end, by uri, with the run that did."""
     _index: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect("", check_same_thread=False))
 
     def __post_init__(self) -> None:
@@ -95,25 +110,49 @@ class Embedded:
         for column, space in ((VECTOR, self.facts.own), (COMPANION, self.facts.companion)):
             if space is not None:
                 self._check_vectors(items, column, space, name)
-        for row in items.select(["metadata", "sha256", "size", "mtime_ns"]).to_pylist():
+        wanted = ["metadata", "sha256", "size", "mtime_ns", *["text"] * (self.facts.kind == "text")]
+        for row in items.select(wanted).to_pylist():
             if not _is_sound(row):
-                raise DamagedError(f"{self.place.address}/{name} holds an item without its facts")
+                raise DamagedError(f"{self.place.address}/{name} holds an item whose facts do not fit it")
         reasons, uris, members = (table[name].to_pylist() for name in ("reason", "uri", "members"))
+        outdated = self._outdated(table, name) if self.facts.kind == "text" else frozenset()
         with self._index:
             self._index.execute("DELETE FROM page")
+            self._index.executemany(
+                "INSERT INTO replaced VALUES (?, ?)", ((shard, row) for row in sorted(outdated))
+            )
             rows = (
                 (uri, row, reason is not None)
                 for row, (uri, reason, holds) in enumerate(zip(uris, reasons, members, strict=True))
-                if holds is None
+                if holds is None and row not in outdated
             )
             self._index.executemany("INSERT INTO page VALUES (?, ?, ?)", rows)
-            outdated = "FROM latest JOIN page USING (uri) WHERE latest.is_skip OR NOT page.is_skip"
-            self._index.execute(f"INSERT INTO replaced SELECT shard, latest.row {outdated}")
+            known = "FROM latest JOIN page USING (uri) WHERE latest.is_skip OR NOT page.is_skip"
+            self._index.execute(f"INSERT INTO replaced SELECT shard, latest.row {known}")
             self._index.execute(
                 "DELETE FROM latest WHERE is_skip AND uri IN (SELECT uri FROM page WHERE NOT is_skip)"
             )
             sql = "INSERT OR REPLACE INTO latest SELECT uri, is_skip, ?, row FROM page"
             self._index.execute(sql, (shard,))
+
+    def _outdated(self, table: Any, name: str) -> frozenset[int]:
+        """Return the rows of texts whose file was read to its end in another state."""
+        run, rows = Run.of(name), set()
+        for row, (uri, version) in enumerate(
+            zip(table["uri"].to_pylist(), table["version"].to_pylist(), strict=True)
+        ):
+            noted = self.files.get(file_of(uri))
+            if noted is None or version == noted[0].stamp.mtime_ns:
+                continue
+            if uri in self.files and run.name > noted[1].name:  # of a file that cannot be read any more
+                continue
+            rows.add(row)
+        return frozenset(rows)
+
+    def places_in(self, file: str) -> Iterator[str]:
+        """Yield the places at which texts stand in a file."""
+        sql = "SELECT uri FROM latest WHERE NOT is_skip AND uri > ? AND uri < ? ORDER BY uri"
+        yield from (uri for (uri,) in self._index.execute(sql, (f"{file}#", f"{file}$")))
 
     def _check_vectors(self, items: Any, column: str, space: EmbeddedSpace, name: str) -> None:
         there = items.filter(items[column].is_valid())
@@ -184,5 +223,7 @@ def _is_sound(row: dict[str, Any]) -> bool:
     try:
         facts = json.loads(row["metadata"])
     except (TypeError, ValueError):
+        return False
+    if "text" in row and hashlib.sha256((row["text"] or "").encode()).digest() != row["sha256"]:
         return False
     return isinstance(facts, dict) and None not in (row["sha256"], row["size"], row["mtime_ns"])

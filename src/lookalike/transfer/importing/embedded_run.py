@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ import numpy.typing as npt
 from lookalike.cluster.place import address_of
 from lookalike.cluster.shards import COMPANION, VECTOR, items_of, read_rows, skipped_rows, vectors_of
 from lookalike.errors import UsageError
-from lookalike.records import Committed, FileStamp, Photo, Skipped, Space, Vectors
+from lookalike.records import Committed, FileStamp, Passage, Photo, Skipped, Space, Vectors
 from lookalike.store import PhotoBatch
 from lookalike.store.commit import FilledVector
+from lookalike.store.text_commit import TextBatch
 from lookalike.transfer.importing.arrays import VectorFile
 from lookalike.transfer.importing.context import ImportContext
 from lookalike.transfer.importing.embedded import Embedded
@@ -134,8 +135,14 @@ class EmbeddedImport:
                 done += len(page)
                 self.parts.on_step("importing", done, total)
 
+        if self.embedded.facts.kind == "text":
+            self._end_files()
+
     def _commit(self, page: Any) -> None:
         items = items_of(page)
+        if self.embedded.facts.kind == "text":
+            self._commit_texts(page, items)
+            return
         rows = items.select(["uri", "sha256", "size", "mtime_ns", "metadata"]).to_pylist()
         photos = [
             Photo(
@@ -158,6 +165,33 @@ class EmbeddedImport:
                 self.parts.store.commit(self.space, read, reader=reader, is_gone=_stays)
         else:
             self._fill(photos, vectors, paired)
+
+    def _commit_texts(self, page: Any, items: Any) -> None:
+        """Put texts on disk at the places where they stood."""
+        rows = items.select(["uri", "text", "sha256", "size", "mtime_ns", "metadata"]).to_pylist()
+        vectors = vectors_of(items, VECTOR, self.space.dim)
+        batch = TextBatch(skipped=[skipped for skipped, _ in skipped_rows(page)])
+        for row, vector in zip(rows, vectors, strict=True):
+            stamp = FileStamp(row["size"], row["mtime_ns"])
+            facts = json.loads(row["metadata"])
+            batch.passages.append((Passage(row["uri"], row["text"], row["sha256"], stamp, facts), vector))
+        self._put(batch)
+
+    def _put(self, batch: TextBatch) -> None:
+        reader = self.embedded.facts.reader
+        written = self.parts.store.commit_texts(self.space, batch, reader=reader, is_gone=_stays)
+        self._tell(written.committed)
+
+    def _end_files(self) -> None:
+        """Note the files that were read to their end, and drop the places that are in them no more."""
+        for file, _ in self.embedded.files.values():
+            with self.parts.store.scan_texts(self.space, self.embedded.facts.reader) as scan:
+                places = self.embedded.places_in(file.uri)
+                while page := list(islice(places, BATCH)):
+                    scan.see(page)
+                stale = list(scan.stale(file.uri))
+            self._put(TextBatch(stale=[uri for some in stale for uri in some], files=[file]))
+        self.parts.store.texts.remove_loose()
 
     def _paired(self, items: Any, photos: list[Photo]) -> dict[str, npt.NDArray[np.float32]]:
         """Return the vectors of the second space by uri, where it is filled."""
