@@ -6,10 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from lookalike.sources.remote.listed import Listed, stamp_from, tag_and_time
 from lookalike.sources.remote.troubles import CutShortError, TooLargeError
+
+_T = TypeVar("_T")
 
 
 class AnyStore:
@@ -79,9 +81,9 @@ class AnyStore:
         return Listed(uri, size, stamp, facts.get("type") == "directory")
 
 
-def aside(call: Callable[[], Any]) -> Future[Any]:
+def aside(call: Callable[[], _T]) -> Future[_T]:
     """Run a call in a thread that nobody waits for at the end, should it never return."""
-    future: Future[Any] = Future()
+    future: Future[_T] = Future()
 
     def run() -> None:
         try:

@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from lookalike.errors import LookalikeError
 from lookalike.sources.remote.listed import Listed
 from lookalike.sources.remote.patience import Patience, persist
 from lookalike.sources.remote.stores import ObjectStore, store_of
@@ -127,7 +126,7 @@ def _begun(
     uri: str, ask: Callable[[ObjectStore], Awaitable[_T]], patience: Patience, size: int = 0
 ) -> Future[_T]:
     try:
-        store = _store(uri)
+        store = store_of(uri)
     except RemoteError as error:
         return refused(error)
     from fsspec.asyn import get_loop  # an optional package, which is there by now
@@ -149,12 +148,3 @@ def refused(error: Exception) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_exception(RemoteError(trouble_of(error)))
     return future
-
-
-def _store(uri: str) -> ObjectStore:
-    try:
-        return store_of(uri)
-    except LookalikeError:
-        raise
-    except Exception as error:  # of any library that opens one
-        raise RemoteError(trouble_of(error)) from None

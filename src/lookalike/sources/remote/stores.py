@@ -10,14 +10,17 @@ import os
 from functools import lru_cache
 from typing import Any, Protocol
 
-from lookalike.errors import MissingExtraError
+from lookalike.errors import LookalikeError, MissingExtraError
 from lookalike.sources.remote.addresses import scheme_of
-from lookalike.sources.remote.any_store import AnyStore
+from lookalike.sources.remote.any_store import AnyStore, aside
 from lookalike.sources.remote.listed import Listed
 from lookalike.sources.remote.s3 import S3Store
+from lookalike.sources.remote.troubles import RemoteError, Trouble, trouble_of
 from lookalike.sources.remote.web import WebStore
 
 _CONNECT_SECONDS = 4
+_OPEN_SECONDS = 15
+_NO_HADOOP = "Hadoop's own client cannot be loaded, or does not reach it: JAVA_HOME, HADOOP_HOME, CLASSPATH"
 _READ_SECONDS = 30
 _CONNECTIONS = 64
 _ALWAYS = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -51,11 +54,19 @@ class ObjectStore(Protocol):
 def store_of(address: str) -> ObjectStore:
     """Return the store of an address.
 
-    Raises `MissingExtraError` where fsspec is not installed; `ImportError` for a scheme that needs more.
+    Raises `MissingExtraError` where fsspec is not installed, `RemoteError` where it cannot be opened.
     """
     scheme = scheme_of(address)
     root = f"{scheme}://" if scheme in _ONE_FOR_ALL else root_of(address)
-    return _opened(scheme, root, os.getpid(), os.environ.get("AWS_ENDPOINT_URL"))
+    given = scheme, root, os.getpid(), os.environ.get("AWS_ENDPOINT_URL")
+    try:
+        return aside(lambda: _opened(*given)).result(_OPEN_SECONDS)  # some connect at once
+    except LookalikeError:
+        raise
+    except Exception as error:  # of any library
+        if scheme == "hdfs" and isinstance(error, OSError):
+            raise RemoteError(Trouble(_NO_HADOOP)) from None
+        raise RemoteError(trouble_of(error)) from None
 
 
 def root_of(uri: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from lookalike.errors import LookalikeError, MissingExtraError
@@ -77,6 +78,8 @@ def trouble_of(error: BaseException) -> Trouble:  # noqa: PLR0911  # one per kin
     if isinstance(error, TooLargeError):
         return Trouble(f"larger than {error.most_bytes >> 20:,} MiB", is_lasting=True)
     names = {kind.__name__ for kind in type(error).__mro__}
+    if "TooManyRedirects" in names:
+        return Trouble("it is redirected too often")
     status, code = _status_of(error), _code_of(error)
     if status is not None or code:
         return _answered(status, code)
@@ -99,10 +102,9 @@ def _of_other(error: BaseException, names: set[str]) -> Trouble:
         return Trouble("nothing lies there", is_gone=True)
     if isinstance(error, PermissionError):
         return Trouble("access is denied")
-    if "TooManyRedirects" in names:
-        return Trouble("it is redirected too often")
     if isinstance(error, ImportError):
-        return Trouble(f"a further package is needed for such addresses ({error.name or 'see fsspec'})")
+        needed = getattr(error.__cause__, "name", None) or error.name or "see fsspec"
+        return Trouble(f"a further package is needed for such addresses: {needed}")
     if "InvalidURL" in names or isinstance(error, ValueError):
         return Trouble("it is no valid address there")
     reason = error.strerror if isinstance(error, OSError) and error.errno is not None else None
@@ -126,7 +128,8 @@ def _answered(status: int | None, code: str) -> Trouble:
 def _status_of(error: BaseException) -> int | None:
     response = _response(error)
     found = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if response else None
-    for each in (found, getattr(error, "status", None), getattr(error, "code", None)):
+    named = (getattr(error, name, None) for name in ("status", "code"))  # the last one warns where both are
+    for each in chain([found], named):
         if isinstance(each, int) and 100 <= each < 600:
             return each
         if isinstance(each, str) and each.isdigit():
