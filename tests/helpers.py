@@ -40,7 +40,7 @@ class CountingDecoder:
                 side = request.view.size
                 pixels = np.frombuffer(answer.pixels, np.uint8).reshape(side, side, 3)
             stamp = FileStamp(answer.size, answer.mtime_ns)
-            if request.content is not None and request.stamp is not None:
+            if (request.content is not None or request.is_copy) and request.stamp is not None:
                 stamp = request.stamp
             facts = {**request.facts, **answer.metadata}
             yield Photo(request.uri, stamp, answer.content_hash, pixels, facts)

@@ -349,3 +349,17 @@ def test_texts_in_a_bucket(bucket, tmp_path, name):
             "vanished": 3,
             "pruned": 3,
         }
+
+
+def test_large_objects_go_by_a_file_and_are_what_they_are(bucket, watched, photos, monkeypatch, tmp_path):
+    monkeypatch.setattr("lookalike.ingest.large.LARGE", 1)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    bucket.put(photos)
+    assert numbers(watched.add(bucket.address)) == {"added": 6}
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert numbers(watched.add(bucket.address)) == {"unchanged": 6} and not watched.decoder.read
+    near = Watched(tmp_path / "near.lookalike")
+    near.add(photos)
+    assert by_name(near.collection) == by_name(watched.collection)
+    near.collection.close()

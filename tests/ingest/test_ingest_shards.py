@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from test_ingest_remote import Bucket
 
-from helpers import Watched, numbers, vectors_of
+from helpers import Watched, execute, numbers, vectors_of
+from hostile_http import HostileServer, file
 from lookalike.errors import NotFoundError
 from shard_files import packed, parquet_of, special, tar_of
 from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
@@ -327,3 +328,104 @@ def test_a_shard_that_cannot_be_fetched_takes_nothing_away(tmp_path, bucket, wat
     assert numbers(report) == {"skipped": 1} and len(watched.ids()) == 8
     monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server.url)
     assert numbers(watched.add(f"{bucket.address}/s/x.tar", prune=True)) == {"unchanged": 8}
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tgz", "x.parquet"])
+def test_shards_on_a_web_server(tmp_path, watched, pictures, near, name):
+    content = tar_of(list(pictures.items()))
+    content = packed(content) if name == "x.tgz" else content
+    if name == "x.parquet":
+        content = table(tmp_path / name, pictures).read_bytes()
+    with HostileServer({f"/{name}": file(content, ETag='"1"')}) as server:
+        assert numbers(watched.add(f"{server.url}/{name}")) == {"added": 8}
+        assert contents(watched.collection) == near
+        assert numbers(watched.add(f"{server.url}/{name}")) == {"unchanged": 8}
+        server.asked.clear()
+        item = watched.collection.items()[3]
+        assert watched.collection.original(item) == list(pictures.values())[3]
+        if name == "x.tar":
+            assert len(server.asked) == 1  # its own bytes, and no more
+
+
+def test_a_shard_that_changes_while_it_is_read_is_read_again(tmp_path, watched, pictures):
+    content, tags = tar_of(list(pictures.items())), iter(range(1000))
+    with HostileServer({}) as server:
+
+        def another_each_time(handler):
+            file(content, ETag=f'"{next(tags)}"')(handler)
+
+        server.answers["/x.tar"] = another_each_time
+        assert numbers(watched.add(f"{server.url}/x.tar", tmp_path / "photos" / "0.png")) == {
+            "added": 1,
+            "skipped": 1,
+        }
+        assert watched.skipped() == {"x.tar": "it changed while it was being read"}
+        server.answers["/x.tar"] = file(content, ETag='"1"')
+        assert numbers(watched.add(f"{server.url}/x.tar")) == {"added": 8} and not watched.skipped()
+
+
+def test_a_run_that_ends_in_the_middle_of_a_shard_goes_on(tmp_path, watched, make_photo):
+    made = {f"{n:03}.png": make_photo(tmp_path / f"{n:03}.png", n, (24, 16)).read_bytes() for n in range(100)}
+    shard = tmp_path / "x.tar"
+    shard.write_bytes(tar_of(list(made.items())))
+
+    class KilledError(Exception):
+        pass
+
+    def die(each):
+        if len(watched.committed) == 40:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        watched.add(shard, on_commit=die)
+    done = len(uris(watched.collection))
+    assert 0 < done < 100
+    assert numbers(watched.add(shard)) == {"added": 100 - done, "unchanged": done}
+    assert watched.embedder.embedded == 100 - done
+    assert numbers(watched.add(shard)) == {"unchanged": 100} and not watched.decoder.read
+
+
+def test_a_removed_member_comes_back_as_a_removed_file_does(tmp_path, watched, pictures):
+    shard = tmp_path / "x.tar"
+    shard.write_bytes(tar_of(list(pictures.items())))
+    watched.add(shard)
+    assert watched.collection.remove(f"{shard}#3.png") == 1
+    assert numbers(watched.add(shard)) == {"added": 1, "unchanged": 7}
+    assert watched.collection.items(where=f"folder={shard}", limit=20) == watched.collection.items(limit=20)
+    assert watched.collection.remove(shard) == 8
+
+
+def test_checks_and_repairs_reach_into_shards(tmp_path, watched, pictures):
+    shard, parquet = tmp_path / "x.tar", table(tmp_path / "x.parquet", pictures)
+    shard.write_bytes(tar_of(list(pictures.items())[:4]))
+    watched.add(shard, parquet)
+    assert watched.collection.verify(files=True).files == ()
+    vectors = vectors_of(watched.collection)
+    watched.collection.close()
+    damage = "UPDATE vectors_1 SET vector = zeroblob(length(vector)) WHERE item_id IN (1, 7)"
+    execute(watched.collection.path, damage)
+    assert watched.collection.verify(repair=True).sound
+    assert vectors_of(watched.collection) == vectors
+    shard.write_bytes(tar_of(list(pictures.items())[3::-1]))
+    told = watched.collection.verify(files=True).files
+    assert len(told) == 4 and all(each.uri.startswith(f"{shard}#") for each in told)
+    shard.unlink()
+    assert len(watched.collection.verify(files=True).files) == 4
+    items = watched.collection.items(where=f"folder={shard}")
+    assert (
+        watched.collection.thumbnail(items[0].id) is None if hasattr(watched.decoder, "thumbnail") else True
+    )
+    with pytest.raises(NotFoundError, match="No such file"):
+        watched.collection.original(items[0])
+
+
+def test_photos_that_leave_a_shard_for_a_folder_keep_their_items(tmp_path, watched, pictures):
+    shard = tmp_path / "s" / "x.tar"
+    shard.parent.mkdir()
+    shard.write_bytes(tar_of(list(pictures.items())))
+    (tmp_path / "s" / "else.txt").touch()
+    watched.add(shard)
+    before = {item.content_hash: item.id for item in watched.collection.items()}
+    shard.unlink()
+    assert numbers(watched.add(tmp_path / "photos")) == {"moved": 8}
+    assert {item.content_hash: item.id for item in watched.collection.items()} == before

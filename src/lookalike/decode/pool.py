@@ -192,7 +192,7 @@ def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> P
         side = request.view.size
         square = np.frombuffer(next(pixels), np.uint8).reshape(side, side, 3)
     stamp = FileStamp(answer["size"], answer["mtime_ns"])
-    if request.content is not None and request.stamp is not None:
+    if (request.content is not None or request.is_copy) and request.stamp is not None:
         stamp = request.stamp  # bytes have no time of their own
     facts = {**request.facts, **answer["metadata"]}
     return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, facts)

@@ -16,10 +16,12 @@ MEMORY_BYTES = 768 << 20
 class PhotoRequest:
     """One photo to read: the file at `path`, or the bytes in `content`.
 
+    With `is_copy` that file is a copy of what lies at `uri`, which is of a moment of its own.
+
     Of content whose sha256 is in `known` only the facts are read. `stamp` returns with a refusal, and with
-    what was given as `content`. `sidecars` are files beside it that state facts, too; `facts` are known from
-    elsewhere, and count less than what the photo states. With `box`, that part is read as if it had been cut
-    out and were a photo of its own. More than `max_pixels` are refused.
+    what was given as `content` or as a copy. `sidecars` are files beside it that state facts, too; `facts`
+    are known from elsewhere, and count less than what the photo states. With `box`, that part is read as if
+    it had been cut out and were a photo of its own. More than `max_pixels` are refused.
     """
 
     uri: str
@@ -32,6 +34,7 @@ class PhotoRequest:
     max_pixels: int = MAX_PIXELS
     sidecars: tuple[str, ...] = ()
     facts: Metadata = field(default_factory=dict)
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
 from lookalike.files import open_bytes
+from lookalike.ingest.large import LargeContents
 from lookalike.ingest.shards import is_container
 from lookalike.records import FileStamp, Photo, Skipped, View
 from lookalike.sources.remote.addresses import is_address
@@ -37,20 +38,23 @@ def decoded(
     refused: deque[tuple[int, Skipped | ShardRead]] = deque()
     asked = 0
 
-    def requests() -> Iterator[PhotoRequest]:
-        nonlocal asked
-        for each in _requests(files, view, sidecars, expand):
-            if isinstance(each, PhotoRequest):
-                asked += 1
-                yield each
-            else:
-                refused.append((asked, each))
+    with LargeContents() as large:
 
-    for done, result in enumerate(decoder.photos(requests())):
-        while refused and refused[0][0] <= done:
-            yield refused.popleft()[1]
-        yield result
-    yield from (each for _, each in refused)
+        def requests() -> Iterator[PhotoRequest]:
+            nonlocal asked
+            for each in _requests(files, view, sidecars, expand):
+                if isinstance(each, PhotoRequest):
+                    yield large.set_aside(each, asked)
+                    asked += 1
+                else:
+                    refused.append((asked, each))
+
+        for done, result in enumerate(decoder.photos(requests())):
+            while refused and refused[0][0] <= done:
+                yield refused.popleft()[1]
+            large.drop(done)
+            yield result
+        yield from (each for _, each in refused)
 
 
 def _requests(

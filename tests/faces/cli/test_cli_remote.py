@@ -133,7 +133,8 @@ def test_folders_and_searches_load_nothing_of_it(tmp_path, make_photo):
     make_photo(tmp_path / "p" / "1.png", 1)
     script = (
         "import sys; from lookalike.faces.cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False);"
-        "print([name for name in sys.modules if name.split('.')[0] in ('fsspec', 's3fs', 'aiohttp', 'asyncio', 'pyarrow')"
+        "heavy = ('fsspec', 's3fs', 'aiohttp', 'asyncio', 'pyarrow');"
+        "print([name for name in sys.modules if name.split('.')[0] in heavy"
         " or name.startswith('lookalike.sources.remote.')])"
     )
     light = "['lookalike.sources.remote.addresses']"

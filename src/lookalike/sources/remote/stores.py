@@ -6,6 +6,7 @@ libraries below it, since they must stream pages, count bytes while they arrive,
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import lru_cache
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ _OPEN_SECONDS = 15
 _NO_HADOOP = "Hadoop's own client cannot be loaded, or does not reach it: JAVA_HOME, HADOOP_HOME, CLASSPATH"
 _READ_SECONDS = 30
 _CONNECTIONS = 64
+_LOGS = ("fsspec", "s3fs", "gcsfs", "aiobotocore", "botocore", "aiohttp", "asyncio", "google")
 _ALWAYS = {"use_listings_cache": False, "skip_instance_cache": True}
 _ONE_FOR_ALL = frozenset(("s3", "gs", "http", "https", "memory"))  # else each host has its own
 _IN_THE_EXTRA = frozenset(("s3", "gs", "http", "https", "hdfs", "memory"))
@@ -75,11 +77,18 @@ def root_of(uri: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
+def _hush() -> None:
+    """Have libraries log to nobody who has not asked for it: what they say is told by errors."""
+    for name in _LOGS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+
 @lru_cache(32)
 def _opened(scheme: str, root: str, _process: int, _endpoint: str | None) -> ObjectStore:
     try:
         import fsspec  # an optional package
 
+        _hush()
         kind = fsspec.get_filesystem_class(scheme)
     except ImportError:
         if scheme in _IN_THE_EXTRA:

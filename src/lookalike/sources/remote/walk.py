@@ -127,7 +127,12 @@ class RemoteWalk:
         rules = self.rules.at_root(address)
         while True:
             at = mark
-            listed, mark = run(persist(lambda at=at: store.page(address, at), self.patience))  # type: ignore[misc]
+            try:
+                listed, mark = run(persist(lambda at=at: store.page(address, at), self.patience))  # type: ignore[misc]
+            except RemoteError as error:
+                if at is not None or not error.trouble.is_gone:
+                    raise
+                listed, mark = [], None  # a store that has no empty folders
             found = found or bool(listed)
             bare: list[str] = []
             for each in listed:
