@@ -353,6 +353,7 @@ ALLOWED = {
         "cluster/place.py": ["new.open('xb')"],
         "datasets/pypi_photos.py": ["zipfile.ZipFile(path)"],
         "models/download.py": ["part.open('ab')"],
+        "sources/remote/ranges.py": ["path.open('wb')"],
         "models/hub.py": ["(home / '.lock').open('w')", "new.open('w'"],
         "models/keras/convert.py": [
             "np.load(folder / name",
@@ -365,6 +366,8 @@ ALLOWED = {
         "transfer/exporting/run.py": ["(folder / VECTORS_FILE).open('wb')", "path.open('rb+')"],
     },
     "bytes in memory, or over HTTP": {
+        "sources/remote/tables.py": ["parquet.ParquetFile(file"],
+        "sources/remote/tars.py": ["tarfile.open(fileobj="],
         "faces/sheet.py": ["Image.open(BytesIO"],
         "cluster/place.py": ["self._files.open(self._path(name)"],
         "models/download.py": ["self._opener.open(request"],

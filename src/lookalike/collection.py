@@ -37,11 +37,11 @@ from lookalike.search.arguments import (
     ids_of_all,
 )
 from lookalike.search.listing import find_item, list_items, random_items
+from lookalike.search.pictures import picture_request
 from lookalike.search.queries import QueryContext, needs_model
 from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath, as_path, as_source, require_some, split_present
 from lookalike.sources.recorded import read_recorded
-from lookalike.sources.uris import is_fetched, path_of
 from lookalike.store.facets import Facets
 
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
@@ -99,9 +99,9 @@ class Collection:
         says what is not to be found out about them. With `prune`, items below these paths whose files are
         gone, or are left out now, are removed. With `afresh`, unchanged files are read again, too. `exclude`
         holds patterns in the manner of .gitignore. `on_step(name, done, total)` hears of progress,
-        `on_commit` of every file once its outcome is on disk. Paths may be addresses such as
-        `s3://bucket/photos`. Paths that do not exist are named in the report's `absent`; `NotFoundError` is
-        raised when none does, or where a new collection stays empty.
+        `on_commit` of every file once its outcome is on disk. Addresses (`s3://bucket/photos`) are text.
+        Paths that do not exist are in the report's `absent`; `NotFoundError` is raised when none does, or
+        where a new collection stays empty.
         """
         from lookalike.ingest.add import AddOptions, add_items
 
@@ -232,21 +232,15 @@ class Collection:
         No side is longer than `longest` pixels. A file that has changed since its item was added cannot be
         read. Raises `NotFoundError` for an unknown item.
         """
+        request: ThumbnailRequest | None
         if isinstance(query, bytes):
             request = ThumbnailRequest("", longest, content=query, max_pixels=max_pixels)
         elif isinstance(wanted := as_target(query), int):
-            item = self.item(wanted)
-            content = None
-            if is_fetched(item.uri):
-                try:
-                    content = read_recorded(item)
-                except NotFoundError:
-                    return None
-            request = ThumbnailRequest(path_of(item.uri), longest, content, item.content_hash)
+            request = picture_request(self.item(wanted), longest)
         else:
             request = ThumbnailRequest(str(wanted), longest)
-        made = self._opened.decoder.thumbnail(request)
-        return None if isinstance(made, Skipped) else made
+        made = self._opened.decoder.thumbnail(request) if request is not None else None
+        return made if isinstance(made, bytes) else None
 
     def vote(self, query: str, item_id: int, value: int, *, space: str | None = None) -> None:
         """Keep what someone thinks of a hit of a query, named by `SearchResult.key`: 1, −1, or 0 to withdraw.
@@ -327,8 +321,7 @@ class Collection:
         """Follow the photos at or below `old` to `new`, each whose file there has its size and sha256."""
         from lookalike.upkeep.relocate import relocate_items
 
-        places = as_source(old), as_source(new)
-        return relocate_items(self._opened, *places)
+        return relocate_items(self._opened, as_source(old), as_source(new))
 
     def close(self, *, wait: bool = True) -> None:
         """Stop the workers and close the files; the next use opens them again.
