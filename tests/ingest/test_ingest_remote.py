@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import uuid
 from collections import Counter
 from dataclasses import replace
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from helpers import Watched, execute, numbers, vectors_of
 from lookalike.errors import NotFoundError, QueryError, UsageError
 from lookalike.records import Box, FileStamp
 from lookalike.search.queries import Example
-from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
+
+pytest_plugins = ["object_store_fixtures"]
 
 
 class Bucket:
@@ -52,7 +50,7 @@ class Bucket:
 
 
 @pytest.fixture
-def bucket(s3):  # noqa: F811
+def bucket(s3):
     return Bucket(s3, f"b{uuid.uuid4().hex}")
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 import tarfile
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from test_ingest_remote import Bucket
 
 from helpers import Watched, execute, numbers, vectors_of
 from hostile_http import HostileServer, file
 from lookalike.errors import NotFoundError
 from shard_files import packed, parquet_of, special, tar_of
-from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
+
+pytest_plugins = ["object_store_fixtures"]
 
 
 @pytest.fixture
@@ -290,7 +286,7 @@ def test_damaged_and_other_tables_are_skipped_in_one_line(tmp_path, watched, pic
 
 
 @pytest.fixture
-def bucket(s3, request):  # noqa: F811
+def bucket(s3, request):
     import uuid
 
     return Bucket(s3, f"b{uuid.uuid4().hex}")

@@ -94,7 +94,6 @@ def _is_photo(value: Any) -> bool:
 
 def _no_texts(column: str) -> UsageError:
     return UsageError(
-        f"the column {column!r} holds photos or other files themselves, not texts: write each into a file of "
-        f"its "
-        "own, such as photos/1.jpg, then run: lookalike add photos"
+        f"the column {column!r} holds photos or other files themselves, not texts; photos are added without "
+        "--column and --texts: lookalike add TABLE.parquet"
     )

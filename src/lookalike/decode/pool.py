@@ -24,7 +24,7 @@ _CHUNK = (
 )
 
 _MOST_AHEAD = 256 << 20
-"""Bytes of content in flight: photos that do not lie in files are in memory until they are read."""
+"""Bytes of content in flight: photos that do not lie in files of their own are held until they are read."""
 
 _MOST_IN_CHUNK = 32 << 20  # bytes of content
 
@@ -181,7 +181,9 @@ def _chunk(requests: Iterator[PhotoRequest]) -> tuple[PhotoRequest, ...]:
 
 
 def _content_bytes(chunk: Sequence[PhotoRequest]) -> int:
-    return sum(len(request.content) for request in chunk if request.content is not None)
+    """Return how many bytes a chunk holds, in memory or in copies on the disk, until it is read."""
+    copied = sum(request.stamp.size for request in chunk if request.is_copy and request.stamp is not None)
+    return copied + sum(len(request.content) for request in chunk if request.content is not None)
 
 
 def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:

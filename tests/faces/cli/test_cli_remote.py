@@ -7,22 +7,22 @@ import os
 import subprocess
 import sys
 import uuid
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
 import lookalike
 from hostile_http import HostileServer, file
-from sources.remote.conftest import s3, s3_server  # noqa: F401  # the same servers
+
+pytest_plugins = ["object_store_fixtures"]
 
 ROOT = Path(lookalike.__file__).parents[1]
 SECRET = "hunter2secret"
 
 
 @pytest.fixture(scope="module")
-def bucket(s3_server, tmp_path_factory, make_photo):  # noqa: F811
+def bucket(s3_server, tmp_path_factory, make_photo):
     """A bucket of four photos, a film and a broken file."""
     name = f"b{uuid.uuid4().hex}"
     folder = tmp_path_factory.mktemp("photos")
@@ -46,7 +46,7 @@ def run(where, environment, *words):
     return told
 
 
-def test_a_bucket_is_added_searched_and_looked_at(bucket, s3_server, tmp_path):  # noqa: F811
+def test_a_bucket_is_added_searched_and_looked_at(bucket, s3_server, tmp_path):
     name, folder = bucket
     address, told = f"s3://{name}/photos", s3_server.environment
     added = run(tmp_path, told, "add", address)
@@ -65,7 +65,7 @@ def test_a_bucket_is_added_searched_and_looked_at(bucket, s3_server, tmp_path): 
     assert run(tmp_path, told, "remove", address).stdout == "removed 4 items\n"
 
 
-def test_what_cannot_be_reached_is_one_line(s3_server, tmp_path):  # noqa: F811
+def test_what_cannot_be_reached_is_one_line(s3_server, tmp_path):
     told = {**s3_server.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     added = run(tmp_path, told, "add", "s3://bucket/photos")
     assert added.returncode == 1 and added.stderr.count("\n") == 1
@@ -95,7 +95,7 @@ def test_credentials_in_an_address_are_refused_in_one_line(tmp_path, make_photo,
     )
 
 
-def test_keys_of_the_environment_are_never_shown_or_written(bucket, s3_server, tmp_path):  # noqa: F811
+def test_keys_of_the_environment_are_never_shown_or_written(bucket, s3_server, tmp_path):
     name, _ = bucket
     told = {**s3_server.environment, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_ACCESS_KEY_ID": SECRET}
     for words in (["add", f"s3://{name}/photos"], ["add", f"s3://{name}-none"], ["info", "--skipped"]):
@@ -149,3 +149,28 @@ def test_folders_and_searches_load_nothing_of_it(tmp_path, make_photo):
             check=True,
         )
         assert told.stdout.splitlines()[-1] == light, words
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_each_object_is_in_once(s3_server, tmp_path, make_photo):
+    name = f"b{uuid.uuid4().hex}"
+    photos = [make_photo(tmp_path / "p" / f"{n}.png", n, (24, 16)) for n in range(120)]
+    s3_server.bucket(name, {path.name: path.read_bytes() for path in photos})
+    environment = {**os.environ, **s3_server.environment, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "lookalike", "add", f"s3://{name}", "-c", "c.lookalike", "--json"]
+    acknowledged: set[str] = set()
+    for lines in (1, 30, 25):
+        running = subprocess.Popen(
+            words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        for line in islice(running.stdout, lines):
+            acknowledged.add(json.loads(line).get("uri", ""))
+        running.kill()
+        running.wait()
+        running.stdout.close()
+    done = run(tmp_path, s3_server.environment, "add", f"s3://{name}", "--json")
+    *each, total = map(json.loads, done.stdout.splitlines())
+    assert total["added"] + total["unchanged"] == 120 and len(acknowledged) > 40
+    assert not acknowledged & {one["uri"] for one in each if one["outcome"] == "added"}
+    listed = json.loads(run(tmp_path, s3_server.environment, "info", "--json").stdout)
+    assert listed["items"] == 120

@@ -13,6 +13,8 @@ from lookalike.sources.remote.reading import ObjectRequest, read_object, read_ob
 from lookalike.sources.remote.troubles import RemoteError
 from lookalike.sources.remote.walk import RemoteWalk
 
+pytest_plugins = ["object_store_fixtures"]
+
 ODD = [
     *("a.jpg", "b c.png", "p/#1.jpg", "p/100%.jpg", "p/%20.jpg", "ü/😀.jpg", "p/é.jpg", "p/e\u0301.jpg"),
     *("/lead.jpg", "x//y.jpg", "q?.jpg", "a+b&c=d.jpg", "x?versionId=1.jpg", "a::b.jpg", "[1]*.jpg", "~.jpg"),
@@ -75,6 +77,7 @@ def test_ignore_files_are_told(bucket):
     assert "--exclude" in found["/.lookalikeignore"].problem and found["/a.jpg"].stamp
 
 
+@pytest.mark.slow
 def test_listings_of_many_pages_are_read_to_their_end(bucket, s3):
     address = bucket({f"{n:04}.jpg": b"x" for n in range(1_050)})
     before = s3.requests().total()

@@ -141,7 +141,11 @@ def test_any_store_of_fsspec_is_walked_and_read(memory):
 
 
 @pytest.mark.parametrize(
-    "address", ["sftp://host.invalid/x", "hdfs://127.0.0.1:1/x", "az://bucket/x", "gs://bucket-none/x"]
+    "address",
+    [
+        *("sftp://host.invalid/x", "hdfs://127.0.0.1:1/x", "az://bucket/x"),
+        pytest.param("gs://bucket-none/x", marks=pytest.mark.slow),
+    ],
 )
 def test_stores_that_cannot_be_opened_are_one_line(address, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -119,5 +119,5 @@ def split_member(uri: str) -> tuple[str, str] | None:
 
     By its text alone: a file on this machine may have such a name, too.
     """
-    found = _MEMBER.fullmatch(uri)
+    found = _MEMBER.fullmatch(uri) if "#" in uri else None
     return (found[1], found[2]) if found is not None else None

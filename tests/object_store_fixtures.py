@@ -1,14 +1,10 @@
-"""The servers that the tests of remote sources share."""
+"""Fixtures of tests that need an object store: `pytest_plugins = ["object_store_fixtures"]`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # for the servers of all tests
 
 from object_store import S3Server
 
