@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers import Watched, execute, numbers, vectors_of
+from hostile_http import HostileServer, file
 from lookalike.errors import NotFoundError, QueryError, UsageError
 from lookalike.records import Box, FileStamp
 from lookalike.search.queries import Example
@@ -361,3 +362,27 @@ def test_large_objects_go_by_a_file_and_are_what_they_are(bucket, watched, photo
     near.add(photos)
     assert by_name(near.collection) == by_name(watched.collection)
     near.collection.close()
+
+
+def test_what_an_index_links_to_no_more_is_gone_only_where_it_is(watched, photos, make_photo):
+    contents = {f"/p/{n}.png": (photos / "sub" / f"{n}.png").read_bytes() for n in range(3)}
+
+    def page(*names):
+        links = "".join(f'<a href="{name}">x</a>' for name in names)
+        return file(links.encode(), **{"Content-Type": "text/html"})
+
+    with HostileServer({path: file(content, ETag='"1"') for path, content in contents.items()}) as server:
+        server.answers |= {"/p": page(), "/p/": page("0.png", "1.png", "2.png")}
+        assert numbers(watched.add(f"{server.url}/p")) == {"added": 3}
+        server.answers["/p/"] = page("0.png")
+        del server.answers["/p/2.png"]
+        report = watched.add(f"{server.url}/p", prune=True)
+        assert numbers(report) == {"unchanged": 1, "vanished": 1, "pruned": 1}
+        assert sorted(watched.ids()) == ["0.png", "1.png"]
+
+
+def test_an_address_where_only_a_path_will_do_is_refused(watched, photos, tmp_path):
+    watched.add(photos)
+    for ask in (watched.collection.search, watched.collection.thumbnail, watched.collection.export):
+        with pytest.raises(UsageError, match="expected a path of this machine, got an address of s3://"):
+            ask("s3://key:secret@bucket/x.jpg")

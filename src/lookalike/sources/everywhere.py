@@ -12,7 +12,7 @@ from lookalike.records import FoundFile, Kind
 from lookalike.sources.exclusions import Exclusions
 from lookalike.sources.identity import Identities
 from lookalike.sources.kinds import is_photo, is_text
-from lookalike.sources.remote.addresses import Source, is_address, is_picture_table, is_shard
+from lookalike.sources.remote.addresses import Source, is_address, is_picture_table, is_shard, is_web
 from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.sources.walk import Walk
@@ -77,8 +77,11 @@ class WideWalk:
 
     @property
     def listed_whole(self) -> frozenset[str]:
-        """The roots of which everything was listed, so that what was not found below is gone."""
-        return frozenset(self.beyond.roots if self.beyond else ())
+        """The roots of which everything was listed, so that what was not found below is gone.
+
+        Pages of the web are none: they link to what they like.
+        """
+        return frozenset(each for each in (self.beyond.roots if self.beyond else ()) if not is_web(each))
 
     @property
     def empty(self) -> list[str]:

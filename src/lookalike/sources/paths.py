@@ -59,6 +59,8 @@ def as_path(given: AnyPath) -> Path:
         raise UsageError(f"expected a path, got {given!r}") from None
     if not isinstance(text, str) or not text:
         raise UsageError(f"expected a path, got {text!r}")
+    if isinstance(given, str) and is_address(given):  # not repeated: it may hold a key
+        raise UsageError(f"expected a path of this machine, got an address of {given.partition(':')[0]}://")
     if isinstance(given, str) and (text == "~" or text.startswith(("~/", "~\\"))):
         return expanded(text)
     return Path(given)

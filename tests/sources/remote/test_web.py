@@ -7,6 +7,7 @@ import pytest
 from hostile_http import HostileServer, file, first, send, status
 from lookalike.sources.remote.patience import Patience
 from lookalike.sources.remote.reading import ObjectRequest, read_object, read_objects
+from lookalike.sources.remote.troubles import RemoteError
 from lookalike.sources.remote.walk import RemoteWalk
 
 HASTY = Patience(attempts=2, seconds=2, first_wait=0.01, longest_wait=0.02)
@@ -138,6 +139,38 @@ def test_any_store_of_fsspec_is_walked_and_read(memory):
     memory.pipe("/photos/a.jpg", b"new")
     assert {each.uri: each.stamp for each in walked("memory://photos")[1]} != again
     assert walked("memory://none")[0].closed or walked("memory://none")[0].empty
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("root", ["hdfs://host:8020", "hdfs://"])
+def test_paths_of_a_host_become_its_addresses(tmp_path, root, is_async):
+    import fsspec
+    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+    from lookalike.sources.remote.any_store import AnyStore
+    from lookalike.sources.remote.patience import persist, run
+
+    files = fsspec.filesystem("file")
+    store = AnyStore(AsyncFileSystemWrapper(files) if is_async else files, "hdfs", root)
+    for name in ("a.jpg", "sub/b c.jpg", "sub/#.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    mark, found = None, []
+    while True:
+        listed, mark = run(persist(lambda at=mark: store.page(f"{root}{tmp_path}", at), HASTY))
+        found += [each.uri for each in listed]
+        if mark is None:
+            break
+    assert found == [f"{root}{tmp_path}/{name}" for name in ("a.jpg", "sub/#.jpg", "sub/b c.jpg")]
+    for uri in found:
+        content = run(persist(lambda uri=uri: store.fetch(uri, 100), HASTY))
+        assert uri.endswith(content.decode())
+        assert run(store.fetch(uri, 100, 1, 3)) == content[1:4]
+        assert run(store.look(uri)).size == len(content) and not run(store.is_folder(uri))
+    with pytest.raises(RemoteError, match="larger than"):
+        run(persist(lambda: store.fetch(found[0], 3), HASTY))
+    with pytest.raises(RemoteError, match="nothing lies there"):
+        run(persist(lambda: store.look(f"{root}{tmp_path}/none"), HASTY))
 
 
 @pytest.mark.parametrize(

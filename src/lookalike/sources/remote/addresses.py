@@ -46,6 +46,11 @@ def is_address(source: str) -> bool:
     return found is not None and found[1].lower() in _SCHEMES
 
 
+def is_web(address: str) -> bool:
+    """Whether an address is one of the web, where each file is asked for by itself."""
+    return is_address(address) and scheme_of(address) in _WEB
+
+
 def is_remote(source: str) -> bool:
     """Whether a source is read otherwise than a plain file or folder: an address, or a shard by its name."""
     return is_address(source) or is_shard(source)

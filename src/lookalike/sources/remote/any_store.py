@@ -12,6 +12,7 @@ from lookalike.sources.remote.listed import Listed, stamp_from, tag_and_time
 from lookalike.sources.remote.troubles import CutShortError, TooLargeError
 
 _T = TypeVar("_T")
+_FROM_BUCKETS = ("gs", "az", "abfs", "abfss", "adl", "oss", "oci")  # whose paths begin with a bucket
 
 
 class AnyStore:
@@ -19,7 +20,8 @@ class AnyStore:
 
     def __init__(self, files: Any, scheme: str, root: str) -> None:
         self._files = files
-        self._prefix = root if scheme not in ("gs", "memory") else f"{scheme}://"
+        self._scheme = scheme
+        self._prefix = f"{scheme}://" if scheme in (*_FROM_BUCKETS, "memory") else f"{root}/"
 
     async def page(self, folder: str, mark: Any = None) -> tuple[list[Listed], Any]:
         """Return the files in one folder; the mark holds the folders that are still to be looked into."""
@@ -66,17 +68,13 @@ class AnyStore:
 
     def _path(self, uri: str) -> str:
         rest = uri[len(self._prefix) :]
-        return rest if self._prefix.endswith("://") and not self._is_rooted() else f"/{rest.lstrip('/')}"
-
-    def _is_rooted(self) -> bool:
-        return self._prefix == "memory://"
+        return rest if self._scheme in _FROM_BUCKETS else f"/{rest.lstrip('/')}"
 
     def _listed(self, facts: dict[str, Any], uri: str | None = None) -> Listed:
         path = str(facts["name"])
         size = facts.get("size")
         if uri is None:
-            separator = "" if self._prefix.endswith("://") else "/"
-            uri = self._prefix + separator + path.lstrip("/")
+            uri = self._prefix + path.lstrip("/")
         stamp = stamp_from(size, *tag_and_time(facts))
         return Listed(uri, size, stamp, facts.get("type") == "directory")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lookalike.records import FileStamp
 from lookalike.sources.remote.listed import Listed, gathered, stamp_from
+from lookalike.sources.remote.troubles import RemoteError, Trouble
 
 
 class S3Store:
@@ -22,7 +23,12 @@ class S3Store:
         prefix = f"{key}/" if key else ""
         answer = await client.list_objects_v2(Bucket=bucket, Prefix=prefix, **go_on, **self._files.req_kw)
         listed = [_listed(bucket, each) for each in answer.get("Contents", [])]
-        return listed, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+        if not answer.get("IsTruncated"):
+            return listed, None
+        token = answer.get("NextContinuationToken")
+        if not token or token == mark:  # else what does not follow would count as gone
+            raise RemoteError(Trouble("its listing does not say how it goes on"))
+        return listed, token
 
     async def is_folder(self, uri: str) -> bool:
         """Whether no object has just this key; raises what tells that there is none."""

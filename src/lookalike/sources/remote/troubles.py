@@ -18,6 +18,11 @@ _PASSING_CODES = frozenset(
         *("RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "503 Slow Down"),
     )
 )
+_OWN_WORDS = {
+    "NoSuchBucket": "there is no such bucket",
+    "InvalidObjectState": "it lies in an archive, from which it must be restored first (InvalidObjectState)",
+    "ExpiredToken": "the credentials of the environment have expired (ExpiredToken)",
+}
 _PASSING_STATUS = frozenset((408, 425, 429, 500, 502, 503, 504))
 _NO_CREDENTIALS = frozenset(("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError"))
 _UNREACHABLE = frozenset(
@@ -115,8 +120,8 @@ def _answered(status: int | None, code: str) -> Trouble:
     told = " ".join(
         str(each) for each in (status, code if code.isalnum() and code != str(status) else "") if each
     )
-    if code == "NoSuchBucket":
-        return Trouble("there is no such bucket")
+    if code in _OWN_WORDS:
+        return Trouble(_OWN_WORDS[code])
     if status in (404, 410) or code in ("NoSuchKey", "404"):
         return Trouble(f"nothing lies there ({told})", is_gone=True)
     if status in (401, 403, 407) or code in ("AccessDenied", "403"):

@@ -160,7 +160,7 @@ class RemoteWalk:
         )
         if left is not None:
             place, reason = left if isinstance(left, tuple) else (each.uri, left)
-            yield from self._leave_out(place, reason)
+            yield from self._leave_out(place, reason, is_folder=place != each.uri)
         elif name in MARKERS:
             yield FoundFile(
                 each.uri, None, "such files count in folders on disk only: leave out with --exclude"
@@ -184,11 +184,12 @@ class RemoteWalk:
             rules = rules.inside(at, ())
         return None
 
-    def _leave_out(self, place: str, reason: str) -> Iterator[FoundFile]:
+    def _leave_out(self, place: str, reason: str, *, is_folder: bool) -> Iterator[FoundFile]:
         """Count what is left out, a folder once."""
         if place in self._left_out:
             return
-        self._left_out.add(place)
+        if is_folder:
+            self._left_out.add(place)
         self.excluded[reason] += 1
         if reason in _TOLD:
             yield FoundFile(place, None, is_left_out=True)
