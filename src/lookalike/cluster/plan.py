@@ -10,9 +10,8 @@ from itertools import count, islice
 from types import TracebackType
 from typing import Any, Self
 
-from lookalike.ingest.shards import is_container
 from lookalike.records import FileStamp, FoundFile
-from lookalike.sources.remote.addresses import split_member
+from lookalike.sources.remote.addresses import is_container, split_member
 
 _PAGE = 1000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lookalike.engine.protocol import EngineItems, EngineVectors
-from lookalike.records import CopiedItem, Ids, Kind, Passage, Space, Vote
+from lookalike.records import CopiedItem, Ids, Item, Kind, Passage, Space, Vote
 from lookalike.store.commit import FilledVector, Written
 from lookalike.store.photo_commit import PhotoBatch, RunMemory
 from lookalike.store.scan import Scan
@@ -32,6 +32,9 @@ class WritableVectors(EngineVectors, Protocol):
 
 class WritableItems(EngineItems, Protocol):
     """The items, as who adds to them has to know them."""
+
+    def by_uris(self, uris: Sequence[str]) -> dict[str, Item]:
+        """Return the items of some uris, by uri."""
 
     def with_content(self, hashes: Sequence[bytes]) -> list[str]:
         """Return the uris of the items whose content has one of these sha256."""

@@ -12,9 +12,8 @@ from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
 from lookalike.files import open_bytes
 from lookalike.ingest.large import LargeContents
-from lookalike.ingest.shards import is_container
 from lookalike.records import FileStamp, Photo, Skipped, View
-from lookalike.sources.remote.addresses import is_address
+from lookalike.sources.remote.addresses import is_address, is_container
 from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import is_fetched, path_of
 from lookalike.store.scan import FileToRead

@@ -12,7 +12,7 @@ from lookalike.errors import LookalikeError
 from lookalike.records import FileStamp, FoundFile, Skipped, View
 from lookalike.sources.everywhere import WideWalk
 from lookalike.sources.exclusions import Exclusions
-from lookalike.sources.remote.addresses import is_picture_table, is_shard
+from lookalike.sources.remote.addresses import is_container, is_picture_table
 from lookalike.sources.uris import path_of
 from lookalike.store.scan import FileToRead, Scan
 from lookalike.store.shards import ShardRead, ShardScan
@@ -22,11 +22,6 @@ _MANNER = "pictures 1"
 
 _MOST_BYTES = 1 << 30  # of one picture, as of one file
 _Read = Generator[PhotoRequest | Skipped, None, int]
-
-
-def is_container(uri: str) -> bool:
-    """Whether a uri is, by its name, one of a shard or table, in which there may be pictures."""
-    return is_shard(uri) or is_picture_table(uri)
 
 
 @dataclass(slots=True)

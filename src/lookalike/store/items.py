@@ -75,6 +75,16 @@ class Items:
                 row = connection.execute(sql, (uri,)).fetchone()
             return next(iter(_with_texts(connection, [decode_item(row)] if row else [])), None)
 
+    def by_uris(self, uris: Sequence[str]) -> dict[str, Item]:
+        """Return the photos of some uris, by uri, or the texts of which that is the first place."""
+        with self._database.reading() as connection:
+            rows = select(
+                connection, f"SELECT {ITEM_COLUMNS} FROM items WHERE uri IN", list(dict.fromkeys(uris))
+            )
+            items = [decode_item(row) for row in rows]
+            found = _with_texts(connection, items) if items and self._holds_texts(connection) else items
+        return {item.uri: item for item in found}
+
     def with_content(self, hashes: Sequence[bytes]) -> list[str]:
         """Return the uris of the items whose content has one of these sha256."""
         with self._database.reading() as connection:

@@ -379,3 +379,23 @@ def test_votes_credits_and_export_are_there(milvus_place, make_photo, tmp_path):
         exported = np.load(Path(report.folder) / "vectors.npy")
         ids = [item.id for item in collection.items()]
         assert np.array_equal(exported, collection.engine.vectors(collection.spaces()[0]).fetch(ids).rows)
+
+
+def test_shards_are_read_once_and_follow_their_file(both, tmp_path, make_photo):
+    import tarfile
+
+    def pack(*seeds):
+        with tarfile.open(tmp_path / "photos" / "a.tar", "w") as tar:
+            for seed in seeds:
+                tar.add(make_photo(tmp_path / "made" / f"{seed}.png", seed), f"{seed}.png")
+
+    (tmp_path / "photos").mkdir()
+    make_photo(tmp_path / "photos" / "loose.png", 50)
+    for seeds, added in (((1, 2, 3), 4), ((1, 2, 3), 0), ((2, 3, 4), 1)):
+        if added:
+            pack(*seeds)
+        names = tmp_path / "photos" / "a.tar", tmp_path / "photos" / "loose.png"
+        reports = [each.add(*names, prune=True) for each in both]
+        assert reports[0] == reports[1] and reports[0].added == added
+        assert contents(both[0]) == contents(both[1])
+    assert {uri.rpartition("#")[2] for uri in contents(both[1])[0]} >= {"2.png", "3.png", "4.png"}

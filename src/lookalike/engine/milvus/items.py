@@ -91,6 +91,15 @@ class MilvusItems:
             return self.get([places[0].item]).get(places[0].item) if places else None
         return item_of(decode(rows[0]), self._kind) if rows else None
 
+    def by_uris(self, uris: Sequence[str]) -> dict[str, Item]:
+        """Return the items of some uris, by uri, but what was written a moment ago."""
+        wanted, found = list(dict.fromkeys(uris)), dict[str, Item]()
+        for at in range(0, len(wanted), _ASKED):
+            some = one_of("uri", wanted[at : at + _ASKED])
+            for row in self._connection.query(self.name, some, ITEM_FIELDS, at_once=True):
+                found[row["uri"]] = item_of(decode(row), self._kind)
+        return found
+
     def with_content(self, hashes: Sequence[bytes]) -> list[str]:
         """Return the uris of the items whose content has one of these sha256, but those of a moment ago."""
         wanted, found = list(dict.fromkeys(each.hex() for each in hashes)), list[str]()

@@ -64,11 +64,11 @@ class Pusher:
                 found.pop(row["id"], None)
         return list(found.values())
 
-    def skips_of(self, photos: Sequence[Photo]) -> list[Entry]:
-        """Return what is on record of some photos as skipped."""
+    def skips_of(self, uris: Iterable[str]) -> list[Entry]:
+        """Return what is on record of some uris as skipped."""
         if self._skips is None:
             self._skips = {entry.uri for page in self._engine.books.pages("skipped") for entry in page}
-        wanted = [photo.uri for photo in photos if photo.uri in self._skips]
+        wanted = [uri for uri in uris if uri in self._skips]
         return self._engine.books.by_uri("skipped", wanted)
 
     def push(self, scratch: Scratch, changed: Changed) -> None:

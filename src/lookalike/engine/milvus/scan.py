@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from lookalike.engine.milvus.conditions import below, one_of
+from lookalike.engine.milvus.conditions import below, one_of, quoted
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.items import pages_of
 from lookalike.engine.milvus.layout import vectors_name
 from lookalike.engine.milvus.scratch import Changed, Scratch
 from lookalike.records import FileStamp, FoundFile, Space
+from lookalike.sources.remote.addresses import is_container
 from lookalike.store.scan import Scan
 from lookalike.store.text_scan import TextScan
 
@@ -41,6 +42,8 @@ class MilvusScan(Scan):
             self._put(self._engine.connection.query(self._name, some, _FIELDS))
             for entry in self._engine.books.by_uri("skipped", uris[at : at + _ASKED]):
                 self._scratch.put_entry(entry)
+        for uri in filter(is_container, uris):
+            self._look_inside(uri)
 
     def vanished(self, root: str) -> list[tuple[int, str]]:
         """Return id and uri of items at or below `root` that the walk did not find."""
@@ -73,6 +76,17 @@ class MilvusScan(Scan):
     def close(self) -> None:
         """Forget the walk."""
         self._scratch.close()
+
+    def _look_inside(self, shard: str) -> None:
+        """Bring in what is known of a shard and of what came of it."""
+        inside = f"uri > {quoted(f'{shard}#')} and uri < {quoted(f'{shard}$')}"
+        for page in pages_of(self._engine.connection, self._name, inside, _FIELDS, _PAGE):
+            self._put(page)
+        for entry in self._engine.books.by_uri("text_files", [shard]):
+            self._scratch.put_entry(entry)
+        for entries in self._engine.books.pages("skipped", inside):
+            for entry in entries:
+                self._scratch.put_entry(entry)
 
     def _look_below(self, roots: Iterable[str]) -> None:
         for root in roots:

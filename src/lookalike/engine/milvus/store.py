@@ -130,8 +130,10 @@ class MilvusStore:
             self._check_default(space)
             batch = _with_lengths_checked(batch)
             photos = [photo for photo, _ in batch.photos]
-            known, skips = self._pusher.known_of(space, photos), self._pusher.skips_of(photos)
-            if not (known or skips or batch.skipped) and _are_new(batch):
+            known = self._pusher.known_of(space, photos)
+            uris = [*(photo.uri for photo in photos), *(shard.uri for shard in batch.shards)]
+            skips = self._pusher.skips_of(uris)
+            if not (known or skips or batch.skipped or batch.shards) and _are_new(batch):
                 committed = self._pusher.put_new(space, batch, companion)
                 self._tick()
                 return Written(committed, [])

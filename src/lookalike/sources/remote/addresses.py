@@ -126,3 +126,8 @@ def split_member(uri: str) -> tuple[str, str] | None:
     """
     found = _MEMBER.fullmatch(uri) if "#" in uri else None
     return (found[1], found[2]) if found is not None else None
+
+
+def is_container(uri: str) -> bool:
+    """Whether a uri is, by its name, one of a shard or table, in which there may be pictures."""
+    return is_shard(uri) or is_picture_table(uri)

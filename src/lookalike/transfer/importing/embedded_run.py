@@ -206,8 +206,9 @@ class EmbeddedImport:
         """Make items, or bring known ones up to date; what was read here later stays."""
         store, batch = self.parts.store, PhotoBatch(paired=paired)
         kept = []
+        there = store.items.by_uris([photo.uri for photo in photos])
         for photo, vector in zip(photos, vectors, strict=True):
-            known = store.items.by_uri(photo.uri)
+            known = there.get(photo.uri)
             is_newer = (
                 known is not None
                 and known.content_hash != photo.content_hash
@@ -233,7 +234,8 @@ class EmbeddedImport:
         """Give items that are known, with the same content, their vectors."""
         store = self.parts.store
         own, beside, outcomes = list[FilledVector](), list[FilledVector](), list[Committed]()
-        there = [(photo, store.items.by_uri(photo.uri)) for photo in photos]
+        found = store.items.by_uris([photo.uri for photo in photos])
+        there = [(photo, found.get(photo.uri)) for photo in photos]
         ids = [item.id for _, item in there if item is not None]
         having = set(store.vectors(self.space).fetch(ids).ids.tolist())
         for (photo, item), vector in zip(there, vectors, strict=True):

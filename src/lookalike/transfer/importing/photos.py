@@ -37,7 +37,7 @@ def commit_photos(run: ImportRun, page: Page) -> None:
             run.tally["unchanged"] += 1
         else:
             wanted[uri] = at
-    known = {uri: item for uri in wanted if (item := store.items.by_uri(uri)) is not None}
+    known = store.items.by_uris(list(wanted))
     there = [(item.id, item.content_hash, uri, wanted[uri]) for uri, item in known.items()]
     tell(run, fill_known(run, there, page))
     fresh = [(uri, page.entries[at], at) for uri, at in wanted.items() if uri not in known]
