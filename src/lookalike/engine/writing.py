@@ -44,6 +44,10 @@ class ItemStore(Protocol):
     """Items, vectors and skipped inputs of one collection, to be written; see `store.Store`."""
 
     @property
+    def writers(self) -> int:
+        """How many batches may be under way at once, from threads of their own."""
+
+    @property
     def folder(self) -> Path | None:
         """The folder that it is in on this machine, which is no source of photos, or None."""
 

@@ -81,6 +81,11 @@ class Store:
         self.votes = Votes(self.database)
         self.credits = Credits(self.database)
 
+    @property
+    def writers(self) -> int:
+        """Batches that may be under way at once: one, since a file has one writer."""
+        return 1
+
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""
         with self.database.reading() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -45,6 +46,7 @@ class Pusher:
         self._recent: dict[str, dict[int, dict[str, Any]]] = {}
         self._gone: set[int] = set()
         self._skips: set[str] | None = None
+        self._lock = threading.RLock()  # of what is remembered
 
     def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]]:
         """Return what may be the items of some photos: by uri, by content, by the ids they would get."""
@@ -54,10 +56,9 @@ class Pusher:
         hashes = {photo.content_hash.hex() for photo in photos}
         ids = {item_id_of(uri, attempt) for uri in uris for attempt in range(_ATTEMPTS)}
         where = f"{one_of('id', ids)} or {one_of('uri', uris)} or {one_of('sha256', hashes)}"
-        found = {
-            row["id"]: row for row in self._read(default, where, ITEM_FIELDS) if row["id"] not in self._gone
-        }
-        for row in self._recent.get(self._name(default), {}).values():
+        read = self._read(default, where, ITEM_FIELDS)
+        found = {row["id"]: row for row in read if row["id"] not in self._gone}
+        for row in self._recent_rows(default):
             if row["id"] in ids or row["uri"] in uris or row["sha256"] in hashes:
                 found[row["id"]] = row
             else:
@@ -66,8 +67,9 @@ class Pusher:
 
     def skips_of(self, uris: Iterable[str]) -> list[Entry]:
         """Return what is on record of some uris as skipped."""
-        if self._skips is None:
-            self._skips = {entry.uri for page in self._engine.books.pages("skipped") for entry in page}
+        with self._lock:
+            if self._skips is None:
+                self._skips = {entry.uri for page in self._engine.books.pages("skipped") for entry in page}
         wanted = [uri for uri in uris if uri in self._skips]
         return self._engine.books.by_uri("skipped", wanted)
 
@@ -203,19 +205,31 @@ class Pusher:
 
     def _write(self, space: Space, rows: list[dict[str, Any]]) -> None:
         self._connection.upsert(self._name(space), rows)
-        self._recent.setdefault(self._name(space), {}).update({row["id"]: row for row in rows})
-        self._gone.difference_update(row["id"] for row in rows)
+        with self._lock:
+            self._recent.setdefault(self._name(space), {}).update({row["id"]: row for row in rows})
+            self._gone.difference_update(row["id"] for row in rows)
+
+    def _recent_rows(self, space: Space) -> list[dict[str, Any]]:
+        with self._lock:
+            return list(self._recent.get(self._name(space), {}).values())
 
     def _is_recent(self, space: Space, item_id: int) -> bool:
         return item_id in self._recent.get(self._name(space), {})
 
     def _wait_where_due(self) -> None:
         """Forget what was remembered once the engine is sure to show it."""
-        if sum(map(len, self._recent.values())) + len(self._gone) < _MOST_RECENT:
-            return
-        for name in self._recent:
+        with self._lock:
+            if sum(map(len, self._recent.values())) + len(self._gone) < _MOST_RECENT:
+                return
+            written = {name: dict(rows) for name, rows in self._recent.items()}
+            gone = set(self._gone)
+        for name in written:
             self._connection.query(name, "id == 0", ["id"], strong=True)
-        self._recent, self._gone = {}, set()
+        with self._lock:
+            self._gone -= gone
+            for name, rows in written.items():  # but what was written since
+                kept = self._recent.get(name, {})
+                self._recent[name] = {key: row for key, row in kept.items() if rows.get(key) is not row}
 
     def _read(self, space: Space, where: str, fields: Iterable[str]) -> list[dict[str, Any]]:
         return self._connection.query(self._name(space), where, list(fields), at_once=True)

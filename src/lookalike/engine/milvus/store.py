@@ -57,6 +57,11 @@ class MilvusStore:
         self.texts = MilvusTexts(engine, self._text_mirror)
 
     @property
+    def writers(self) -> int:
+        """So many batches may be under way at once: while the engine takes one, the next is made."""
+        return 3
+
+    @property
     def folder(self) -> Path | None:
         """None: nothing of it is on this machine."""
         return None
@@ -126,26 +131,26 @@ class MilvusStore:
         companion: Space | None = None,
     ) -> Written[str]:
         """Put a batch into Milvus; what this returns is there whatever happens next."""
-        with self._lock:
-            self._check_default(space)
-            batch = _with_lengths_checked(batch)
-            photos = [photo for photo, _ in batch.photos]
-            known = self._pusher.known_of(space, photos)
-            uris = [*(photo.uri for photo in photos), *(shard.uri for shard in batch.shards)]
-            skips = self._pusher.skips_of(uris)
-            if not (known or skips or batch.skipped or batch.shards) and _are_new(batch):
-                committed = self._pusher.put_new(space, batch, companion)
-                self._tick()
-                return Written(committed, [])
-            scratch = self._scratch()
-            scratch.clear()
-            self._pusher.take_in(scratch, known)
-            for entry in skips:
-                scratch.put_entry(entry)
-            with scratch.writing() as connection:
-                writer = PhotoWriter(connection, space, reader, is_gone, memory or RunMemory(), companion)
-                written = writer.write(batch)
-            self._tick()
+        self._check_default(space)
+        batch = _with_lengths_checked(batch)
+        photos = [photo for photo, _ in batch.photos]
+        known = self._pusher.known_of(space, photos)
+        uris = [*(photo.uri for photo in photos), *(shard.uri for shard in batch.shards)]
+        skips = self._pusher.skips_of(uris)
+        if not (known or skips or batch.skipped or batch.shards) and _are_new(batch):
+            written: Written[str] = Written(self._pusher.put_new(space, batch, companion), [])
+        else:
+            with self._lock:
+                scratch = self._scratch()
+                scratch.clear()
+                self._pusher.take_in(scratch, known)
+                for entry in skips:
+                    scratch.put_entry(entry)
+                with scratch.writing() as connection:
+                    memory = memory or RunMemory()
+                    writer = PhotoWriter(connection, space, reader, is_gone, memory, companion)
+                    written = writer.write(batch)
+        self._tick()
         return written
 
     def commit_texts(
@@ -253,10 +258,11 @@ class MilvusStore:
             self._run = _Run(has_changed=self._run.has_changed)
 
     def _tick(self) -> None:
-        self._run.has_changed = True
-        if time.monotonic() - self._run.ticked > _TICK_SECONDS:
-            self.engine.tick()
-            self._run.ticked = time.monotonic()
+        with self._lock:
+            self._run.has_changed = True
+            if time.monotonic() - self._run.ticked > _TICK_SECONDS:
+                self.engine.tick()
+                self._run.ticked = time.monotonic()
 
 
 def _are_new(batch: PhotoBatch) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
@@ -124,17 +126,29 @@ class EmbeddedImport:
     is_default: bool
     tally: Counter[str] = field(default_factory=Counter)
     newer: int = 0
+    _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Bring all of it in; run again after an interruption, it goes on."""
         total, done = self.embedded.items + self.embedded.skipped_count, 0
-        for table in self.embedded.tables():
-            for at in range(0, len(table), BATCH):
-                page = table.slice(at, BATCH)
-                self._commit(page)
-                done += len(page)
-                self.parts.on_step("importing", done, total)
-
+        pages = (
+            table.slice(at, BATCH) for table in self.embedded.tables() for at in range(0, len(table), BATCH)
+        )
+        writers = self.parts.store.writers if self.embedded.facts.kind == "photo" else 1
+        with ThreadPoolExecutor(writers) as pool:
+            under_way: deque[tuple[int, Future[None]]] = deque()
+            try:
+                for page in pages:
+                    under_way.append((len(page), pool.submit(self._commit, page)))
+                    while len(under_way) >= writers:
+                        done += _ended(under_way.popleft())
+                        self.parts.on_step("importing", done, total)
+                while under_way:
+                    done += _ended(under_way.popleft())
+                    self.parts.on_step("importing", done, total)
+            finally:
+                for _, future in under_way:
+                    future.cancel()
         if self.embedded.facts.kind == "text":
             self._end_files()
 
@@ -218,7 +232,8 @@ class EmbeddedImport:
                 kept.append(Committed(photo.uri, "unchanged", known.id))
             else:
                 batch.photos.append((photo, vector))
-        self.newer += len(kept)
+        with self._telling:
+            self.newer += len(kept)
         reader = self.embedded.facts.reader
         written = store.commit(self.space, batch, reader=reader, is_gone=_stays, companion=self.companion)
         self._tell([*written.committed, *kept])
@@ -255,9 +270,10 @@ class EmbeddedImport:
         self._tell(outcomes)
 
     def _tell(self, committed: Iterable[Committed]) -> None:
-        for each in committed:
-            self.tally["filled" if each.outcome == "updated" else each.outcome] += 1
-            self.parts.on_commit(each)
+        with self._telling:
+            for each in committed:
+                self.tally["filled" if each.outcome == "updated" else each.outcome] += 1
+                self.parts.on_commit(each)
 
     def notes(self) -> tuple[str, ...]:
         """Return what is to be known of how it went, in words."""
@@ -265,6 +281,13 @@ class EmbeddedImport:
         if self.newer:
             found.append(f"{self.newer:,} were read here later than by the cluster, and stay as they are")
         return tuple(found)
+
+
+def _ended(page: tuple[int, Future[None]]) -> int:
+    """Return how many rows a page has once it is committed; raises what hindered that."""
+    rows, future = page
+    future.result()
+    return rows
 
 
 def _stays(_uri: str) -> bool:
