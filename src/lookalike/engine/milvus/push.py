@@ -30,6 +30,8 @@ from lookalike.store.photo_commit import PhotoBatch
 from lookalike.store.rows import encode_metadata
 
 _MOST_RECENT = 3_000  # rows remembered until the engine is sure to show them
+_MOST_OWN = 2_000_000  # ids of a run that began with an empty collection: some 200 MB
+_NOT_EMPTY: set[int] = set()
 _ATTEMPTS = 2  # ids of a uri that are looked at: the second is for one whose first item has moved away
 
 
@@ -46,6 +48,7 @@ class Pusher:
         self._recent: dict[str, dict[int, dict[str, Any]]] = {}
         self._gone: set[int] = set()
         self._skips: set[str] | None = None
+        self._own: set[int] | None = None
         self._lock = threading.RLock()  # of what is remembered
 
     def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]]:
@@ -55,6 +58,8 @@ class Pusher:
         uris = {photo.uri for photo in photos}
         hashes = {photo.content_hash.hex() for photo in photos}
         ids = {item_id_of(uri, attempt) for uri in uris for attempt in range(_ATTEMPTS)}
+        if self._are_first(ids):
+            return []
         where = f"{one_of('id', ids)} or {one_of('uri', uris)} or {one_of('sha256', hashes)}"
         read = self._read(default, where, ITEM_FIELDS)
         found = {row["id"]: row for row in read if row["id"] not in self._gone}
@@ -64,6 +69,18 @@ class Pusher:
             else:
                 found.pop(row["id"], None)
         return list(found.values())
+
+    def _are_first(self, ids: set[int]) -> bool:
+        """Whether nothing can be known of these ids: all there is comes from this run, and they do not."""
+        with self._lock:
+            if self._own is None:
+                self._own = set() if self._engine.items.is_empty() else _NOT_EMPTY
+            if self._own is _NOT_EMPTY or len(self._own) > _MOST_OWN:
+                self._own = _NOT_EMPTY
+                return False
+            are_first = self._own.isdisjoint(ids)
+            self._own |= ids
+            return are_first
 
     def skips_of(self, uris: Iterable[str]) -> list[Entry]:
         """Return what is on record of some uris as skipped."""
@@ -140,7 +157,7 @@ class Pusher:
 
     def forget(self) -> None:
         """Remember nothing: the next run reads what the engine shows."""
-        self._recent, self._gone, self._skips = {}, set(), None
+        self._recent, self._gone, self._skips, self._own = {}, set(), None, None
 
     def take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
         """Put rows into the scratch store with all their vectors."""
