@@ -425,3 +425,20 @@ def test_photos_that_leave_a_shard_for_a_folder_keep_their_items(tmp_path, watch
     shard.unlink()
     assert numbers(watched.add(tmp_path / "photos")) == {"moved": 8}
     assert {item.content_hash: item.id for item in watched.collection.items()} == before
+
+
+def test_equal_pictures_keep_what_is_said_of_each(tmp_path, watched, pictures):
+    one = pictures["0.png"]
+    columns = {"image": [one, one, one], "caption": ["a dog", None, "a cat"], "n": [1, None, None]}
+    watched.add(parquet_of(tmp_path / "x.parquet", columns))
+    said = [
+        {name: item.metadata.get(name) for name in ("caption", "n")} for item in watched.collection.items()
+    ]
+    assert said == [
+        {"caption": "a dog", "n": 1},
+        {"caption": None, "n": None},
+        {"caption": "a cat", "n": None},
+    ]
+    watched.add(tmp_path / "photos" / "0.png")
+    (*_, plain) = watched.collection.items()
+    assert set(plain.metadata) == {"width", "height", "format", "phash"}

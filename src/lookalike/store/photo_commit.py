@@ -20,6 +20,7 @@ from lookalike.store.rows import (
     encode_vector,
     item_checksum,
     item_is_sound,
+    of_content,
     renewed,
     vector_is_sound,
 )
@@ -107,7 +108,7 @@ class PhotoWriter:
             return Committed(photo.uri, "moved", moved)
         known = self._known_of(photo.content_hash)
         if known is not None:  # equal content has equal vectors, to the last bit
-            metadata, content = renewed(known[0], photo.metadata), known[1]
+            metadata, content = renewed(of_content(known[0]), photo.metadata), known[1]
         elif vector is not None:
             metadata, content = encode_metadata(photo.metadata), encode_vector(vector)
         else:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.records import FACTS, FileStamp, Item, Metadata, MetadataValue, Space
+from lookalike.records import FACTS, PHASH, FileStamp, Item, Metadata, MetadataValue, Space
 from lookalike.store.checksums import agrees, place_key
 
 _PAGE = 1000  # values of one statement
@@ -54,6 +54,15 @@ def renewed(known: str, facts: Metadata) -> str:
     if "sidecar" in before or "sidecar" in facts:
         before = {name: value for name, value in before.items() if name not in FACTS}
     return encode_metadata({**before, **facts})
+
+
+def of_content(known: str) -> str:
+    """Return of stored metadata what every item of the same content has; the rest is of its own place alone.
+
+    What a table, a shard or an import says stands for one item: a copy of its photo may be called otherwise.
+    """
+    facts = json.loads(known)
+    return encode_metadata({name: fact for name, fact in facts.items() if name in FACTS or name == PHASH})
 
 
 def as_text(text: str) -> str:
