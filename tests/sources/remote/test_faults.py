@@ -29,7 +29,7 @@ from lookalike.sources.remote.walk import RemoteWalk
 
 pytest_plugins = ["object_store_fixtures"]
 
-HASTY = Patience(attempts=3, seconds=0.5, first_wait=0.01, longest_wait=0.02, bytes_per_second=1 << 30)
+HASTY = Patience(attempts=3, seconds=1.5, first_wait=0.01, longest_wait=0.02, bytes_per_second=1 << 30)
 CONTENT = b"a photo, or so" * 100
 
 
@@ -59,8 +59,8 @@ def test_each_fault_of_a_web_server_is_met(monkeypatch):
         "/cut": cut(CONTENT, 100),
         "/cut-once": first(1, cut(CONTENT, 100), file(CONTENT)),
         "/slow": slow(b"x" * 100, 0.1),
-        "/silent": silent(2),
-        "/silent-once": first(1, silent(2), file(CONTENT)),
+        "/silent": silent(6),
+        "/silent-once": first(1, silent(6), file(CONTENT)),
         "/endless": endless(b"x" * 65536),
         "/large": file(b"x" * 5000),
         "/loop": redirect("/loop"),
@@ -119,7 +119,7 @@ def test_each_fault_of_a_store_is_met_and_shows_no_key(hostile_s3):
         "internal": first(1, s3_error(500, "InternalError"), file(CONTENT)),
         "cut": cut(CONTENT, 100),
         "cut-once": first(1, cut(CONTENT, 100), file(CONTENT)),
-        "silent": silent(2),
+        "silent": silent(6),
         "endless": endless(b"x" * 65536),
         "garbage": lambda handler: handler.wfile.write(b"no http\r\n\r\n"),
     }
@@ -187,7 +187,7 @@ def test_a_page_of_a_listing_is_asked_for_again(hostile_s3):
 
 
 @pytest.mark.parametrize(
-    "answer", [s3_error(403, "AccessDenied"), silent(2), s3_error(301, "PermanentRedirect")]
+    "answer", [s3_error(403, "AccessDenied"), silent(6), s3_error(301, "PermanentRedirect")]
 )
 def test_a_listing_that_cannot_be_had_is_closed(hostile_s3, answer):
     hostile_s3.answers["/bucket"] = answer

@@ -236,7 +236,7 @@ def test_photos_within_parquet_are_no_texts(tmp_path, kind):
     parquet.write_table(table, tmp_path / "photos.parquet")
     with (
         Collection(tmp_path / "c.lookalike") as collection,
-        pytest.raises(UsageError, match="lookalike add TABLE.parquet"),
+        pytest.raises(UsageError, match=r"lookalike add TABLE\.parquet"),
     ):
         collection.add(tmp_path / "photos.parquet", column="image")
     assert not (tmp_path / "c.lookalike").exists()

@@ -61,7 +61,7 @@ async def persist(ask: Callable[[], Awaitable[_T]], patience: Patience, size: in
 
 
 def _told(trouble: Trouble, attempts: int) -> Trouble:
-    if attempts == 1:
+    if attempts == 1 or not trouble.is_passing:
         return trouble
     times = f"{trouble.reason}, {attempts} times in a row"
     return Trouble(times, trouble.is_passing, trouble.is_gone, trouble.is_lasting, trouble.is_unreachable)
