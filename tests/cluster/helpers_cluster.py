@@ -73,7 +73,8 @@ class TwoNodes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
         for node in range(len(self.nodes)):

@@ -12,6 +12,8 @@ import sys
 import psutil
 from ray.cluster_utils import Cluster
 
+SECONDS = 120  # to start in, on a machine that is busy
+ATTEMPTS = 3
 CPUS = 2  # of a node: with one, an actor may keep all else from running
 
 
@@ -27,23 +29,32 @@ def pin(pids, core):
             each.cpu_affinity([core])
 
 
+def started(count):
+    """A cluster of so many nodes; Ray itself gives up after 30 s, which is little on a busy machine."""
+    cluster = Cluster()
+    for attempt in range(ATTEMPTS):
+        try:
+            while len(cluster.list_all_nodes()) < count:
+                more = (
+                    {"node_ip_address": "127.0.0.2"}
+                    if cluster.list_all_nodes()
+                    else {"include_dashboard": False}
+                )
+                cluster.add_node(num_cpus=CPUS, object_store_memory=100 << 20, wait=False, **more)
+            cluster.wait_for_nodes(timeout=SECONDS)
+            return cluster
+        except Exception:
+            if attempt == ATTEMPTS - 1:
+                raise
+            cluster.shutdown()
+            cluster = Cluster()
+    return cluster
+
+
 def main():
     cores = [int(each) for each in sys.argv[1:]]
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": CPUS,
-            "include_dashboard": False,
-            "object_store_memory": 100 << 20,
-        },
-    )
-    nodes = [cluster.head_node]
-    if len(cores) != 1:
-        nodes.append(
-            cluster.add_node(
-                num_cpus=CPUS, node_ip_address="127.0.0.2", object_store_memory=100 << 20, wait=True
-            )
-        )
+    cluster = started(1 if len(cores) == 1 else 2)
+    nodes = cluster.list_all_nodes()
     for node, core in zip(nodes, cores, strict=False):
         pin(processes(node), core)
     print(json.dumps({"address": cluster.address, "nodes": [processes(node) for node in nodes]}), flush=True)

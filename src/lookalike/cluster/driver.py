@@ -2,8 +2,8 @@
 
 It reads JSON lines from standard input: first what to connect to, then waves of work. It answers in JSON
 lines on what was its standard output: `imported`, `connected` with the cluster's resources, each `outcome`,
-`end` after a wave, or a `problem` (an error's name and its line), after which it ends. It ends, too, when its
-standard input does.
+`end` after a wave or `died` where its actors do again and again, or a `problem` (an error's name and its
+line), after which it ends. It ends, too, when its standard input does.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from queue import SimpleQueue
 from typing import Any
 
 _STORE_BYTES = 128 << 20  # of shared memory: only lists of files go through it
-_MOST_RETRIES = 8  # of one unit, after its actor has died
+_MOST_LIVES = 3  # of one actor, and attempts at one unit, before the command is told
 _MOST_DEAD_AT_START = 5  # actors, one after the other
+_STARTS = 3
 _LAST_SECONDS = 10.0  # for the cluster to end in
 
 
@@ -68,9 +69,14 @@ def _work(lines: SimpleQueue[str], answer: Any) -> None:
     answer(state="connected", cores=int(found.get("CPU", 0)), gpus=int(found.get("GPU", 0)))
     while line := lines.get():
         wave = json.loads(line)
-        for outcome in _outcomes(wave["job"], wave["units"], wave["pool"]):
-            answer(state="outcome", outcome=outcome)
-        answer(state="end")
+        try:
+            for outcome in _outcomes(wave["job"], wave["units"], wave["pool"]):
+                answer(state="outcome", outcome=outcome)
+            answer(state="end")
+        except ray.exceptions.RayActorError as error:
+            if _is_missing(str(error)):
+                raise
+            answer(state="died", reason=_last_line(str(error)))
 
 
 def _connect(ray: Any, address: str | None, cores: int, folder: str | None) -> None:
@@ -78,15 +84,16 @@ def _connect(ray: Any, address: str | None, cores: int, folder: str | None) -> N
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is not None:
         ray.init(address=address, **how)
-    else:
-        ray.init(
-            address="local",
-            num_cpus=cores,
-            object_store_memory=_STORE_BYTES,
-            include_dashboard=False,
-            _temp_dir=folder,
-            **how,
-        )
+        return
+    how |= {"num_cpus": cores, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    for attempt in range(_STARTS):
+        try:
+            ray.init(address="local", _temp_dir=folder, **how)
+            return
+        except Exception:  # Ray gives up after 30 s, which is little on a busy machine
+            ray.shutdown()
+            if attempt == _STARTS - 1:
+                raise
 
 
 def _outcomes(job: dict[str, Any], units: Sequence[str], pool: dict[str, int]) -> Any:
@@ -113,25 +120,23 @@ def _outcomes(job: dict[str, Any], units: Sequence[str], pool: dict[str, int]) -
 
 
 def _lives() -> dict[str, int]:
-    return {"max_restarts": -1, "max_task_retries": _MOST_RETRIES}
+    return {"max_restarts": _MOST_LIVES - 1, "max_task_retries": _MOST_LIVES - 1}
 
 
 def _problem(error: Exception) -> tuple[str, str]:
     """Return the name of the error that the user is to see, and its line."""
-    import ray
-
     text = str(error)
-    if "No module named 'lookalike" in text or ("has no attribute" in text and "lookalike" in text):
+    if _is_missing(text):
         return "ModelError", (
             "a machine of the cluster has no lookalike, or another version: install the same on all of them"
         )
     line = _last_line(text) or type(error).__name__
-    if isinstance(error, ray.exceptions.RayActorError):
-        return "LookalikeError", (
-            "workers of the cluster die again and again; what is done is kept. Most likely memory runs out: "
-            f"{line}"
-        )
     return "LookalikeError", f"the cluster cannot go on: {line}"
+
+
+def _is_missing(text: str) -> bool:
+    """Whether an error says that a machine lacks what the command has."""
+    return "No module named 'lookalike" in text or ("has no attribute" in text and "lookalike" in text)
 
 
 def _last_line(text: str) -> str:

@@ -24,14 +24,15 @@ from lookalike.cluster.layout import (
 )
 from lookalike.cluster.place import Folder, Place
 from lookalike.cluster.plan import Unit
-from lookalike.cluster.session import Pool, RaySession
-from lookalike.errors import BusyError
+from lookalike.cluster.session import Pool, RaySession, WorkersDiedError
+from lookalike.errors import BusyError, LookalikeError
 from lookalike.models import bundled_names
 from lookalike.records import Kind, OnStep
 
 _UNITS_PER_ACTOR = 64
 """Units of one data set: their list is held in memory, and actors wait for the last of them."""
 
+_MOST_IDLE = 2  # attempts in which all workers die, before a run ends
 _MOST_REASONS = 3
 
 
@@ -155,7 +156,20 @@ class EmbedRun:
         job = Job(self.place.address, self.facts, run, "cuda" if pool.gpus else "cpu", pool.cores, exclude)
         remaining = iter(units)
         while page := list(islice(remaining, per_actor * pool.actors)):
-            for answer in session.outcomes(job, [text_of(unit) for unit in page], pool):
-                outcome = outcome_of(answer)
-                outcome.raise_problem()
-                yield outcome
+            waiting = {unit.number: text_of(unit) for unit in page}
+            idle = 0  # attempts that came to nothing
+            while waiting:
+                before = len(waiting)
+                try:
+                    for answer in session.outcomes(job, list(waiting.values()), pool):
+                        outcome = outcome_of(answer)
+                        outcome.raise_problem()
+                        if waiting.pop(outcome.unit, None) is not None:
+                            yield outcome
+                except WorkersDiedError as error:
+                    idle = idle + 1 if len(waiting) == before else 0
+                    if idle == _MOST_IDLE:
+                        raise LookalikeError(
+                            "workers of the cluster die again and again; what is done is kept. Most likely "
+                            f"memory runs out: {error}"
+                        ) from error

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -24,9 +25,11 @@ from lookalike.errors import FetchError, LookalikeError, MissingExtraError, Mode
 
 _REACH_SECONDS = 3.0
 _CONNECT_SECONDS = 6.0
+_USUAL_IMPORT_SECONDS = 2.0
 _START_SECONDS = 180.0  # of a cluster of its own, and of importing Ray on a machine that is busy
 _END_SECONDS = 15.0
 _LONGEST_FOLDER = 32  # letters
+_ENVIRONMENT = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _START = "import sys; sys.path[:] = sys.argv[1:]; from lookalike.cluster.driver import main; main()"
 
 
@@ -37,6 +40,10 @@ class Pool:
     actors: int
     cores: int
     gpus: int = 0
+
+
+class WorkersDiedError(Exception):
+    """Actors died several times, or were lost with their machines; the message is what Ray says of it."""
 
 
 class RaySession:
@@ -53,8 +60,10 @@ class RaySession:
         """
         self._tell([address, cpu_count(), folder])
         where = "no Ray cluster could be started" if address is None else f"no Ray cluster at {address}"
+        begun = time.monotonic()
         self._heard("imported", _START_SECONDS, where)
-        seconds = _START_SECONDS if address is None else _CONNECT_SECONDS
+        slowness = max(1.0, (time.monotonic() - begun) / _USUAL_IMPORT_SECONDS)  # of a machine that is busy
+        seconds = _START_SECONDS if address is None else _CONNECT_SECONDS * slowness
         found = self._heard("connected", seconds, where)
         self.cores, self.gpus = found["cores"], found["gpus"]
 
@@ -72,10 +81,13 @@ class RaySession:
     def outcomes(self, job: Any, units: Sequence[str], pool: Pool) -> Iterator[str]:
         """Yield what becomes of units, as they are done.
 
-        What is lost with an actor or a machine is done again. Raises `LookalikeError` where that goes on.
+        What is lost with an actor or a machine is done again. Raises `WorkersDiedError` where that goes on,
+        after which the rest may be tried again, and `LookalikeError`.
         """
         self._tell({"job": asdict(job), "units": units, "pool": asdict(pool)})
         while (answer := self._answer())["state"] != "end":
+            if answer["state"] == "died":
+                raise WorkersDiedError(answer["reason"])
             yield answer["outcome"]
 
     def _tell(self, what: Any) -> None:
@@ -145,7 +157,7 @@ def ray_session(address: str | None) -> Iterator[RaySession]:
             stderr=None if os.environ.get("LOOKALIKE_DEBUG") else printed,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
+            env={**_ENVIRONMENT, **os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
             start_new_session=True,  # Ctrl-C is this process' to handle
         )
         session = RaySession(process)
