@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Any
 
 _STORE_BYTES = 128 << 20  # of shared memory: only lists of files go through it
-_MOST_LIVES = 3  # of one actor, and attempts at one unit, before the command is told
+_MOST_LIVES = 2  # of one actor, and attempts at one unit, before the command is told
 _MOST_DEAD_AT_START = 5  # actors, one after the other
 _STARTS = 3
 _LAST_SECONDS = 10.0  # for the cluster to end in
