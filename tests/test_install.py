@@ -14,7 +14,7 @@ from lookalike.errors import MissingExtraError
 from lookalike.install import install_line
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["demo", "heic", "keras", "models", "notebook", "parquet", "remote", "report"]
+EXTRAS = ["cluster", "demo", "heic", "keras", "models", "notebook", "parquet", "remote", "report"]
 
 
 class Distribution:
