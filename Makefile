@@ -19,10 +19,11 @@ help:            ## say what there is
 
 setup: $(READY)  ## make the environment in .venv, with all that tests and benchmarks need
 
-$(READY): pyproject.toml requirements.lock $(DEMO_READY)
+$(READY): pyproject.toml requirements.lock tools/requirements-milvus.txt $(DEMO_READY)
 	@test ! -e $(VENV)/.unfinished || ( rm -rf $(VENV) && $(MAKE) --no-print-directory $(DEMO_READY) )
 	@touch $(VENV)/.unfinished
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement tools/requirements-milvus.txt
 	@rm $(VENV)/.unfinished && touch $@
 
 # What a user installs and no more. An environment that was left half-made is made anew.

@@ -14,7 +14,8 @@ from lookalike.errors import MissingExtraError
 from lookalike.install import install_line
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["cluster", "demo", "heic", "keras", "models", "notebook", "parquet", "remote", "report"]
+EXTRAS = ["cluster", "demo", "gs", "heic", "keras", "milvus", "models", "notebook", "parquet", "remote"]
+EXTRAS.append("report")
 
 
 class Distribution:

@@ -15,6 +15,7 @@ from lookalike.durable import make_folder, sync_folder
 from lookalike.errors import LookalikeError, MissingExtraError, NotFoundError, StorageError, UsageError
 from lookalike.files import open_bytes, read_bytes
 from lookalike.sources.remote.addresses import is_address, normal, scheme_of
+from lookalike.sources.remote.stores import extra_of
 from lookalike.sources.remote.troubles import trouble_of
 
 _FILE = "file://"
@@ -234,13 +235,13 @@ def _file_system(address: str, protocol: str) -> tuple[str, Any]:
     try:
         import fsspec  # an optional package
     except ImportError:
-        raise MissingExtraError(f"{protocol}:// addresses", "remote") from None
+        raise MissingExtraError(f"{protocol}:// addresses", extra_of(protocol)) from None
     more = {"config_kwargs": _S3_LIMITS} if protocol == "s3" else {}
     try:
         kind = fsspec.get_filesystem_class(protocol)
         files = fsspec.filesystem(protocol, use_listings_cache=False, skip_instance_cache=True, **more)
     except ImportError:
-        raise MissingExtraError(f"{protocol}:// addresses", "remote") from None
+        raise MissingExtraError(f"{protocol}:// addresses", extra_of(protocol)) from None
     except Exception as error:  # as of credentials that cannot be read
         raise StorageError(f"{address}: {trouble_of(error).reason}") from None
     return str(kind._strip_protocol(address)).rstrip("/"), files

@@ -77,6 +77,11 @@ def root_of(uri: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
+def extra_of(scheme: str) -> str:
+    """Return the extra that reads addresses of a scheme; Google has one of its own, being large."""
+    return "gs" if scheme in ("gs", "gcs") else "remote"
+
+
 def _hush() -> None:
     """Have libraries log to nobody who has not asked for it: what they say is told by errors."""
     for name in _LOGS:
@@ -92,7 +97,7 @@ def _opened(scheme: str, root: str, _process: int, _endpoint: str | None) -> Obj
         kind = fsspec.get_filesystem_class(scheme)
     except ImportError:
         if scheme in _IN_THE_EXTRA:
-            raise MissingExtraError(f"reading {scheme}:// addresses", "remote") from None
+            raise MissingExtraError(f"reading {scheme}:// addresses", extra_of(scheme)) from None
         raise
     if scheme == "s3":
         return S3Store(kind(**_ALWAYS, config_kwargs=_s3_config()))
