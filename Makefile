@@ -64,6 +64,9 @@ $(CLUSTER)/.ready: tools/requirements-cluster.txt $(READY)
 cluster-test: $(CLUSTER)/.ready ## run the tests against a cluster of Milvus processes (takes minutes)
 	LOOKALIKE_CLUSTER_TEST=yes PYTHONPATH=$(CLUSTER) $(BIN)/python -m pytest tests/milvus_cluster
 
+cluster-demo: $(CLUSTER)/.ready ## the demo past one machine: Ray embeds, a real Milvus searches (PHOTOS=DIR, SERVE=no as with demo)
+	PYTHONPATH=$(CLUSTER) $(BIN)/python tools/cluster_demo.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(filter no,$(SERVE)),--no-serve)
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
