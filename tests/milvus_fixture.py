@@ -6,7 +6,6 @@ need other settings, take `own_milvus_server`.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+fcntl = pytest.importorskip("fcntl", reason="the Milvus server runs on Linux only")
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 with pytest.MonkeyPatch.context() as path:
     path.syspath_prepend(TOOLS)
