@@ -75,16 +75,18 @@ def _ray() -> Iterator[str]:
 
     print("starting a Ray cluster of two nodes", flush=True)
     node = {"num_cpus": _CPUS_PER_NODE, "object_store_memory": _STORE_BYTES}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    try:
-        cluster.add_node(**node, node_ip_address="127.0.0.2", wait=False)
-        cluster.wait_for_nodes(timeout=_START_SECONDS)
-        # who connects first waits for what Ray only then starts
-        first = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", cluster.address]
-        subprocess.run(first, check=True, capture_output=True, timeout=_START_SECONDS)
+    with contextlib.ExitStack() as started:
+        try:
+            cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+            started.callback(cluster.shutdown)
+            cluster.add_node(**node, node_ip_address="127.0.0.2", wait=False)
+            cluster.wait_for_nodes(timeout=_START_SECONDS)
+            # who connects first waits for what Ray only then starts
+            first = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", cluster.address]
+            subprocess.run(first, check=True, capture_output=True, timeout=_START_SECONDS)
+        except Exception as error:  # Ray raises no kind of its own
+            raise LookalikeError(f"the Ray cluster did not start; is the machine busy? {error}") from error
         yield cluster.address
-    finally:
-        cluster.shutdown()
 
 
 def _first_photo(folder: Path) -> Path:
