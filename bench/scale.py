@@ -67,22 +67,26 @@ def milvus() -> dict[str, Any]:
     folder = common.fresh("scale-milvus")
     found: dict[str, Any] = {"rows": SIZES, "dim": _DIM, "metadata_bytes": _METADATA_BYTES, "sizes": {}}
     with MilvusServer(folder) as server:
-        space = _Space(server)
-        for size in SIZES:
+        for number, size in enumerate(SIZES, 1):
             print(f"{size:,} rows", flush=True)
-            inserted = space.grow(size)
+            before = _files(folder / "data", "insert_log")
+            space = _Space(server, number)
+            inserted = space.fill(size)
+            logged = _files(folder / "data", "insert_log")
             found["sizes"][str(size)] = {
                 "inserts_per_second": inserted,
-                "log_bytes": sum(_files(folder / "data", "insert_log").values()),
+                "log_bytes": sum(written for name, written in logged.items() if name not in before),
+                "segments": space.segments(),
                 **{kind: space.measured(kind) for kind in KINDS},
             }
+            space.drop()
     return found
 
 
 class _Space:
     """A space of a collection as lookalike makes it, on a server of its own."""
 
-    def __init__(self, server: MilvusServer) -> None:
+    def __init__(self, server: MilvusServer, number: int) -> None:
         from lookalike.engine.milvus.address import MilvusAddress
         from lookalike.engine.milvus.client import MilvusConnection
         from lookalike.engine.milvus.layout import create_space, vectors_name
@@ -90,27 +94,31 @@ class _Space:
 
         self._server = server
         self._connection = MilvusConnection(MilvusAddress("127.0.0.1", server.port, "scale"))
-        create_space(self._connection, Space(1, "scale", "scale", _DIM, True, "photo", "", approximate=False))
-        self._name = vectors_name("scale", 1)
+        space = Space(number, "scale", "scale", _DIM, True, "photo", "", approximate=False)
+        create_space(self._connection, space)
+        self._name = vectors_name("scale", number)
         self._random = np.random.default_rng(7)
         self._mix = self._random.standard_normal((_LATENT, _DIM)).astype(np.float32)
-        self._rows = 0
         self._vectors = np.empty((0, _DIM), np.float32)
 
-    def grow(self, size: int) -> float:
-        """Insert rows up to a size, have them sealed in one segment, return rows per second."""
-        rows = self._sample(size - self._rows)
-        self._vectors = np.concatenate([self._vectors, rows])
+    def fill(self, size: int) -> float:
+        """Insert rows and have them sealed; return rows per second."""
+        self._vectors = rows = self._sample(size)
         begun = time.perf_counter()
-        for start in range(0, len(rows), 500):
-            chunk = range(start, min(start + 500, len(rows)))
-            self._connection.upsert(
-                self._name, [self._row(self._rows + at, rows[at]) for at in chunk], fresh=True
-            )
-        rate = len(rows) / (time.perf_counter() - begun)
-        self._rows = size
+        for start in range(0, size, 500):
+            chunk = range(start, min(start + 500, size))
+            self._connection.upsert(self._name, [self._row(at, rows[at]) for at in chunk], fresh=True)
+        rate = size / (time.perf_counter() - begun)
         self._connection.flush(self._name)
         return rate
+
+    def segments(self) -> int:
+        """How many segments the rows lie in when they are flushed; Milvus merges small ones later."""
+        return len(self._client().list_persistent_segments(self._name, timeout=20))
+
+    def drop(self) -> None:
+        """Remove it."""
+        self._client().drop_collection(self._name, timeout=60)
 
     def measured(self, kind: str) -> dict[str, float]:
         """Build an index, and return what it takes."""
@@ -128,8 +136,10 @@ class _Space:
         client = self._client()
         client.load_collection(self._name, timeout=300)
         query = self._query(client, kind)
+        loaded = len(client.list_loaded_segments(self._name, timeout=20))
         figures = {
             "build_cpu_seconds": built,
+            "loaded_segments": loaded,
             "memory_bytes": self._resident() - empty,
             "index_bytes": sum(size for name, size in files.items() if name not in before),
             **query,
@@ -193,7 +203,9 @@ class _Space:
         from lookalike.engine.milvus.rows import ItemRow, encode
         from lookalike.records import FileStamp
 
-        metadata = json.dumps({"camera": f"camera {number % 40}", "note": "x" * (_METADATA_BYTES - 40)})
+        metadata = json.dumps(
+            {"camera": f"camera {number % 40}", "note": os.urandom(_METADATA_BYTES // 2 - 20).hex()}
+        )
         uri = f"s3://photos-of-many-people/2026/{number % 365:03}/IMG_{number:08}.jpg"
         item = ItemRow(number, uri, os.urandom(32), FileStamp(3_000_000, number), metadata)
         return encode(item, vector, "photo")

