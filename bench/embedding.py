@@ -23,7 +23,7 @@ from lookalike.cluster.embed import embed
 from lookalike.cluster.run import EmbedRequest
 from lookalike.cores import cpu_count
 
-PHOTOS, ROUNDS = 2048, 3
+PHOTOS, ROUNDS = 6144, 3
 NODES = ROOT / "tests" / "cluster" / "two_nodes.py"
 
 

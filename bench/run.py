@@ -4,8 +4,8 @@
     python bench/run.py reading cold    only these parts; figures of the others are kept
     python bench/run.py page            nothing: write the page from the figures that are kept
 
-Parts: quality, background, reading, texts, words, search40k, cold, serving, search1m, memory, size. Figures
-are kept in docs/benchmarks.json.
+Parts: quality, background, reading, texts, words, search40k, cold, serving, search1m, engine, answers,
+embedding, memory, size. Figures are kept in docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import embedding
 import footprint
 import reading
 from common import DATA, ROOT, WORK, machine, need_data, run_json
@@ -91,6 +92,9 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "cold": lambda: footprint.cold_search(collection(40_000)),
     "serving": serving,
     "search1m": lambda: search(1_000_000, with_example=False),
+    "engine": lambda: run_json("engine.py", 200_000)[0],
+    "answers": lambda: run_json("same_answers.py", 500)[0],
+    "embedding": embedding.measure,
     "memory": footprint.reading_memory,
     "size": footprint.installed_size,
 }

@@ -162,6 +162,14 @@ class EngineContract:
         some = np.concatenate([each.ids for each in vectors.blocks_of(every_seventh)])
         assert np.array_equal(some, every_seventh)
 
+    def test_vectors_are_drawn_by_chance(self, photos):
+        vectors = photos.engine.vectors(photos.space)
+        drawn = vectors.drawn(100, np.random.default_rng(1))
+        assert len(set(drawn.tolist())) == 100 and set(drawn.tolist()) <= set(photos.ids.tolist())
+        assert np.array_equal(drawn, np.sort(drawn))
+        assert not np.array_equal(drawn, vectors.drawn(100, np.random.default_rng(2)))
+        assert len(vectors.drawn(10 * COUNT, np.random.default_rng(1))) == COUNT
+
     def test_what_is_removed_is_gone_everywhere(self, photos, queries):
         engine, clock = photos.engine, photos.engine.vectors(photos.space).seq()
         engine.nearest(photos.space, queries, 10)  # whatever is kept in memory is there now

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from lookalike.records import Credit, Ids, Item, Skipped, Space, Vectors, Vote
 from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
@@ -104,6 +106,9 @@ class EngineVectors(Protocol):
 
     def ids(self) -> Ids:
         """Return the ids of all items that have a vector, ascending."""
+
+    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+        """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
 
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
         """Return the vectors of those items that still have one, in ascending order of id."""

@@ -120,12 +120,10 @@ class Background:
         """Return the sample's rows in an order by chance."""
         seq = self._vectors.seq()
         if self._rows is None or (seq != self._seq and self._has_changed()):
-            ids = self._vectors.ids()
             random = np.random.default_rng(0)
-            chosen = random.permutation(len(ids))[:_SAMPLE]
-            rows = self._vectors.fetch(np.sort(ids[chosen]).tolist()).rows
+            rows = self._vectors.fetch(self._vectors.drawn(_SAMPLE, random).tolist()).rows
             self._rows, self._pairs = rows[random.permutation(len(rows))], None
-            self._count = len(ids)
+            self._count = self._vectors.count()
         self._seq = seq
         return self._rows
 

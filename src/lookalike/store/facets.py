@@ -19,12 +19,14 @@ _FACT = "CASE WHEN json_valid(metadata) THEN json_extract(metadata, '$.{}') END"
 class Facets:
     """Cameras and folders with the number of their items, the most frequent first; first and last `taken`.
 
-    At most 500 of each. `taken` is None where no item states it. Folders count what lies in them itself.
+    At most 500 of each. With `is_estimate` they are reckoned from a part of the items. `taken` is None where
+    no item states it. Folders count what lies in them itself.
     """
 
     cameras: tuple[tuple[str, int], ...]
     folders: tuple[tuple[str, int], ...]
     taken: tuple[str, str] | None
+    is_estimate: bool = False
 
 
 def _is_sound(uri: str) -> bool:

@@ -82,6 +82,11 @@ class SpaceVectors:
             rows = connection.execute(f"SELECT item_id FROM {self._table} ORDER BY item_id").fetchall()
         return _ids([row[0] for row in rows])
 
+    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+        """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
+        ids = self.ids()
+        return np.sort(ids[chance.permutation(len(ids))[:count]])
+
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
         """Return the vectors of those items that still have one, in ascending order of id."""
         if len(item_ids) <= _PAGE:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import shutil
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,10 @@ from lookalike.errors import (
     NotFoundError,
     UsageError,
 )
-from lookalike.records import Box, SearchOptions, Words
-from lookalike.search.queries import Example
+from lookalike.records import SearchOptions
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
+from same_answers import compared
 
 pytest_plugins = ["milvus_fixture", "milvus_places"]
 pytestmark = pytest.mark.slow
@@ -118,67 +120,14 @@ def test_two_writers_at_once_make_one_item_of_a_photo(tmp_path, milvus_place, ma
         each.close()
 
 
-def queries(ids, uris, photos, random_):
-    """Queries of every kind, by number: items, files, several examples, parts, words."""
-    one, two, three = random_.sample(uris, 3)
-    photo = random_.choice(photos)
-    return [
-        ids[one],
-        photo,
-        photo.read_bytes(),
-        [Example(ids[one]), Example(ids[two], 0.5), Example(ids[three], -0.3)],
-        Example(ids[one], 1.0, Box(0.1, 0.1, 0.6, 0.7)),
-        [Example(photo, 1.0, Box(0.2, 0, 0.5, 1)), Example(ids[two], 2.0)],
-        Words(random_.choice(["a cup", "dog", "red car", "airplane", "face of a man"])),
-        [Example(Words("piano")), Example(ids[one], 0.4)],
-    ]
-
-
-WHERE = [
-    [],
-    ["width>250"],
-    ["width<=300", "height>200"],
-    ["uri=*a*1*"],
-    ["format=jpeg", "width!=300"],
-    ["folder!=/nowhere"],
-    ["id>0", "uri>/"],
-    ["width<0"],
-]
-
-
-def same_hits(one, other):
-    """Whether hits are the same with scores within 1e-5, ties aside."""
-    pairs = zip(one, other, strict=True)
-    if len(one) != len(other) or any(abs(a.score - b.score) > 1e-5 for a, b in pairs):
-        return False
-    edge = one[-1].score if len(one) else 0
-    differ = {hit.uri for hit in one} ^ {hit.uri for hit in other}
-    scores = {hit.uri: hit.score for hit in (*one, *other)}
-    return all(abs(scores[uri] - edge) <= 2e-5 for uri in differ)
-
-
 def test_every_kind_of_query_is_answered_alike(tmp_path, milvus_place, shared_data):
     names = sorted((shared_data / "caltech50").iterdir())[:12]
     folder, milvus = Collection(tmp_path / "c.lookalike"), Collection(milvus_place)
     for each in (folder, milvus):
         each.add(*names)
-    ids = [{item.uri: item.id for item in each.items(limit=1000)} for each in (folder, milvus)]
-    assert set(ids[0]) == set(ids[1])
     photos = sorted((shared_data / "coco256" / "images").iterdir())
-    wrong, asked = [], 0
-    for seed in range(15):
-        kinds = [queries(each, sorted(ids[0]), photos, random.Random(seed)) for each in ids]
-        for kind, (one, other) in enumerate(zip(*kinds, strict=True)):
-            where, k = WHERE[(seed + kind) % len(WHERE)], (8, 20, 1)[seed % 3]
-            options = SearchOptions(k, offset=3 * (seed % 2), mark_copies=True)
-            found = [
-                each.answer([query], options, where=where)[0]
-                for each, query in ((folder, one), (milvus, other))
-            ]
-            asked += 1
-            if not same_hits(found[0].hits, found[1].hits) or found[0].more != found[1].more:
-                wrong.append((seed, kind, where, found))
-    assert asked == 120 and wrong == []
+    found = compared(folder, milvus, photos, 120)
+    assert (found["queries"], found["different"]) == (120, [])
     facets = [each.facets() for each in (milvus, folder)]
     assert dict(facets[0].folders) == dict(facets[1].folders)
     assert facets[0].taken == facets[1].taken and facets[0].cameras == facets[1].cameras

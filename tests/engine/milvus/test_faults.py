@@ -13,6 +13,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
+from lookalike.engine.milvus import client
 from lookalike.errors import LookalikeError, UnreachableError
 
 pytest_plugins = ["milvus_fixture", "milvus_places"]
@@ -100,7 +101,10 @@ def test_an_engine_that_is_killed_loses_nothing_acknowledged(own_milvus_server, 
         assert collection.info().items == left - 10
 
 
-def test_an_engine_that_hangs_holds_nobody_up_for_long(own_milvus_server, own_milvus_place, photos):
+def test_an_engine_that_hangs_holds_nobody_up_for_long(
+    own_milvus_server, own_milvus_place, photos, monkeypatch
+):
+    monkeypatch.setattr(client, "CALL_SECONDS", 3.0)  # a server that hangs for longer than 10 s ends itself
     server, place = own_milvus_server, own_milvus_place
     with open_at(place) as collection:
         collection.add(photos)

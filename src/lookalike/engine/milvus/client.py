@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +23,7 @@ from lookalike.errors import (
 )
 
 CONNECT_SECONDS = 8.0
+"""For the first call of a connection; a server that hangs holds it up for 5 at least."""
 CALL_SECONDS = 10.0
 """After which a look-up or a search is given up."""
 WRITE_SECONDS = 60.0
@@ -62,7 +65,8 @@ class MilvusConnection:
         self.address = address
         self._client: Any = None
         self._lock = threading.Lock()
-        self._unseen: set[str] = set()
+        self._written: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
         self._watches: dict[str, ServedWatch] = {}
         self._away_until = -1e9
 
@@ -81,17 +85,17 @@ class MilvusConnection:
         `strong` sees all that anyone has written before, `at_once` perhaps not what was written a moment ago.
         """
         more = {} if limit is None else {"limit": limit}
+        level, written = self._level(name, strong=strong, at_once=at_once)
         with self._call("read", name):
             found = self._open().query(
                 name,
                 filter=expression,
                 output_fields=fields,
                 timeout=CALL_SECONDS,
-                **({"consistency_level": "Bounded"} if at_once else self._level(name, strong=strong)),
+                consistency_level=level,
                 **more,
             )
-        if not at_once:
-            self._saw(name)
+        self._saw(name, level, written)
         return list(found)
 
     def check(self, name: str) -> None:
@@ -121,6 +125,7 @@ class MilvusConnection:
         self, name: str, rows: Any, k: int, *, expression: str, fields: list[str], params: dict[str, Any]
     ) -> list[list[Row]]:
         """Return for each query the `k` best rows, as dicts with `id`, `distance` and `entity`."""
+        level, written = self._level(name)
         with self._call("search", name):
             found = self._open().search(
                 name,
@@ -130,9 +135,9 @@ class MilvusConnection:
                 output_fields=fields,
                 search_params={"metric_type": "IP", "params": params},
                 timeout=CALL_SECONDS,
-                **self._level(name),
+                consistency_level=level,
             )
-        self._saw(name)
+        self._saw(name, level, written)
         return list(found)
 
     def upsert(self, name: str, rows: list[Row], *, fresh: bool = False) -> None:
@@ -203,22 +208,36 @@ class MilvusConnection:
                 self._client.close()
             self._client, self._watches = None, {}
 
-    def _level(self, name: str, *, strong: bool = False) -> dict[str, str]:
+    def _level(self, name: str, *, strong: bool = False, at_once: bool = False) -> tuple[str, int]:
+        """Return how consistent a read is to be, and how many writes of this process it has to see."""
         with self._lock:
-            return {"consistency_level": "Strong" if strong or name in self._unseen else "Bounded"}
+            written = self._written[name]
+            waits = strong or (not at_once and written > self._seen[name])
+        return "Strong" if waits else "Bounded", written
+
+    def _saw(self, name: str, level: str, written: int) -> None:
+        if level == "Strong":
+            with self._lock:
+                self._seen[name] = max(self._seen[name], written)
 
     def _wrote(self, name: str) -> None:
         with self._lock:
-            self._unseen.add(name)
-
-    def _saw(self, name: str) -> None:
-        with self._lock:
-            self._unseen.discard(name)
+            self._written[name] += 1
 
     def _open(self) -> Any:
         with self._lock:
             if self._client is None:
-                self._client = _connect(self.address)
+                try:
+                    self._client = _connect(self.address)
+                except LookalikeError:
+                    raise
+                except Exception as error:
+                    if not _listens(self.address):
+                        raise
+                    self._away_until = time.monotonic() + _AWAY_SECONDS
+                    raise UnreachableError(
+                        f"{self.address} does not answer as Milvus; is it one, and its token in MILVUS_TOKEN?"
+                    ) from error
             return self._client
 
     @contextmanager
@@ -262,6 +281,15 @@ def _is_absence(error: Exception, text: str) -> bool:
     if isinstance(error, grpc.RpcError | grpc.FutureTimeoutError | ConnectionError | TimeoutError):
         return True
     return any(word in text for word in _AWAY)
+
+
+def _listens(address: MilvusAddress) -> bool:
+    """Whether anything takes connections at an address."""
+    try:
+        with socket.create_connection((address.host.strip("[]"), address.port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _connect(address: MilvusAddress) -> Any:

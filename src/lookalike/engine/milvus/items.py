@@ -26,9 +26,12 @@ from lookalike.store.text_rows import file_of
 
 _ASKED = 1_000  # ids of one expression
 _PAGE = 4_000  # items read at a time
-_MOST_IDS = 16_384  # that Milvus returns at once
+MOST_IDS = 16_384
+"""So many rows Milvus returns at once."""
 _KNOWN_SECONDS = 1.0
-_CHANCES = 1 << 31  # see `rows.encode`
+_FACETS_OF = 200_000  # items that facets are counted among, where there are more
+CHANCES = 1 << 31
+"""Each row has a number below it, drawn when it was written; see `rows.encode`."""
 
 
 class MilvusItems:
@@ -131,18 +134,14 @@ class MilvusItems:
 
     def random(self, filters: Sequence[Filter], count: int) -> list[int]:
         """Return the ids of up to `count` different items that meet all conditions, in random order."""
-        chance = np.random.default_rng()
-        if filters:
-            return [int(each) for each in chance.permutation(self.matching(filters))[:count]]
-        total = self.count()
+        chance, conditions = np.random.default_rng(), self.conditions(filters)
+        where = conditions.expression
+        total = self._connection.count(self.name, where) if conditions.is_exact else 0
         if total <= max(_ASKED, 8 * count):
-            return [int(each) for each in chance.permutation(self.matching(()))[:count]]
-        width = min(_CHANCES, int(_CHANCES / total * (2 * count + 32)))
-        start = secrets.randbelow(_CHANCES)
-        window = f"chance >= {start} and chance < {start + width}"
-        if start + width > _CHANCES:
-            window = f"chance >= {start} or chance < {start + width - _CHANCES}"
-        ids = [row["id"] for row in self._connection.query(self.name, window, ["id"], limit=_MOST_IDS)]
+            return [int(each) for each in chance.permutation(self.matching(filters))[:count]]
+        window = drawn_by_chance(min(1.0, (2 * count + 32) / total), secrets.randbelow(CHANCES))
+        both = f"({window}) and ({where})" if where else window
+        ids = [row["id"] for row in self._connection.query(self.name, both, ["id"], limit=MOST_IDS)]
         return [ids[at] for at in chance.permutation(len(ids))[:count]]
 
     def facets(self) -> Facets:
@@ -210,7 +209,7 @@ class MilvusItems:
 
     def _matching_pages(self, conditions: Conditions, after: int, limit: int) -> Iterator[list[int]]:
         if conditions.is_exact:
-            size = min(_MOST_IDS, limit) if limit > 0 else _MOST_IDS
+            size = min(MOST_IDS, limit) if limit > 0 else MOST_IDS
             for page in pages_of(self._connection, self.name, conditions.expression, ["id"], size, after):
                 yield [row["id"] for row in page]
             return
@@ -231,7 +230,10 @@ class MilvusItems:
         folders: Counter[str] = Counter()
         moments: list[str] = []
         is_text = self._kind == "text"
-        for page in self.read_pages("", ["id", "uri", *([] if is_text else ["metadata"])]):
+        total = self.count()
+        share = min(1.0, _FACETS_OF / max(1, total))
+        sample = "" if share == 1 else drawn_by_chance(share, 0)
+        for page in self.read_pages(sample, ["id", "uri", *([] if is_text else ["metadata"])]):
             for row in page:
                 folders[file_of(row["uri"]) if is_text else os.path.dirname(row["uri"])] += 1  # noqa: PTH120
             if not is_text:
@@ -243,9 +245,22 @@ class MilvusItems:
             files, folders = folders, Counter()
             for file, count in files.items():
                 folders[os.path.dirname(file)] += count  # noqa: PTH120  # uris
+        for counted in (cameras, folders) if share < 1 else ():
+            counted.update({name: round(count / share) - count for name, count in counted.items()})
         known = sorted(cameras.items(), key=lambda each: (-each[1], each[0]))[:MOST_VALUES]
         first_and_last = (moments[0], moments[1]) if moments else None
-        return Facets(tuple(known), tuple(folders.most_common(MOST_VALUES)), first_and_last)
+        listed = tuple(folders.most_common(MOST_VALUES))
+        return Facets(tuple(known), listed, first_and_last, is_estimate=share < 1)
+
+
+def drawn_by_chance(share: float, start: int) -> str:
+    """Return the expression for about that share of all items, from some `start` below `CHANCES` on."""
+    end = start + int(CHANCES * share)
+    if share >= 1:
+        return "chance >= 0"
+    if end > CHANCES:
+        return f"chance >= {start} or chance < {end - CHANCES}"
+    return f"chance >= {start} and chance < {end}"
 
 
 def pages_of(  # a query has as many parts

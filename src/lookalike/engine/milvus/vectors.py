@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.engine.milvus.books import Books
 from lookalike.engine.milvus.conditions import one_of
-from lookalike.engine.milvus.items import pages_of
+from lookalike.engine.milvus.items import CHANCES, drawn_by_chance, pages_of
 from lookalike.engine.milvus.rows import vector_is_sound, vector_of
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.vectors import VectorBlock
@@ -44,6 +44,17 @@ class MilvusVectors:
         pages = pages_of(self._connection, self.name, "", ["id"], _MOST_IDS)
         found = [row["id"] for page in pages for row in page]
         return np.array(found, np.int64)
+
+    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+        """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
+        total = self.count()
+        ids = self.ids() if total <= _MOST_IDS else self._window(2 * count / total, chance)
+        return np.sort(ids[chance.permutation(len(ids))[:count]])
+
+    def _window(self, share: float, chance: np.random.Generator) -> Ids:
+        where = drawn_by_chance(min(1.0, share), int(chance.integers(CHANCES)))
+        found = self._connection.query(self.name, where, ["id"], limit=_MOST_IDS)
+        return np.array([row["id"] for row in found], np.int64)
 
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
         """Return the vectors of those items that still have one, in ascending order of id."""

@@ -89,7 +89,7 @@ class Api:
             name: [{"value": value, "count": count} for value, count in values]
             for name, values in counted.items()
         }
-        return as_json({**listed, "taken": facets.taken})
+        return as_json({**listed, "taken": facets.taken, "estimated": facets.is_estimate})
 
     async def browse(self, query: parameters.BrowseQuery, _: Request) -> Response:
         """List items page by page."""

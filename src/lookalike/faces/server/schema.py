@@ -199,11 +199,15 @@ class Facet(Struct):
 
 
 class FacetsAnswer(Struct):
-    """What items can be filtered by; `taken` holds the first and the last moment."""
+    """What items can be filtered by; `taken` holds the first and the last moment.
+
+    Counts are `estimated` from a part of the items where there are very many.
+    """
 
     cameras: list[Facet]
     folders: list[Facet]
     taken: Annotated[list[str], Meta(min_length=2, max_length=2)] | None
+    estimated: bool
 
 
 class ItemsPage(Struct):
