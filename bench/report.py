@@ -37,8 +37,8 @@ shows what the server itself costs.
 _ENGINE_NOTE = """
 Milvus 2.3.5, standalone, on the same cores; HNSW (M 24, efConstruction 200, ef 160). The vectors are mixtures
 of two real ones each, with noise: harder to index than photos. What pymilvus alone is asked is what lookalike
-needs to answer: the item's vector, its hits, and what is known of them. lookalike also reads the hits' vectors
-again, checks them and scores exactly.
+needs to answer: the item's vector, its hits, and what is known of them. lookalike reads the vectors of hits,
+too, checks them and scores exactly.
 """
 
 _ANSWERS_NOTE = """
