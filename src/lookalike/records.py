@@ -216,8 +216,9 @@ class Hit:
 class SearchResult(Sequence[Hit]):
     """The hits of one query, best first, and how far to trust them.
 
-    `recall` is 1.0 where the answer is exact; else the share of the true 10 nearest that the index finds, as
-    measured on this collection without conditions. `damaged` lists items left out because their stored
+    `recall` is 1.0 where the answer is exact, None where it was not measured; else the share of the true 10
+    nearest that the index finds, as measured on this collection without conditions. `damaged` lists items
+    left out because their stored
     bytes are not what was written. `query` is what was asked, for people; `key` names items by id and photos
     by content, so that a photo's name does not matter: votes are kept under it. `more` tells whether hits
     follow these.
@@ -225,7 +226,7 @@ class SearchResult(Sequence[Hit]):
 
     query: str
     space: str
-    recall: float
+    recall: float | None
     hits: tuple[Hit, ...]
     damaged: tuple[int, ...] = ()
     missing: int = 0

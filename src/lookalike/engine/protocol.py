@@ -24,14 +24,15 @@ class Candidates:
     """What may be nearest to some queries, to be scored exactly by who asked.
 
     `ids` has, for each query, at least the nearest that the engine finds, in any order. `recall` is 1.0 where
-    all of the true nearest are among them; else the share of the true 10 nearest that is, as measured
-    without conditions. `total` is how many items were searched: all that meet the conditions. `damaged` are
-    items that are left out because what is stored of them is not what was written, `missing` tells how many
+    all of the true nearest are among them, None where that was not measured; else the share of the true 10
+    nearest that is, as measured without conditions. `total` is how many items were searched: all that meet
+    the conditions. `damaged` are items that are left out because what is stored of them is not what was
+    written, `missing` tells how many
     more the collection should have but cannot find.
     """
 
     ids: list[Ids]
-    recall: float
+    recall: float | None
     total: int
     damaged: frozenset[int] = frozenset()
     missing: int = 0

@@ -46,8 +46,7 @@ def next_to_rate(
     names = list(spaces) or [
         space.name for space in collection.spaces() if not space.reference.startswith(COMPANION)
     ]
-    ids = collection.open_space(names[0]).vectors.ids() if names else ()
-    queries = np.random.default_rng(0).permutation(ids)[:QUERIES].tolist()
+    queries = _drawn(collection, names[0]) if names else []
     judged = _judged(collection)
     begin = queries.index(after) + 1 if after in queries else 0
     found: tuple[int, list[int], int] | None = None
@@ -87,3 +86,9 @@ def _judged(collection: Collection) -> dict[int, set[int]]:
         if query is not None and vote.uri is not None:
             judged.setdefault(query, set()).add(vote.item_id)
     return judged
+
+
+def _drawn(collection: Collection, name: str) -> list[int]:
+    """Return the items that are asked about, by chance, the same ones for the same items."""
+    vectors, chance = collection.open_space(name).vectors, np.random.default_rng(0)
+    return [int(each) for each in chance.permutation(vectors.drawn(QUERIES, chance))]

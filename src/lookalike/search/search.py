@@ -56,7 +56,7 @@ class _Scored:
     scores: Vectors
     rows: Vectors
     damaged: frozenset[int]
-    recall: float
+    recall: float | None
     total: int
     missing: int = 0
     matched: frozenset[int] = frozenset()

@@ -160,7 +160,8 @@ async function showMore() {
 function describe() {
   const { hits, more, recall } = answer;
   const isSearch = asked.isAsked(query);
-  const loss = recall < 1 ? ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.` : "";
+  const share = recall === null ? "an unmeasured share" : `${(recall * 100).toFixed(1)} %`;
+  const loss = recall === null || recall < 1 ? ` The index finds ${share} of the nearest.` : "";
   const [left, missing] = [answer.damaged?.length ?? 0, answer.missing ?? 0];
   const harm =
     (left ? ` ${left} left out, being damaged: run lookalike verify --repair.` : "") +

@@ -255,7 +255,8 @@ class View {
   #describe() {
     const { hits, more, recall, query, items, building, takes_words } = this.#answer;
     const count = `${hits.length.toLocaleString()} shown${more ? "" : ", that is all"}.`;
-    const loss = recall < 1 ? ` The index finds ${(recall * 100).toFixed(1)} % of the nearest.` : "";
+    const share = recall === null ? "an unmeasured share" : `${(recall * 100).toFixed(1)} %`;
+    const loss = recall === null || recall < 1 ? ` The index finds ${share} of the nearest.` : "";
     const slow = building ? " The index is being built: answers are exact, but slower until it is done." : "";
     const said = query ? `Most alike first, ${count}${loss}${slow}` : `Your photos: ${count}`;
     this.status.textContent = hits.length ? said : items === 0 ? EMPTY : query ? "There is no other photo." : "";

@@ -98,13 +98,13 @@ class MilvusConnection:
         self._saw(name, level, written)
         return list(found)
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, expression: str, field: str) -> None:
         """Raise what hinders a Milvus collection from being read, soon."""
         with self._call("read", name):
             self._open().query(
                 name,
-                filter='key == ""',
-                output_fields=["key"],
+                filter=expression,
+                output_fields=[field],
                 timeout=CHECK_SECONDS,
                 consistency_level="Eventually",
             )
@@ -166,25 +166,32 @@ class MilvusConnection:
             return dict(self._open().describe_collection(name, timeout=CALL_SECONDS))
 
     def create(self, name: str, schema: Any, indexes: Any) -> None:
-        """Make a Milvus collection, index and load it; one that is there already with this schema stays."""
+        """Make a Milvus collection, index and load it; what of it is there already stays."""
+        is_there = self.has(name)
         with self._call("make", name):
             client = self._open()
-            client.create_collection(name, schema=schema, consistency_level="Bounded", timeout=LOAD_SECONDS)
+            if not is_there:
+                client.create_collection(
+                    name, schema=schema, consistency_level="Bounded", timeout=LOAD_SECONDS
+                )
             for index in indexes:  # each would be waited for half a second, though there is nothing to index
                 parts = client.prepare_index_params()
                 parts.append(index)
                 client.create_index(name, parts, sync=False, timeout=CALL_SECONDS)
             client.load_collection(name, timeout=LOAD_SECONDS)
 
-    def load(self, name: str) -> None:
-        """Have a Milvus collection loaded for reading, and wait for it."""
-        with self._call("load", name):
-            self._open().load_collection(name, timeout=LOAD_SECONDS)
+    def is_loaded(self, name: str) -> bool:
+        """Whether a Milvus collection is loaded for reading, or is being loaded."""
+        with self._call("look at", name):
+            state = self._open().get_load_state(name, timeout=CALL_SECONDS)["state"]
+            return getattr(state, "name", str(state)) != "NotLoad"
 
     def drop(self, name: str) -> None:
         """Delete a Milvus collection with all that is in it."""
         with self._call("drop", name):
             self._open().drop_collection(name, timeout=WRITE_SECONDS)
+        with self._lock:
+            self._watches.pop(name, None)
 
     def flush(self, name: str) -> None:
         """Have what was written sealed, so that it is indexed."""
@@ -251,6 +258,14 @@ class MilvusConnection:
         except Exception as error:
             raise self._translated(verb, name, error) from error
 
+    def _is_there(self) -> bool:
+        """Whether the server answers at all."""
+        try:
+            self._client.get_server_version(timeout=CHECK_SECONDS)
+        except Exception:  # whatever it is, it is no answer
+            return False
+        return True
+
     def _unreachable(self) -> UnreachableError:
         return UnreachableError(f"{self.address} does not answer; is Milvus running there?")
 
@@ -263,13 +278,19 @@ class MilvusConnection:
         ):
             return UsageError(f"{self.address} refuses the token of this machine; set MILVUS_TOKEN")
         if _is_absence(error, low):
+            if "deadline" in low and self._is_there():
+                return UnreachableError(f"{self.address} took too long to answer; try again later")
             self._away_until = time.monotonic() + _AWAY_SECONDS
             return self._unreachable()
         if "quota" in low or "force deny" in low or "rate limit" in low:
             return UnreachableError(f"{self.address} takes no more for now ({text[:160]}); try again later")
         if "not loaded" in low or "no available shard" in low or "channel not available" in low:
             return UnreachableError(f"{self.address} is still loading; try again in a moment")
-        if "not found" in low or "can't find collection" in low:
+        return self._refusal(verb, name, text)
+
+    def _refusal(self, verb: str, name: str, text: str) -> CollectionError:
+        """Return what is told where the server says no."""
+        if "not found" in text.lower() or "can't find collection" in text.lower():
             return CollectionError(f"{self.address}: it was dropped, or lacks a part ({text[:160]})")
         return StorageError(f"cannot {verb} {self.address}{f' ({name})' if name else ''}: {text[:200]}")
 

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from lookalike.engine.milvus.address import MilvusAddress
 from lookalike.engine.milvus.books import Books, Entry
-from lookalike.engine.milvus.client import LOAD_SECONDS, MilvusConnection
-from lookalike.engine.milvus.conditions import one_of
-from lookalike.engine.milvus.items import MilvusItems, pages_of
+from lookalike.engine.milvus.client import MilvusConnection
+from lookalike.engine.milvus.items import CHANCES, MilvusItems
 from lookalike.engine.milvus.layout import books_name, search_params, vectors_name
+from lookalike.engine.milvus.recall import (
+    FEW,
+    MEASURED_BY,
+    MEASURED_K,
+    Recalls,
+    share_found,
+    wait_for_index,
+)
+from lookalike.engine.milvus.selection import MilvusSelection, expressions_of
 from lookalike.engine.milvus.spaces import MilvusSpaces
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.engine.milvus.votes import MilvusCredits, MilvusVotes, Moments
@@ -27,41 +35,10 @@ from lookalike.store.filters import Filter
 
 _SCORE_ALL_UP_TO = 100  # so few selected items are all candidates, without the index
 _MOST_HITS = 16_384  # that Milvus returns for a query
-_MOST_NAMED = 50_000  # ids in one expression
 _KNOWN_SECONDS = 1.0  # for which the clock and the spaces are remembered
-_FEW_NEW = 1_000  # vectors after which an index need not be measured anew
-_MEASURED_UP_TO = 300_000  # vectors; beyond, `evaluate index` does it when it is asked to
-_MEASURED_BY, _MEASURED_K = 100, 10  # queries, hits
+_SCANNED_UP_TO = 20_000  # vectors that are read to this machine to be looked at one and all
+_WINDOWS = 20  # parts, none of more than 7 % of the rows
 _NO_IDS = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class MilvusSelection:
-    """The items that meet some conditions: by an expression, or where that says too little by their ids."""
-
-    engine: MilvusEngine
-    expression: str
-    size: int
-    ids: Ids | None = None
-
-    def __len__(self) -> int:
-        return self.size
-
-    def count_among(self, item_ids: Iterable[int]) -> int:
-        """How many of these items are selected."""
-        wanted = [int(each) for each in item_ids]
-        if self.ids is not None or not wanted:
-            return int(np.isin(wanted, _NO_IDS if self.ids is None else self.ids).sum())
-        items = self.engine.items
-        return self.engine.connection.count(items.name, f"({self.expression}) and {one_of('id', wanted)}")
-
-    def all_ids(self) -> Ids:
-        """Return the ids of all of them."""
-        if self.ids is not None:
-            return self.ids
-        connection, name = self.engine.connection, self.engine.items.name
-        pages = pages_of(connection, name, self.expression, ["id"], _MOST_HITS)
-        return np.array([row["id"] for page in pages for row in page], np.int64)
 
 
 @dataclass(slots=True)
@@ -73,7 +50,6 @@ class _Remembered:
     seq: int = 0
     seq_at: float = -1e9
     counts: dict[str, tuple[float, int]] = field(default_factory=dict)
-    recall: dict[int, float] = field(default_factory=dict)
     index: dict[int, str] = field(default_factory=dict)
 
 
@@ -89,6 +65,7 @@ class MilvusEngine:
         self.connection = MilvusConnection(address)
         self.books = Books(self.connection)
         self.moments = Moments()
+        self.recalls = Recalls(self.books)
         self.space_book = MilvusSpaces(self.books)
         self.votes = MilvusVotes(self.books, lambda: self.items, self.moments)
         self.credits = MilvusCredits(self.books, self.moments)
@@ -101,6 +78,8 @@ class MilvusEngine:
             raise NotFoundError(
                 f"no collection at {address}; make one with: lookalike add FOLDER -c {address}"
             )
+        else:
+            self.space_book.finish()
 
     @property
     def items(self) -> MilvusItems:
@@ -158,9 +137,9 @@ class MilvusEngine:
         conditions = items.conditions(filters)
         if conditions.is_exact:
             size = self.connection.count(items.name, conditions.expression)
-            return MilvusSelection(self, conditions.expression, size)
+            return MilvusSelection(self.connection, items.name, conditions.expression, size)
         ids = items.matching(filters)
-        return MilvusSelection(self, "", len(ids), ids)
+        return MilvusSelection(self.connection, items.name, "", len(ids), ids)
 
     def nearest(
         self,
@@ -184,7 +163,7 @@ class MilvusEngine:
             return Candidates(self._scanned(vectors, rows, k, among), 1.0, total, missing=missing)
         params = self._params(space, k)
         found: list[list[int]] = [[] for _ in rows]
-        for expression in _expressions(among):
+        for expression in expressions_of(among):
             hits = self.connection.search(
                 vectors.name, rows, k, expression=expression, fields=[], params=params
             )
@@ -207,13 +186,13 @@ class MilvusEngine:
                 self._known.counts[vectors.name] = (time.monotonic(), count)
             return count
 
-    def recall(self, space: Space) -> float:
-        """Return the share of the true 10 nearest that the index finds, as it was measured."""
-        with self._lock:
-            if space.id not in self._known.recall:
-                found = self.books.get("recall", [str(space.id)])
-                self._known.recall[space.id] = float(found[0].data["recall"]) if found else 1.0
-            return self._known.recall[space.id]
+    def recall(self, space: Space) -> float | None:
+        """Return the share of the true 10 nearest that the index finds, or None where that was not measured.
+
+        So few vectors that none was sealed and indexed yet are searched one and all.
+        """
+        recall = self.recalls.of(space)
+        return 1.0 if recall is None and self._count(self.vectors(space)) <= FEW else recall
 
     def index_kind(self, space: Space) -> str:
         """Return the kind of index that the engine has for a space."""
@@ -233,12 +212,14 @@ class MilvusEngine:
 
     def check(self) -> None:
         """Raise what hinders the engine from answering, within seconds."""
-        self.connection.check(books_name(self.address.name))
+        self.connection.check(books_name(self.address.name), 'key == ""', "key")
+        for space in self.spaces():
+            if space.is_default:
+                self.connection.check(vectors_name(self.address.name, space.id), "id == 0", "id")
 
     def index_facts(self, space: Space) -> IndexFacts:
         """Return how a space is searched: the index's kind, and its recall where it was measured."""
-        found = self.books.get("recall", [str(space.id)])
-        return IndexFacts(self.index_kind(space), float(found[0].data["recall"]) if found else None, 0)
+        return IndexFacts(self.index_kind(space), self.recalls.of(space), 0)
 
     def refresh_indexes(self) -> None:
         """Have what was written sealed and indexed, and measure the recall where much has changed."""
@@ -270,41 +251,24 @@ class MilvusEngine:
     def _measure_where_due(self, space: Space) -> None:
         """Hold what the index finds for some items against what is true, unless little has changed since."""
         vectors = self.vectors(space)
-        count, found = vectors.count(), self.books.get("recall", [str(space.id)])
-        before = int(found[0].data["count"]) if found else 0
-        if not count or abs(count - before) <= max(_FEW_NEW, count // 10):
+        count = vectors.count()
+        if not self.recalls.is_due(space, count):
             return
         self.connection.flush(vectors.name)
-        self._wait_for_index(vectors.name)
-        if count > _MEASURED_UP_TO:
-            return
-        ids = self.items.random((), _MEASURED_BY)
-        rows = vectors.fetch(ids).rows
-        if not len(rows):
-            return
-        true = self._scanned(vectors, rows, _MEASURED_K, None)
-        hits = self.connection.search(
-            vectors.name, rows, _MEASURED_K, expression="", fields=[], params=self._params(space, _MEASURED_K)
-        )
-        shares = [
-            len({hit["id"] for hit in some} & set(right.tolist())) / len(right)
-            for some, right in zip(hits, true, strict=True)
-        ]
-        self.note_recall(space, float(np.mean(shares)), count)
+        wait_for_index(self.connection, vectors.name)
+        rows = vectors.fetch(self.items.random((), MEASURED_BY)).rows
+        if len(rows):
+            true = self._scanned(vectors, rows, MEASURED_K, None)
+            params = self._params(space, MEASURED_K)
+            hits = self.connection.search(
+                vectors.name, rows, MEASURED_K, expression="", fields=[], params=params
+            )
+            found = [{hit["id"] for hit in some} for some in hits]
+            self.recalls.note(space, share_found(found, [set(each.tolist()) for each in true]), count)
 
     def note_recall(self, space: Space, recall: float, count: int) -> None:
         """Keep the measured recall of a space of so many vectors."""
-        self.books.put([Entry("recall", str(space.id), {"recall": recall, "count": count})])
-        with self._lock:
-            self._known.recall[space.id] = recall
-
-    def _wait_for_index(self, name: str) -> None:
-        """Return when all that is sealed is indexed, or after some minutes: it goes on by itself."""
-        until = time.monotonic() + LOAD_SECONDS
-        while time.monotonic() < until:
-            if not int(self.connection.index_of(name, "vector").get("pending_index_rows", 0)):
-                return
-            time.sleep(0.5)
+        self.recalls.note(space, recall, count)
 
     def _params(self, space: Space, k: int) -> dict[str, int]:
         return search_params(self.index_kind(space), k)
@@ -313,10 +277,34 @@ class MilvusEngine:
         self, vectors: MilvusVectors, rows: Vectors, k: int, among: MilvusSelection | None
     ) -> list[Ids]:
         """Return the nearest by looking at every vector."""
+        if (vectors.count() if among is None else len(among)) > _SCANNED_UP_TO:
+            return self._by_windows(vectors, rows, k, among)
         best = TopK(rows, k)
         for block in vectors.blocks() if among is None else vectors.blocks_of(among.all_ids()):
             best.see(block.ids, block.rows)
         return list(best.ranked()[0])
+
+    def _by_windows(
+        self, vectors: MilvusVectors, rows: Vectors, k: int, among: MilvusSelection | None
+    ) -> list[Ids]:
+        """Return the nearest of each of some parts drawn by chance, and so of all.
+
+        Engines look at every vector where a condition keeps few, as each part does, instead of going by their
+        index.
+        """
+        best: list[list[tuple[float, int]]] = [[] for _ in rows]
+        kind = str(self.connection.index_of(vectors.name, "vector").get("index_type", ""))
+        params = search_params(kind, k)
+        for at in range(_WINDOWS):
+            window = f"chance >= {at * CHANCES // _WINDOWS} and chance < {(at + 1) * CHANCES // _WINDOWS}"
+            for condition in expressions_of(among):
+                where = f"({window}) and ({condition})" if condition else window
+                hits = self.connection.search(
+                    vectors.name, rows, min(k, _MOST_HITS), expression=where, fields=[], params=params
+                )
+                for found, some in zip(best, hits, strict=True):
+                    found += [(-hit["distance"], hit["id"]) for hit in some]
+        return [np.array([item for _, item in sorted(found)[:k]], np.int64) for found in best]
 
     def _other_names(self) -> list[str]:
         """Return the Milvus collections of all spaces but the default one."""
@@ -326,13 +314,3 @@ class MilvusEngine:
         """Note that items are about to go; their texts stand nowhere any more."""
         if ids and any(space.kind == "text" for space in self.spaces()):
             forget_places(self.books, ids)
-
-
-def _expressions(among: MilvusSelection | None) -> list[str]:
-    """Return the conditions of as many searches as it takes to name all that is selected."""
-    if among is None:
-        return [""]
-    if among.ids is None:
-        return [among.expression]
-    parts = range(0, len(among.ids), _MOST_NAMED)
-    return [one_of("id", among.ids[at : at + _MOST_NAMED].tolist()) for at in parts]

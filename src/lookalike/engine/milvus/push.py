@@ -47,7 +47,7 @@ class Pusher:
         self._connection = engine.connection
         self._recent: dict[str, dict[int, dict[str, Any]]] = {}
         self._gone: set[int] = set()
-        self._skips: set[str] | None = None
+        self._has_skips: bool | None = None
         self._own: set[int] | None = None
         self._lock = threading.RLock()  # of what is remembered
 
@@ -82,13 +82,12 @@ class Pusher:
             self._own |= ids
             return are_first
 
-    def skips_of(self, uris: Iterable[str]) -> list[Entry]:
+    def skips_of(self, uris: Sequence[str]) -> list[Entry]:
         """Return what is on record of some uris as skipped."""
         with self._lock:
-            if self._skips is None:
-                self._skips = {entry.uri for page in self._engine.books.pages("skipped") for entry in page}
-        wanted = [uri for uri in uris if uri in self._skips]
-        return self._engine.books.by_uri("skipped", wanted)
+            if self._has_skips is None:
+                self._has_skips = self._engine.books.count("skipped") > 0
+            return self._engine.books.by_uri("skipped", uris) if self._has_skips else []
 
     def push(self, scratch: Scratch, changed: Changed) -> None:
         """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
@@ -96,8 +95,13 @@ class Pusher:
         gone = [item_id for item_id, row in items.items() if row is None]
         there = [row for row in items.values() if row is not None]
         terms = {row.id: terms_of(row.text) for row in there} if scratch.kind == "text" else {}
-        for space in sorted(scratch.spaces, key=lambda each: not each.is_default):
-            self._push_space(scratch, space, there, terms)
+        # New items begin in the default space, so that no vector is without its item. Of others that comes
+        # last: while its row tells of the former content, their file is read again.
+        default_last = sorted(scratch.spaces, key=lambda each: each.is_default)
+        for space in default_last:
+            self._push_space(scratch, space, [row for row in there if row.id in scratch.held], terms)
+        for space in reversed(default_last):
+            self._push_space(scratch, space, [row for row in there if row.id not in scratch.held], terms)
         if gone:
             self._engine.items.remove(gone)
             self._gone.update(gone)
@@ -157,7 +161,7 @@ class Pusher:
 
     def forget(self) -> None:
         """Remember nothing: the next run reads what the engine shows."""
-        self._recent, self._gone, self._skips, self._own = {}, set(), None, None
+        self._recent, self._gone, self._has_skips, self._own = {}, set(), None, None
 
     def take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
         """Put rows into the scratch store with all their vectors."""
@@ -216,9 +220,8 @@ class Pusher:
                 (put if is_there else gone).append(entry)
         self._engine.books.put(put)
         self._engine.books.delete(gone)
-        if self._skips is not None:
-            self._skips.update(entry.uri for entry in put if entry.book == "skipped")
-            self._skips.difference_update(entry.uri for entry in gone if entry.book == "skipped")
+        if any(entry.book == "skipped" for entry in put):
+            self._has_skips = True
 
     def _write(self, space: Space, rows: list[dict[str, Any]]) -> None:
         self._connection.upsert(self._name(space), rows)

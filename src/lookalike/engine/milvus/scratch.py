@@ -51,6 +51,7 @@ class Scratch:
 
     def __init__(self, spaces: Sequence[Space], kind: Kind, push: Callable[[Scratch, Changed], None]) -> None:
         self.spaces = tuple(spaces)
+        self.held: set[int] = set()
         self.kind = kind
         self._push = push
         self._lock = threading.RLock()
@@ -78,7 +79,9 @@ class Scratch:
         with self._lock:
             self.connection.execute("DELETE FROM changed")
             yield self.connection
-            self._push(self, self._changed())
+            changed = self._changed()
+            self._push(self, changed)
+            self.held |= changed.items
             self.connection.execute("DELETE FROM changed")
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
@@ -91,6 +94,7 @@ class Scratch:
 
     def put_item(self, row: ItemRow, vectors: dict[int, bytes], *, sound: bool = True) -> None:
         """Take in an item as Milvus has it, with the bytes of its vectors by number of the space."""
+        self.held.add(row.id)
         checksum = item_checksum(row.id, row.uri, row.content_hash, row.stamp, row.metadata) if sound else 0
         cells = (
             row.id,
@@ -160,6 +164,7 @@ class Scratch:
             "changed",
         ]
         with self._lock:
+            self.held = set()
             for table in tables:
                 self.connection.execute(f"DELETE FROM {table}")
 

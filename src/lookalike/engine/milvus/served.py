@@ -120,6 +120,7 @@ class ServedWatch:
         self._seen: Leaders = frozenset()
         self._changed = self._partial = float("-inf")
         self._rows: int | None = None
+        self._first: tuple[float, int] | None = None
         self._share = 0.0
 
     def share(self, *, now: bool = False) -> float:
@@ -142,6 +143,9 @@ class ServedWatch:
         if known is not None and now - self._changed > PATIENCE_SECONDS:
             known = None
         served = served_share(self._client, self._collection, known)
+        if known is None and self._is_steady(served.rows, now):
+            known = served.rows
+            served = replace(served, expected=served.rows)
         if served.rows < served.expected * (_ENOUGH if known is None else 1.0):
             self._partial = now
             return min(served.share, _NOT_ALL)
@@ -152,3 +156,9 @@ class ServedWatch:
             return _NOT_ALL  # the replica that took over may not have been asked yet
         self._trusted, self._rows = served.leaders, served.rows
         return 1.0
+
+    def _is_steady(self, rows: int, now: float) -> bool:
+        """Whether so many rows have been served for a while: what else is on disk was deleted then."""
+        if self._first is None or self._first[1] != rows:
+            self._first = (now, rows)
+        return now - max(self._first[0], self._changed) > PATIENCE_SECONDS

@@ -25,9 +25,17 @@ class MilvusSpaces:
         return check_ours(self._connection, self._connection.address.name)
 
     def make_books(self) -> None:
-        """Make the collection, unless it is there."""
-        if not self.exist():
+        """Make the collection, unless it is there; what was killed while it did so is gone on with."""
+        if not self.exist() or not self._connection.is_loaded(self._connection.address.name):
             create_books(self._connection)
+
+    def finish(self) -> None:
+        """Make whole what was left half-made, and have loaded what is not."""
+        if not self._connection.is_loaded(self._connection.address.name):
+            create_books(self._connection)
+        for space in self.all():
+            if not self._connection.is_loaded(vectors_name(self._connection.address.name, space.id)):
+                create_space(self._connection, space)
 
     def all(self) -> list[Space]:
         """Return the spaces, the oldest first."""
@@ -50,7 +58,7 @@ class MilvusSpaces:
         number = space_number(name, model_id)
         space = Space(number, name, model_id, dim, not held, kind, reference, approximate)
         milvus_name = vectors_name(self._connection.address.name, number)
-        if not check_ours(self._connection, milvus_name):
+        if not check_ours(self._connection, milvus_name) or not self._connection.is_loaded(milvus_name):
             create_space(self._connection, space)
         self._books.put([Entry(_SPACE, name, asdict(space), seq=seq)])
         if not held:
@@ -68,8 +76,8 @@ class MilvusSpaces:
             raise NotFoundError(f"no space named {space.name!r}: it was dropped meanwhile")
         if now[space.id].is_default:
             raise UsageError(f"{space.name} is the default; make another one that first")
-        self._books.delete([Entry(_SPACE, space.name, {})])
         self._connection.drop(vectors_name(self._connection.address.name, space.id))
+        self._books.delete([Entry(_SPACE, space.name, {})])  # last, so that it can be done again
 
     def drop_all(self) -> None:
         """Take back a collection in which nothing is."""

@@ -225,7 +225,11 @@ class MilvusStore:
             self._pusher.forget()
 
     def discard(self) -> None:
-        """Leave no empty collection behind."""
+        """Leave no empty collection behind; one that another process has filled meanwhile stays."""
+        for space in self.spaces():
+            name = self.vectors(space).name
+            if self.engine.connection.query(name, "id > 0", ["id"], limit=1, strong=True):
+                return
         self.engine.space_book.drop_all()
 
     def close(self) -> None:
@@ -239,6 +243,10 @@ class MilvusStore:
             raise NotFoundError(f"no space named {space.name!r}: it was dropped meanwhile")
         if not now[space.id].is_default:
             raise BusyError(f"another model than {space.name} was made the default meanwhile; run this again")
+        with self._lock:  # a model that another process brings in is to be kept in step, too
+            held = self._run.scratch or self._run.mirror
+            if held is not None and {each.id for each in held.spaces} != set(now):
+                self._forget_scratch()
 
     def _scratch(self) -> Scratch:
         if self._run.scratch is None:

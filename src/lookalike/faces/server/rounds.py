@@ -130,7 +130,7 @@ def _interleaved(
     page = order[options.offset : options.offset + options.k]
     result = replace(
         a,
-        recall=min(a.recall, b.recall),
+        recall=_lower(a.recall, b.recall),
         hits=tuple(page),
         damaged=tuple(sorted({*a.damaged, *b.damaged})),
         more=a.more or b.more or len(order) > options.offset + options.k,
@@ -138,3 +138,8 @@ def _interleaved(
     )
     shown = {hit.id for hit in page}
     return result, {item: team for item, team in drafted if item in shown}
+
+
+def _lower(one: float | None, other: float | None) -> float | None:
+    """Return the lower recall; None where one was not measured."""
+    return None if one is None or other is None else min(one, other)

@@ -139,7 +139,8 @@ class SearchRequest(Input, frozen=True):
 class SearchAnswer(Struct, omit_defaults=True):
     """The hits, best first; the items used as examples are left out.
 
-    `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact. Hits that
+    `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact (null: not
+    measured). Hits that
     score below `background` are no closer than what has nothing to do with the query (null: cannot be told).
     `damaged` are items left out because their stored bytes are not what was written, `missing` how many more
     the damaged store does not find. `round`: two spaces answered in turns; clicks on hits are sent under it.
@@ -147,7 +148,7 @@ class SearchAnswer(Struct, omit_defaults=True):
 
     query: Key
     space: SpaceName
-    recall: float
+    recall: float | None
     hits: list[Hit]
     more: bool
     background: float | None

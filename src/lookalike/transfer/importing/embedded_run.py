@@ -126,11 +126,13 @@ class EmbeddedImport:
     is_default: bool
     tally: Counter[str] = field(default_factory=Counter)
     newer: int = 0
+    _is_first: bool = False
     _telling: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
         """Bring all of it in; run again after an interruption, it goes on."""
         total, done = self.embedded.items + self.embedded.skipped_count, 0
+        self._is_first = self.parts.store.items.is_empty()
         pages = (
             table.slice(at, BATCH) for table in self.embedded.tables() for at in range(0, len(table), BATCH)
         )
@@ -220,7 +222,7 @@ class EmbeddedImport:
         """Make items, or bring known ones up to date; what was read here later stays."""
         store, batch = self.parts.store, PhotoBatch(paired=paired)
         kept = []
-        there = store.items.by_uris([photo.uri for photo in photos])
+        there = {} if self._is_first else store.items.by_uris([photo.uri for photo in photos])
         for photo, vector in zip(photos, vectors, strict=True):
             known = there.get(photo.uri)
             is_newer = (
