@@ -15,10 +15,10 @@ import numpy as np
 
 from lookalike.engine.milvus.books import Books
 from lookalike.engine.milvus.client import MilvusConnection
-from lookalike.engine.milvus.conditions import Conditions, conditions_of, one_of
+from lookalike.engine.milvus.conditions import CUT, Conditions, conditions_of, hinge_on_cut, one_of
 from lookalike.engine.milvus.layout import ITEM_FIELDS
 from lookalike.engine.milvus.rows import decode, is_sound, item_of
-from lookalike.errors import DamagedError
+from lookalike.errors import DamagedError, UsageError
 from lookalike.records import FileStamp, Ids, Item, Kind, Skipped
 from lookalike.store.facets import MOST_VALUES, Facets
 from lookalike.store.filters import Filter
@@ -28,6 +28,9 @@ _ASKED = 1_000  # ids of one expression
 _PAGE = 4_000  # items read at a time
 MOST_IDS = 16_384
 """So many rows Milvus returns at once."""
+MOST_READ = 500_000
+"""Items that are read for conditions which the engine cannot decide."""
+_LONGEST_NAMED = 200  # letters of conditions in an error
 _KNOWN_SECONDS = 1.0
 _FACETS_OF = 200_000  # items that facets are counted among, where there are more
 CHANCES = 1 << 31
@@ -118,7 +121,7 @@ class MilvusItems:
 
     def matching(self, filters: Sequence[Filter], *, after: int = 0, limit: int = -1) -> Ids:
         """Return the ids of the items that meet all conditions, ascending: up to `limit` beyond `after`."""
-        conditions = conditions_of(filters, texts=self._kind == "text")
+        conditions = self.conditions(filters)
         found: list[int] = []
         for ids in self._matching_pages(conditions, after, limit):
             found += ids
@@ -130,7 +133,11 @@ class MilvusItems:
 
     def conditions(self, filters: Sequence[Filter]) -> Conditions:
         """Return conditions as they are asked of the engine; raises `UsageError`."""
-        return conditions_of(filters, texts=self._kind == "text")
+        texts = self._kind == "text"
+        conditions = conditions_of(filters, texts=texts)
+        if hinge_on_cut(filters, texts=texts) and self._connection.query(self.name, CUT, ["id"], limit=1):
+            return conditions_of(filters, texts=texts, some_cut=True)
+        return conditions
 
     def random(self, filters: Sequence[Filter], count: int) -> list[int]:
         """Return the ids of up to `count` different items that meet all conditions, in random order."""
@@ -213,8 +220,11 @@ class MilvusItems:
             for page in pages_of(self._connection, self.name, conditions.expression, ["id"], size, after):
                 yield [row["id"] for row in page]
             return
-        fields = ["id", "uri", "sha256", "size", "mtime_ns", "metadata", "text", "places"]
+        fields, read = ["id", "uri", "sha256", "size", "mtime_ns", "metadata", "text", "places"], 0
         for page in pages_of(self._connection, self.name, conditions.expression, fields, _PAGE, after):
+            if read >= MOST_READ:
+                raise too_many_to_read(conditions)
+            read += len(page)
             rows = [decode(row) for row in page]
             found = conditions.among(rows, self.places_of([row.id for row in rows]))
             yield [row.id for row in rows if row.id in found]
@@ -251,6 +261,16 @@ class MilvusItems:
         first_and_last = (moments[0], moments[1]) if moments else None
         listed = tuple(folders.most_common(MOST_VALUES))
         return Facets(tuple(known), listed, first_and_last, is_estimate=share < 1)
+
+
+def too_many_to_read(conditions: Conditions) -> UsageError:
+    """Return the error that names the conditions for which more items would have to be read than is done."""
+    named = " ".join(f"{each.field}{each.operator}{each.value}" for each in conditions.inexact)
+    shown = named if len(named) <= _LONGEST_NAMED else f"{named[:_LONGEST_NAMED]}…"
+    return UsageError(
+        f"Milvus cannot look up {shown!r}, and of more than {MOST_READ:,} items each would have to be read; "
+        "write it without * and ? but at its end, or add a condition that leaves fewer items"
+    )
 
 
 def drawn_by_chance(share: float, start: int) -> str:

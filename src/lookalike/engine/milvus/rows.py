@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.engine.milvus.facts import facts_of
 from lookalike.engine.milvus.layout import MOST_BYTES
 from lookalike.records import FileStamp, Item, Kind
 from lookalike.store.rows import item_checksum
 
 ID_BITS = 52
 """Ids are whole numbers that JavaScript can hold, and leave a copy in a folder room for as many more."""
-
-LONGEST_FACT = 1_000
-"""Letters of a fact that conditions are looked up by; a longer fact is cut to so many."""
-
 
 _LOW = 0xFFFFFFFF
 _FLOAT = np.dtype("<f4")
@@ -76,7 +72,7 @@ def encode(
         "places": row.places,
         "chance": secrets.randbits(31),
         "checksum": _as_signed((row.checksum() & _LOW) | zlib.crc32(content.tobytes()) << 32),
-        "facts": facts_of(row.metadata) if kind == "photo" else {"terms": list(terms)},
+        "facts": facts_of(row.metadata, row.uri, kind, terms),
         "vector": content,
     }
 
@@ -124,22 +120,6 @@ def signed(checksum: int) -> int:
 
 def _as_signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def facts_of(metadata: str) -> dict[str, Any]:
-    """Return a photo's facts as conditions look them up: text in small, composed letters."""
-    facts: dict[str, Any] = {}
-    for name, value in json.loads(metadata).items():
-        if isinstance(value, str):
-            facts[name] = (lowered(value) if name != "taken" else value)[:LONGEST_FACT]
-        else:
-            facts[name] = value
-    return facts
-
-
-def lowered(text: str) -> str:
-    """Return text in the form in which conditions compare it; see `store.filters`."""
-    return unicodedata.normalize("NFC", text).lower()
 
 
 def moved_to(row: ItemRow, item_id: int) -> ItemRow:
