@@ -101,7 +101,7 @@ def _of_text(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
             continue
         text = _text(value)
         found |= _as_words(name, text)
-        is_small = _up_to_nul(_small(text)) == text
+        is_small = _small(text) == text
         found[key_of("r", name)] = "" if is_small else text[:LONGEST_FACT]
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         found[key_of("n", name)] = value if is_number else _read_number(text)
@@ -109,8 +109,8 @@ def _of_text(metadata: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _as_words(name: str, text: str) -> dict[str, str]:
-    small = _up_to_nul(_small(text))
-    composed = "" if small.isascii() else _up_to_nul(lowered(text))
+    small = _small(text)
+    composed = "" if small.isascii() else lowered(text)
     return {key_of("t", name): small[:LONGEST_FACT], key_of("u", name): composed[:LONGEST_FACT]}
 
 
@@ -119,12 +119,7 @@ def _small(text: str) -> str:
 
 
 def _parts(keywords: str) -> list[str]:
-    return _up_to_nul(f"; {keywords}; ").split("; ")[1:-1]
-
-
-def _up_to_nul(text: str) -> str:
-    """Return what SQLite compares with a pattern."""
-    return text.partition("\0")[0]
+    return keywords.split("; ")
 
 
 def _text(value: Any) -> str:
@@ -133,12 +128,11 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(_in_sqlite("SELECT CAST(? AS TEXT)", value))
-    return str(value)
+    return str(value).partition("\0")[0]  # at which SQLite's texts end
 
 
 def _read_number(text: str) -> float | str:
     """Return the number that a text reads as, or ""."""
-    text = _up_to_nul(text)
     if not _NUMERAL.fullmatch(text):
         return ""
     number = float(text) if len(text) <= _EXACT_DIGITS else _in_sqlite("SELECT CAST(? AS REAL)", text)
