@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from compared import OPERATORS, check_same, fill_with_texts, made_up
+from compared import OPERATORS, check_same, fill_with_texts, made_up, opened_at
 
 from lookalike.engine.milvus.conditions import conditions_of
+from lookalike.errors import UsageError
 from lookalike.store.filters import Filter, parse_filter
 
 pytest_plugins = ["milvus_fixture", "milvus_places"]
@@ -196,3 +197,16 @@ def test_made_up_conditions_find_the_same_as_in_a_folder(tmp_path, milvus_place)
     ]
     found = check_same(tmp_path, milvus_place, filters, lambda store: fill_with_texts(store, uris, facts))
     assert sum(1 for names in found.values() if 0 < len(names) < len(facts)) > 200
+
+
+@pytest.mark.slow
+def test_a_column_that_no_text_has_is_refused_also_where_nothing_is_read(milvus_place):
+    engine, store = opened_at(milvus_place)
+    fill_with_texts(store, TEXT_URIS[:12], TEXTS[:12])
+    for condition in ("lable=spam", "lable>5", "lable=s*m", ".uri2=x"):
+        for ask in (engine.select, engine.items.matching):
+            with pytest.raises(UsageError, match="no text has a column"):
+                ask([parse_filter(condition)])
+    for condition in ("label=nothing", "likes>1e300", "label=n*thing", "uri=/w", 'say "x"=w', "id<0"):
+        assert len(engine.select([parse_filter(condition)])) == 0
+        assert not len(engine.items.matching([parse_filter(condition)]))

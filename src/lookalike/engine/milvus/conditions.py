@@ -93,6 +93,11 @@ def hinge_on_cut(filters: Iterable[Filter], *, texts: bool) -> bool:
     return any(each.field == "keywords" for each in filters)
 
 
+def has_column(field: str) -> str:
+    """Return what holds for the texts that have the column of a condition, unless they are `CUT`."""
+    return f'{fact("t", field.removeprefix("."))} >= ""'
+
+
 def quoted(text: str) -> str:
     """Return text as expressions have it."""
     return json.dumps(text, ensure_ascii=False)

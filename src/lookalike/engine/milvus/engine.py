@@ -137,6 +137,8 @@ class MilvusEngine:
         conditions = items.conditions(filters)
         if conditions.is_exact:
             size = self.connection.count(items.name, conditions.expression)
+            if not size:
+                items.check_columns(filters)
             return MilvusSelection(self.connection, items.name, conditions.expression, size)
         ids = items.matching(filters)
         return MilvusSelection(self.connection, items.name, "", len(ids), ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -15,7 +16,14 @@ import numpy as np
 
 from lookalike.engine.milvus.books import Books
 from lookalike.engine.milvus.client import MilvusConnection
-from lookalike.engine.milvus.conditions import CUT, Conditions, conditions_of, hinge_on_cut, one_of
+from lookalike.engine.milvus.conditions import (
+    CUT,
+    Conditions,
+    conditions_of,
+    has_column,
+    hinge_on_cut,
+    one_of,
+)
 from lookalike.engine.milvus.layout import ITEM_FIELDS
 from lookalike.engine.milvus.rows import decode, is_sound, item_of
 from lookalike.errors import DamagedError, UsageError
@@ -30,6 +38,7 @@ MOST_IDS = 16_384
 """So many rows Milvus returns at once."""
 MOST_READ = 500_000
 """Items that are read for conditions which the engine cannot decide."""
+_PAGES_NAMED = 3  # of texts, in which columns are looked for to be named
 _LONGEST_NAMED = 200  # letters of conditions in an error
 _KNOWN_SECONDS = 1.0
 _FACETS_OF = 200_000  # items that facets are counted among, where there are more
@@ -127,8 +136,8 @@ class MilvusItems:
             found += ids
             if 0 <= limit <= len(found):
                 return np.array(found[:limit], np.int64)
-        if not found and filters and not after and self._kind == "text":
-            self._check_columns(filters)
+        if not found and not after:
+            self.check_columns(filters)
         return np.array(found, np.int64)
 
     def conditions(self, filters: Sequence[Filter]) -> Conditions:
@@ -229,11 +238,23 @@ class MilvusItems:
             found = conditions.among(rows, self.places_of([row.id for row in rows]))
             yield [row.id for row in rows if row.id in found]
 
-    def _check_columns(self, filters: Sequence[Filter]) -> None:
-        """Refuse a condition on a column that no text has."""
+    def check_columns(self, filters: Sequence[Filter]) -> None:
+        """Refuse a condition, of those that no text meets, on a column that no text has."""
         from lookalike.engine.milvus.text_columns import check_columns
 
-        check_columns(self.read_pages("", ["id", "metadata"]), filters)
+        unknown = [each for each in filters if not self._has_column(each)]
+        if not unknown:
+            return
+        pages = self.read_pages("", ["id", "metadata"])
+        if not self._connection.query(self.name, CUT, ["id"], limit=1):
+            pages = itertools.islice(pages, _PAGES_NAMED)  # nobody has it; these tell what there is
+        check_columns(pages, unknown)
+
+    def _has_column(self, condition: Filter) -> bool:
+        if self._kind == "photo" or not hinge_on_cut([condition], texts=True):
+            return True
+        there = has_column(condition.field)
+        return bool(self._connection.query(self.name, there, ["id"], limit=1))
 
     def _read_facets(self) -> Facets:
         cameras: Counter[str] = Counter()
