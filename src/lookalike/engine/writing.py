@@ -112,8 +112,20 @@ class ItemStore(Protocol):
     def scan_texts(self, space: Space, reader: str) -> AbstractContextManager[TextScan]:
         """Hold a walk over the user's files of texts against the collection."""
 
-    def put_copied(self, items: Sequence[CopiedItem]) -> None:
-        """Keep items under the ids that they have, in the place of those with these ids."""
+    def copy_source(self) -> str | None:
+        """Return the place that this is being copied from, or None where no copy is under way."""
+
+    def note_copy_source(self, place: str | None) -> None:
+        """Note that a copy from a place begins in what is empty, or None that it has ended."""
+
+    def check_served(self) -> None:
+        """Raise `UnreachableError` where not all that is kept here is served just now."""
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> dict[int, str]:
+        """Keep items under the ids that they have, in the place of those with these ids.
+
+        Returns by id why some of them cannot be kept here.
+        """
 
     def put_copied_votes(self, votes: Sequence[Vote]) -> None:
         """Keep votes as they were given, whether or not their items are there."""

@@ -7,9 +7,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
+from lookalike.store.copy_mark import COPY_FILE
 from lookalike.store.lock import LOCK_FILE, CollectionLock
 
-_FILES = ("store.sqlite-wal", "store.sqlite-shm", "store.sqlite", ACKNOWLEDGED_FILE, LOCK_FILE)
+_FILES = ("store.sqlite-wal", "store.sqlite-shm", "store.sqlite", ACKNOWLEDGED_FILE, COPY_FILE, LOCK_FILE)
 
 
 def discard_empty(folder: Path, *, with_folder: bool) -> None:

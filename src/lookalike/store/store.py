@@ -21,6 +21,7 @@ from lookalike.store.acknowledged import ACKNOWLEDGED_FILE
 from lookalike.store.clock import tick
 from lookalike.store.commit import FilledVector, Written, fill_vector
 from lookalike.store.copied import put_copied_item, put_copied_vote
+from lookalike.store.copy_mark import read_copy_mark, write_copy_mark
 from lookalike.store.credits import Credits
 from lookalike.store.discard import discard_empty
 from lookalike.store.items import Items, delete_item
@@ -214,14 +215,26 @@ class Store:
         with self.database.scratch() as connection:
             yield TextScan(connection, space, reader)
 
-    def put_copied(self, items: Sequence[CopiedItem]) -> None:
-        """Keep items of another collection under the ids that they have, all or none."""
+    def copy_source(self) -> str | None:
+        """Return the place that is being copied into this collection, or None."""
+        return read_copy_mark(self.folder)
+
+    def note_copy_source(self, place: str | None) -> None:
+        """Note that a copy from a place begins, or with None that it has ended."""
+        write_copy_mark(self.folder, place)
+
+    def check_served(self) -> None:
+        """All of a file is there."""
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> dict[int, str]:
+        """Keep items of another collection under the ids that they have, all or none; none is refused."""
         spaces = {space.id: space for space in self.spaces()}
         with self.database.writing() as connection:
             seq = tick(connection)
             for each in items:
                 vectors = {spaces[number]: row for number, row in each.vectors.items()}
                 put_copied_item(connection, each.item, each.places, vectors, seq)
+        return {}
 
     def put_copied_votes(self, votes: Sequence[Vote]) -> None:
         """Keep votes as they were given in another collection."""

@@ -23,7 +23,8 @@ from lookalike.engine.milvus.rows import (
 )
 from lookalike.engine.milvus.scratch import NOT_READ, Changed, Scratch
 from lookalike.engine.milvus.terms import terms_of
-from lookalike.errors import UsageError
+from lookalike.engine.milvus.text_places import TextPlaces
+from lookalike.errors import BusyError
 from lookalike.records import Committed, CopiedItem, Item, Photo, Space
 from lookalike.store.commit import FilledVector
 from lookalike.store.photo_commit import PhotoBatch
@@ -93,6 +94,10 @@ class Pusher:
         """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
         items = {item_id: scratch.item(item_id) for item_id in sorted(changed.items)}
         gone = [item_id for item_id, row in items.items() if row is None]
+        if gone and scratch.kind == "text":
+            kept = TextPlaces(self._engine, scratch).put_back(gone, changed)
+            items |= {item_id: scratch.item(item_id) for item_id in kept}
+            gone = [item_id for item_id in gone if item_id not in kept]
         there = [row for row in items.values() if row is not None]
         terms = {row.id: terms_of(row.text) for row in there} if scratch.kind == "text" else {}
         # New items begin in the default space, so that no vector is without its item. Of others that comes
@@ -118,12 +123,14 @@ class Pusher:
         self._wait_where_due()
         return [Committed(photo.uri, "added", item.id) for item, photo, _ in items]
 
-    def put_copied(self, items: Sequence[CopiedItem]) -> None:
-        """Put items of another collection under the ids that they have."""
+    def put_copied(self, items: Sequence[CopiedItem]) -> dict[int, str]:
+        """Put items of another collection under the ids that they have, but those that are too long.
+
+        Returns by id what of them is.
+        """
         rows = {each.item.id: _copied_row(each.item) for each in items}
-        for row in rows.values():
-            if problem := row.too_long():
-                raise UsageError(f"{row.uri}: {problem}")
+        refused = {item_id: problem for item_id, row in rows.items() if (problem := row.too_long())}
+        items = [each for each in items if each.item.id not in refused]
         for space in sorted(self._engine.spaces(), key=lambda each: not each.is_default):
             there = [each for each in items if space.id in each.vectors]
             terms = {each.item.id: terms_of(each.item.text or "") for each in there}
@@ -137,6 +144,7 @@ class Pusher:
             Entry("places", uri, {"uri": uri, "item_id": item.id}, uri=uri, item=item.id)
             for uri, item in places
         )
+        return refused
 
     def fill(self, space: Space, rows: Sequence[FilledVector]) -> int:
         """Give items without one their vector in a space; returns how many still wanted it."""
@@ -186,16 +194,16 @@ class Pusher:
         contents = {row.id: scratch.vector(space, row.id) for row in there}
         unread = [item_id for item_id, content in contents.items() if content == NOT_READ]
         stored = {row["id"]: vector_of(row) for row in self._rows_with_vectors(space, unread)}
+        if lost := [row.uri for row in there if contents[row.id] == NOT_READ and row.id not in stored]:
+            raise BusyError(f"{lost[0]} was removed meanwhile; run this again")
         rows, without = [], []
         for row in there:
             content = contents[row.id]
             if content is None:
                 without.append(row.id)
-            elif content == NOT_READ:
-                if row.id in stored:
-                    rows.append(encode(row, stored[row.id], space.kind, terms.get(row.id, ())))
             else:
-                rows.append(encode(row, np.frombuffer(content, "<f4"), space.kind, terms.get(row.id, ())))
+                vector = stored[row.id] if content == NOT_READ else np.frombuffer(content, "<f4")
+                rows.append(encode(row, vector, space.kind, terms.get(row.id, ())))
         self._write(space, rows)
         if without and not space.is_default:
             held = [row["id"] for row in self._read(space, one_of("id", without), ["id"])]
@@ -208,8 +216,15 @@ class Pusher:
     def _rows_with_vectors(self, space: Space, ids: list[int]) -> list[dict[str, Any]]:
         recent = self._recent.get(self._name(space), {})
         found = [recent[each] for each in ids if each in recent]
-        rest = [each for each in ids if each not in recent]
-        return found + (self._read(space, one_of("id", rest), ["id", "vector"]) if rest else [])
+        rest = {each for each in ids if each not in recent}
+        for strong in (False, True) if rest else ():
+            where, fields = one_of("id", rest), ["id", "vector"]
+            read = self._connection.query(self._name(space), where, fields, strong=strong, at_once=not strong)
+            found += read
+            rest -= {row["id"] for row in read}
+            if not rest:
+                break
+        return found
 
     def _push_books(self, scratch: Scratch, changed: Changed) -> None:
         put: list[Entry] = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lookalike.engine.milvus.books import Entry
+from lookalike.engine.milvus.copies import check_served, read_copy_mark, write_copy_mark
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.items import MilvusItems
 from lookalike.engine.milvus.mirror import Mirror
@@ -17,7 +18,7 @@ from lookalike.engine.milvus.push import Pusher
 from lookalike.engine.milvus.rows import ItemRow
 from lookalike.engine.milvus.scan import MilvusScan, MilvusTextScan
 from lookalike.engine.milvus.scratch import Scratch
-from lookalike.engine.milvus.texts import MilvusTexts
+from lookalike.engine.milvus.texts import MilvusTexts, write_batch
 from lookalike.engine.milvus.vectors import MilvusVectors
 from lookalike.errors import BusyError, NotFoundError, UsageError
 from lookalike.records import CopiedItem, Kind, Passage, Skipped, Space, Vote
@@ -159,8 +160,9 @@ class MilvusStore:
         """Put a batch of texts into Milvus, like `commit`."""
         with self._lock:
             self._check_default(space)
-            with self._text_mirror().writing() as connection:
-                written = TextWriter(connection, space, reader, is_gone).write(batch)
+            mirror = self._text_mirror()
+            with mirror.writing() as connection:
+                written = write_batch(mirror, batch, TextWriter(connection, space, reader, is_gone))
             self._tick()
         return written
 
@@ -205,11 +207,24 @@ class MilvusStore:
         ]
         return self.items.remove(doomed) if doomed else 0
 
-    def put_copied(self, items: Sequence[CopiedItem]) -> None:
-        """Keep items of another collection under the ids that they have."""
+    def copy_source(self) -> str | None:
+        """Return the place that is being copied into this collection, or None."""
+        return read_copy_mark(self.engine)
+
+    def note_copy_source(self, place: str | None) -> None:
+        """Note that a copy from a place begins, or with None that it has ended."""
+        write_copy_mark(self.engine, place)
+
+    def check_served(self) -> None:
+        """Raise `UnreachableError` where not all rows are served just now."""
+        check_served(self.engine)
+
+    def put_copied(self, items: Sequence[CopiedItem]) -> dict[int, str]:
+        """Keep items of another collection under the ids that they have; says which are too long."""
         with self._lock:
-            self._pusher.put_copied(items)
+            refused = self._pusher.put_copied(items)
             self._tick()
+        return refused
 
     def put_copied_votes(self, votes: Sequence[Vote]) -> None:
         """Keep votes as they were given in another collection."""
@@ -254,6 +269,9 @@ class MilvusStore:
         return self._run.scratch
 
     def _text_mirror(self) -> Mirror:
+        if self._run.mirror is not None and self._run.mirror.is_astray:
+            self._run.mirror.close()
+            self._run.mirror = None
         if self._run.mirror is None:
             self._run.mirror = Mirror(self.engine, self.spaces(), self._pusher)
         return self._run.mirror

@@ -1,0 +1,48 @@
+"""What a copy notes in a collection in Milvus, and whether all of that is served."""
+
+from __future__ import annotations
+
+import time
+
+from lookalike.engine.milvus.books import Entry
+from lookalike.engine.milvus.engine import MilvusEngine
+from lookalike.engine.milvus.layout import vectors_name
+from lookalike.errors import UnreachableError
+
+_BOOK, _NAME = "copy", "source"
+_WATCHED_SECONDS = 15.0  # a node that comes back has its rows after ten
+_ASK_SECONDS = 0.5
+
+
+def read_copy_mark(engine: MilvusEngine) -> str | None:
+    """Return the place that is being copied into a collection, or None."""
+    found = engine.books.get(_BOOK, [_NAME])
+    return str(found[0].data["place"]) if found else None
+
+
+def write_copy_mark(engine: MilvusEngine, place: str | None) -> None:
+    """Note that place, or with None that nothing is being copied."""
+    entry = Entry(_BOOK, _NAME, {"place": place})
+    if place is None:
+        engine.books.delete([entry])
+    else:
+        engine.books.put([entry])
+
+
+def check_served(engine: MilvusEngine) -> None:
+    """Raise `UnreachableError` where a space is served in part.
+
+    Rows that were deleted and are still on disk look alike, so that it is watched for a while whether more
+    come.
+    """
+    for space in engine.spaces():
+        name = vectors_name(engine.address.name, space.id)
+        if engine.connection.share_served(name) == 1:
+            continue
+        count, until = engine.connection.count(name), time.monotonic() + _WATCHED_SECONDS
+        while time.monotonic() < until:
+            time.sleep(_ASK_SECONDS)
+            if engine.connection.count(name) != count:
+                raise UnreachableError(
+                    f"{engine.address} serves only a part just now, or changed meanwhile; run it again"
+                )
