@@ -9,7 +9,7 @@ import pytest
 
 from helpers import execute, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder, FakeWordsEmbedder
+from lookalike.embed.fake import FakePairedEmbedder, FakeTextEmbedder
 from lookalike.errors import UsageError
 from lookalike.store import Store
 from lookalike.store.copy_mark import COPY_FILE, read_copy_mark
@@ -32,7 +32,7 @@ def photos(tmp_path, make_photo):
     """A collection of photos with two spaces."""
     for seed in range(20):
         make_photo(tmp_path / "photos" / f"{seed:02}.png", seed)
-    with Collection(tmp_path / "old.lookalike", embedder=FakeWordsEmbedder()) as collection:
+    with Collection(tmp_path / "old.lookalike", embedder=FakePairedEmbedder()) as collection:
         collection.add(tmp_path / "photos")
         yield collection
 
@@ -256,11 +256,11 @@ def test_a_mark_is_no_hindrance_to_opening_checking_or_taking_back(photos, targe
     interrupted_copy(photos, target, pages=0)
     target.close()
     assert [path.name for path in target.path.iterdir() if path.name == COPY_FILE]
-    with Collection(tmp_path / "new.lookalike", embedder=FakeWordsEmbedder()) as again:
+    with Collection(tmp_path / "new.lookalike", embedder=FakePairedEmbedder()) as again:
         assert again.verify().sound
         again.add(tmp_path / "photos")
         assert len(again.items()) == 20
     (tmp_path / "bare.lookalike").mkdir()
     (tmp_path / "bare.lookalike" / COPY_FILE).write_text("elsewhere")
-    with Collection(tmp_path / "bare.lookalike", embedder=FakeWordsEmbedder()) as bare:
+    with Collection(tmp_path / "bare.lookalike", embedder=FakePairedEmbedder()) as bare:
         bare.add(tmp_path / "photos" / "00.png")

@@ -19,6 +19,9 @@ from lookalike.store.text_commit import TextBatch
 from lookalike.store.text_scan import TextScan
 from lookalike.store.texts import Texts
 
+SERVED_IN_PART = "is served only in part just now, or changed meanwhile; run it again"
+"""What is told of a collection whose engine has told now fewer, now more."""
+
 
 class WritableVectors(EngineVectors, Protocol):
     """The vectors of one space, which items may lack."""

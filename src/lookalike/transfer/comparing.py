@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lookalike.engine.protocol import Engine
-from lookalike.engine.writing import ItemStore
+from lookalike.engine.writing import SERVED_IN_PART, ItemStore
 from lookalike.errors import UnreachableError
 from lookalike.records import Item, Space
 from lookalike.store.rows import encode_metadata
@@ -88,9 +88,7 @@ def check_unchanged(side: Side, before: Mapping[str, int], found: Mapping[str, S
     after = counted(side) if side.store.folder is None else dict(before)
     for name, summed_up in found.items():
         if side.store.folder is None and not before[name] == summed_up.seen == after[name]:
-            raise UnreachableError(
-                f"{side.name} serves only a part just now, or changed meanwhile; run it again"
-            )
+            raise UnreachableError(f"{side.name} {SERVED_IN_PART}")
 
 
 def _of(space: Space) -> str:

@@ -43,6 +43,7 @@ def copy_collection(source: OpenCollection, target: OpenCollection, on_step: OnS
     old.spaces = old.engine.spaces()
     if not old.spaces or old.engine.items.is_empty():
         raise UsageError(f"{old.name} is empty: there is nothing to copy")
+    old.store.check_served()
     before = counted(old)
     new = Side(target.engine(create=True), target.store(create=True), str(target.path))
     removed = _begin(old, new)

@@ -7,6 +7,7 @@ import time
 from lookalike.engine.milvus.books import Entry
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.layout import vectors_name
+from lookalike.engine.writing import SERVED_IN_PART
 from lookalike.errors import UnreachableError
 
 _BOOK, _NAME = "copy", "source"
@@ -43,6 +44,4 @@ def check_served(engine: MilvusEngine) -> None:
         while time.monotonic() < until:
             time.sleep(_ASK_SECONDS)
             if engine.connection.count(name) != count:
-                raise UnreachableError(
-                    f"{engine.address} serves only a part just now, or changed meanwhile; run it again"
-                )
+                raise UnreachableError(f"{engine.address} {SERVED_IN_PART}")

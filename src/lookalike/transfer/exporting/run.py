@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from lookalike.durable import sync_folder
-from lookalike.engine.writing import ItemStore
-from lookalike.errors import StorageError, UsageError
-from lookalike.records import OnStep, Space
+from lookalike.engine.writing import SERVED_IN_PART, ItemStore
+from lookalike.errors import StorageError, UnreachableError, UsageError
+from lookalike.records import Item, OnStep, Space
 from lookalike.transfer.exporting.faiss_index import Factory, build
 from lookalike.transfer.exporting.items import ItemsTable, items_table
 from lookalike.transfer.exporting.readme import readme
@@ -71,10 +71,12 @@ def export_vectors(
 
     Row i of every file is the same item. Memory stays steady, but for what Faiss needs for its index. Raises
     `UsageError` for a folder that holds something, and for a factory string that Faiss does not know or that
-    does not suit the vectors; `MissingExtraError` where Parquet is not installed; `StorageError`.
+    does not suit the vectors; `MissingExtraError` where Parquet is not installed; `StorageError`, and
+    `UnreachableError` where an engine of many machines does not serve all just now.
     """
     options = options or ExportOptions()
     _check_target(folder)
+    store.check_served()
     count = store.vectors(space).count()
     factory = None if options.factory is None else Factory(options.factory, space.dim, count)
     with _made_whole(folder, count * space.dim * (8 if options.with_vectors else 4)) as new:
@@ -107,7 +109,7 @@ def _write_rows(
         _write_header(file, 0, space.dim)
         start = file.tell()
         for block in vectors.blocks(_PAGE):
-            items = store.items.get(block.ids.tolist())
+            items = _items(store, space, block.ids.tolist())
             whole = [at for at, item_id in enumerate(block.ids.tolist()) if item_id in items]
             left_out += block.damaged
             left_out += [item_id for item_id in block.ids.tolist() if item_id not in items]
@@ -118,12 +120,23 @@ def _write_rows(
                 table.add(item, places, block.rows[at])
             rows += len(whole)
             options.on_step("exporting", rows, total)
+        if store.folder is None and not total == rows + len(left_out) == vectors.count():
+            raise UnreachableError(f"the space {space.name} {SERVED_IN_PART}")
         if not rows:
             raise UsageError(f"the space {space.name} has no vectors to export")
         file.seek(0)
         _write_header(file, rows, space.dim)
         assert file.tell() == start  # the header has room for any number of rows
     return rows, left_out
+
+
+def _items(store: ItemStore, space: Space, ids: list[int]) -> dict[int, Item]:
+    """Return the sound ones of some items; another engine than a file may not serve all of them just now."""
+    items = store.items.get(ids)
+    absent = [item_id for item_id in ids if item_id not in items]
+    if absent and store.folder is None and len(store.items.damaged(absent)) < len(absent):
+        raise UnreachableError(f"the space {space.name} {SERVED_IN_PART}")
+    return items
 
 
 def _write_space(path: Path, space: Space, rows: int) -> None:
