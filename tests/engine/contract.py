@@ -164,11 +164,11 @@ class EngineContract:
 
     def test_vectors_are_drawn_by_chance(self, photos):
         vectors = photos.engine.vectors(photos.space)
-        drawn = vectors.drawn(100, np.random.default_rng(1))
+        drawn = vectors.draw(100, np.random.default_rng(1))
         assert len(set(drawn.tolist())) == 100 and set(drawn.tolist()) <= set(photos.ids.tolist())
         assert np.array_equal(drawn, np.sort(drawn))
-        assert not np.array_equal(drawn, vectors.drawn(100, np.random.default_rng(2)))
-        assert len(vectors.drawn(10 * COUNT, np.random.default_rng(1))) == COUNT
+        assert not np.array_equal(drawn, vectors.draw(100, np.random.default_rng(2)))
+        assert len(vectors.draw(10 * COUNT, np.random.default_rng(1))) == COUNT
 
     def test_what_is_removed_is_gone_everywhere(self, photos, queries):
         engine, clock = photos.engine, photos.engine.vectors(photos.space).seq()

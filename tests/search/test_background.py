@@ -25,9 +25,9 @@ class Vectors:
     def count(self):
         return len(self.rows)
 
-    def ids(self):
+    def draw(self, count, chance):
         self.drawn += 1
-        return np.arange(1, len(self.rows) + 1)
+        return np.sort(np.arange(1, len(self.rows) + 1)[chance.permutation(len(self.rows))[:count]])
 
     def fetch(self, item_ids):
         assert len(item_ids) <= 1000

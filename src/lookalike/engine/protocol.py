@@ -108,7 +108,7 @@ class EngineVectors(Protocol):
     def ids(self) -> Ids:
         """Return the ids of all items that have a vector, ascending."""
 
-    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+    def draw(self, count: int, chance: np.random.Generator) -> Ids:
         """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
 
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:

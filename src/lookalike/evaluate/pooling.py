@@ -91,4 +91,4 @@ def _judged(collection: Collection) -> dict[int, set[int]]:
 def _drawn(collection: Collection, name: str) -> list[int]:
     """Return the items that are asked about, by chance, the same ones for the same items."""
     vectors, chance = collection.open_space(name).vectors, np.random.default_rng(0)
-    return [int(each) for each in chance.permutation(vectors.drawn(QUERIES, chance))]
+    return [int(each) for each in chance.permutation(vectors.draw(QUERIES, chance))]

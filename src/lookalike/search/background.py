@@ -121,7 +121,7 @@ class Background:
         seq = self._vectors.seq()
         if self._rows is None or (seq != self._seq and self._has_changed()):
             random = np.random.default_rng(0)
-            rows = self._vectors.fetch(self._vectors.drawn(_SAMPLE, random).tolist()).rows
+            rows = self._vectors.fetch(self._vectors.draw(_SAMPLE, random).tolist()).rows
             self._rows, self._pairs = rows[random.permutation(len(rows))], None
             self._count = self._vectors.count()
         self._seq = seq

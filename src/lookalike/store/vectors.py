@@ -82,7 +82,7 @@ class SpaceVectors:
             rows = connection.execute(f"SELECT item_id FROM {self._table} ORDER BY item_id").fetchall()
         return _ids([row[0] for row in rows])
 
-    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+    def draw(self, count: int, chance: np.random.Generator) -> Ids:
         """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
         ids = self.ids()
         return np.sort(ids[chance.permutation(len(ids))[:count]])

@@ -45,7 +45,7 @@ class MilvusVectors:
         found = [row["id"] for page in pages for row in page]
         return np.array(found, np.int64)
 
-    def drawn(self, count: int, chance: np.random.Generator) -> Ids:
+    def draw(self, count: int, chance: np.random.Generator) -> Ids:
         """Return the ids of up to `count` items that have a vector, drawn by chance, ascending."""
         total = self.count()
         ids = self.ids() if total <= _MOST_IDS else self._window(2 * count / total, chance)
