@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeTextEmbedder
 from lookalike.errors import BusyError
+from lookalike.store.text_commit import TextBatch
 from lookalike.transfer.transfer import ImportRequest
 from text_helpers import passage, write_csv
 
@@ -69,13 +72,20 @@ def test_a_text_that_becomes_too_long_leaves_its_place(milvus_place, tmp_path):
     assert texts_of(milvus_place) == {"a.csv#1": "one"}
 
 
-def test_texts_of_very_many_words_are_held(milvus_place, tmp_path):
-    words = " ".join(f"word{number:032}" for number in range(1_700))
-    table = write_csv(tmp_path / "a.csv", ["one", words])
+def test_the_words_of_a_long_text_are_held(milvus_place, tmp_path):
+    """As JSON they take more than the text does."""
+    text = " ".join(f"w{number:040}" for number in range(1_560))
+    assert len(text) <= 65_535 < len(json.dumps(text.split(), separators=(",", ":")))
     with open_at(milvus_place) as collection:
-        report = collection.add(table, column="text")
-        assert report.added + report.skipped >= 2
-        assert "one" in {item.text for item in collection.items()}
+        collection.add(write_csv(tmp_path / "a.csv", ["one"]), column="text")
+        space, store = collection.spaces()[0], collection._opened.store()
+        row = np.full(space.dim, space.dim**-0.5, np.float32)
+        batch = TextBatch([(passage("/b.csv#1", text), row), (passage("/b.csv#2", "two"), row)])
+        store.commit_texts(space, batch, reader="1", is_gone=lambda _: False)
+        assert {item.text for item in collection.items()} == {"one", text, "two"}
+        words = text.split()
+        found = [collection.engine.having_words(word, 3) for word in (words[0], words[700])]
+        assert found[0] == found[1] != []
 
 
 def test_an_import_skips_what_milvus_cannot_hold(milvus_place, tmp_path):

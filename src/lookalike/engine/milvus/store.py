@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lookalike.engine.milvus.books import Entry
-from lookalike.engine.milvus.copies import check_served, read_copy_mark, write_copy_mark
+from lookalike.engine.milvus.copy_mark import read_copy_mark, write_copy_mark
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.items import MilvusItems
 from lookalike.engine.milvus.mirror import Mirror
@@ -20,6 +20,7 @@ from lookalike.engine.milvus.scan import MilvusScan, MilvusTextScan
 from lookalike.engine.milvus.scratch import Scratch
 from lookalike.engine.milvus.texts import MilvusTexts, write_batch
 from lookalike.engine.milvus.vectors import MilvusVectors
+from lookalike.engine.milvus.whole import check_served
 from lookalike.errors import BusyError, NotFoundError, UsageError
 from lookalike.records import CopiedItem, Kind, Passage, Skipped, Space, Vote
 from lookalike.store.commit import FilledVector, Written

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable
+from itertools import accumulate
 
 from lookalike.store.words import indexed, query_terms
 
 _MOST_TERMS = 2_000  # of a text
+_MOST_BYTES = 65_000  # of them as JSON, of which Milvus takes 65,536
+_AROUND_TERM = 3  # quotes and a comma
 _TOKENIZER = "tokenize='unicode61 remove_diacritics 2'"
 _local = threading.local()
 
@@ -21,7 +24,9 @@ def terms_of(text: str) -> list[str]:
     connection.execute("DELETE FROM words")
     connection.execute("INSERT INTO words (rowid, text) VALUES (1, ?)", (indexed(text),))
     rows = connection.execute("SELECT term FROM terms ORDER BY term LIMIT ?", (_MOST_TERMS,))
-    return [term for (term,) in rows]
+    terms = [term for (term,) in rows]
+    sizes = accumulate(len(term.encode()) + _AROUND_TERM for term in terms)
+    return terms[: sum(size <= _MOST_BYTES for size in sizes)]
 
 
 def wanted_terms(words: str) -> list[str]:

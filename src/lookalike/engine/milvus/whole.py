@@ -1,33 +1,16 @@
-"""What a copy notes in a collection in Milvus, and whether all of that is served."""
+"""Whether all of a collection in Milvus is served, for who reads all of it."""
 
 from __future__ import annotations
 
 import time
 
-from lookalike.engine.milvus.books import Entry
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.layout import vectors_name
 from lookalike.engine.writing import SERVED_IN_PART
 from lookalike.errors import UnreachableError
 
-_BOOK, _NAME = "copy", "source"
 _WATCHED_SECONDS = 15.0  # a node that comes back has its rows after ten
 _ASK_SECONDS = 0.5
-
-
-def read_copy_mark(engine: MilvusEngine) -> str | None:
-    """Return the place that is being copied into a collection, or None."""
-    found = engine.books.get(_BOOK, [_NAME])
-    return str(found[0].data["place"]) if found else None
-
-
-def write_copy_mark(engine: MilvusEngine, place: str | None) -> None:
-    """Note that place, or with None that nothing is being copied."""
-    entry = Entry(_BOOK, _NAME, {"place": place})
-    if place is None:
-        engine.books.delete([entry])
-    else:
-        engine.books.put([entry])
 
 
 def check_served(engine: MilvusEngine) -> None:
