@@ -179,6 +179,17 @@ def test_a_target_that_is_no_copy_under_way_is_refused_and_untouched(
     assert contents(target) == before
 
 
+def test_what_was_added_to_a_copy_under_way_is_not_removed(texts, target, tmp_path):
+    interrupted_copy(texts, target)
+    target.close()
+    with Collection(target.path, embedder=FakeTextEmbedder()) as mine:
+        mine.add(write_csv(tmp_path / "own.csv", ["my own text"]), column="text")
+        before = contents(mine)
+        with pytest.raises(UsageError, match=r"own.csv#1: copy to a new one"):
+            texts.copy_to(mine)
+        assert contents(mine) == before
+
+
 def test_an_item_whose_vector_is_damaged_is_left_out_and_named(photos, target):
     ids = [item.id for item in photos.items()]
     first, further = f"vectors_{photos.spaces()[0].id}", f"vectors_{photos.spaces()[1].id}"

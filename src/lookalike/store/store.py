@@ -165,6 +165,7 @@ class Store:
         """Refuse to make items without a vector in the default space, in which they would not be found."""
         if not self._check_there(connection, space):
             raise BusyError(f"another model than {space.name} was made the default meanwhile; run this again")
+        write_copy_mark(self.folder, None)  # what comes in from files is no part of a copy
 
     def vectors(self, space: Space) -> SpaceVectors:
         """Return the vectors of a space."""

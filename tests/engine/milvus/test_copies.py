@@ -88,6 +88,15 @@ def test_a_killed_copy_follows_a_source_that_has_changed(texts, milvus_place, tm
         assert contents(milvus) == contents(texts)
 
 
+def test_what_was_added_to_a_copy_under_way_is_not_removed(texts, milvus_place, tmp_path):
+    with Collection(milvus_place, embedder=FakeTextEmbedder()) as milvus:
+        interrupted_copy(texts, milvus, pages=1)
+        milvus.add(write_csv(tmp_path / "own.csv", ["my own text"]), column="text")
+        with pytest.raises(UsageError, match=r"own.csv#1: copy to a new one"):
+            texts.copy_to(milvus)
+        assert "my own text" in {item.text for item in milvus.items(limit=1000)}
+
+
 def test_damaged_photos_are_left_out_and_others_are_refused(tmp_path, make_photo, milvus_place):
     for seed in range(12):
         make_photo(tmp_path / "photos" / f"{seed:02}.png", seed)

@@ -42,6 +42,7 @@ class _Run:
     mirror: Mirror | None = None
     ticked: float = field(default=-1e9)
     has_changed: bool = False
+    is_no_copy: bool = False
 
 
 class MilvusStore:
@@ -215,6 +216,7 @@ class MilvusStore:
     def note_copy_source(self, place: str | None) -> None:
         """Note that a copy from a place begins, or with None that it has ended."""
         write_copy_mark(self.engine, place)
+        self._run.is_no_copy = place is None
 
     def check_served(self) -> None:
         """Raise `UnreachableError` where not all rows are served just now."""
@@ -260,9 +262,15 @@ class MilvusStore:
         if not now[space.id].is_default:
             raise BusyError(f"another model than {space.name} was made the default meanwhile; run this again")
         with self._lock:  # a model that another process brings in is to be kept in step, too
-            held = self._run.scratch or self._run.mirror
-            if held is not None and {each.id for each in held.spaces} != set(now):
-                self._forget_scratch()
+            mirror, scratch = self._run.mirror, self._run.scratch
+            if mirror is not None and {each.id for each in mirror.spaces} != set(now):
+                raise BusyError("a model was brought in or dropped meanwhile; run this again")
+            if scratch is not None and {each.id for each in scratch.spaces} != set(now):
+                scratch.close()
+                self._run.scratch = None
+        if not self._run.is_no_copy and self.copy_source() is not None:
+            self.note_copy_source(None)  # what comes in from files is no part of a copy
+        self._run.is_no_copy = True
 
     def _scratch(self) -> Scratch:
         if self._run.scratch is None:
