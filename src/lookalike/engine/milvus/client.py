@@ -174,7 +174,10 @@ class MilvusConnection:
                 client.create_collection(
                     name, schema=schema, consistency_level="Bounded", timeout=LOAD_SECONDS
                 )
+            indexed = set(client.list_indexes(name, timeout=CALL_SECONDS)) if is_there else set()
             for index in indexes:  # each would be waited for half a second, though there is nothing to index
+                if index.field_name in indexed:
+                    continue
                 parts = client.prepare_index_params()
                 parts.append(index)
                 client.create_index(name, parts, sync=False, timeout=CALL_SECONDS)
