@@ -36,10 +36,12 @@ def measure(photos: int = PHOTOS, rounds: int = ROUNDS) -> dict[str, Any]:
         one = {"one": _nodes(folder, photos, 0), "two": _nodes(folder, photos, 0, 1)}
         one |= {"all": _nodes(folder, photos), "add": _add(folder, photos)}
         told = {f"{name}_{what}": value for name, each in one.items() for what, value in each.items()}
-        told["two_to_one"] = told["two_rate"] / told["one_rate"]
+        told["two_to_one"] = told["two_rate"] / max(1e-9, told["one_rate"])
         told["all_to_add"] = told["all_rate"] / told["add_rate"]
-        told["two_to_one_cpu"] = 2 * told["one_cpu"] / told["two_cpu"]  # what it is on cores of one's own
-        told["all_to_add_cpu"] = told["add_cpu"] / told["all_cpu"]
+        told["two_to_one_cpu"] = (
+            2 * told["one_cpu"] / max(1e-9, told["two_cpu"])
+        )  # what it is on cores of one's own
+        told["all_to_add_cpu"] = told["add_cpu"] / max(1e-9, told["all_cpu"])
         found.append(told)
     return {"photos": photos, "cores": cpu_count()} | {
         name: median([each[name] for each in found]) for name in found[0]
