@@ -133,7 +133,7 @@ def test_a_file_that_is_being_written_is_not_taken_for_a_leftover(tmp_path, phot
         for each in (writing, old):
             each.write_bytes(b"")
         os.utime(old, (1, 1))
-        (keeper,) = collection._opened.index_keepers()
+        (keeper,) = collection.engine.index_keepers()
         keeper._indexer.save(keeper.live())
         assert writing.exists() and not old.exists()
 
