@@ -93,7 +93,8 @@ def print_info(info: Info) -> None:
     """Print the facts of a collection, one per line."""
     click.echo(f"collection  {printable(str(info.path))}")
     click.echo(f"items       {info.items:,} ({counted(info.skipped, 'file')} skipped)")
-    click.echo(f"store       {megabytes(info.store_bytes)}")
+    if info.store_bytes:  # an engine keeps it elsewhere
+        click.echo(f"store       {megabytes(info.store_bytes)}")
     for space in info.spaces:
         found = "" if space.recall is None else f", finds {100 * space.recall:.1f} % of the true 10 nearest"
         size = f", {megabytes(space.index_bytes)}" if space.index_bytes else ""
