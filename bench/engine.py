@@ -237,7 +237,7 @@ def searches(collection: Collection, engine: MilvusEngine, rows: npt.NDArray[np.
     kept = np.arange(len(rows)) % 100 == 7
     for label, where, condition, allowed in (
         ("all", [], "", np.ones(len(rows), bool)),
-        ("one_percent", [_KEPT], 'facts["iso"] == 7', kept),
+        ("one_percent", [_KEPT], 'facts["n-iso"] == 7', kept),
     ):
         truth = list(true_sets(rows, chosen, np.flatnonzero(allowed)))
         for item in ids[:5]:

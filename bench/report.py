@@ -38,7 +38,8 @@ _ENGINE_NOTE = """
 Milvus 2.3.5, standalone, on the same cores; HNSW (M 24, efConstruction 200, ef 160). The vectors are mixtures
 of two real ones each, with noise: harder to index than photos. What pymilvus alone is asked is what lookalike
 needs to answer: the item's vector, its hits, and what is known of them. lookalike reads the vectors of hits,
-too, checks them and scores exactly.
+too, checks them and scores exactly. An import writes by upsert, where pymilvus alone inserts: so a row that
+two writers bring, or one that was killed, is there once; that is most of what it takes longer.
 """
 
 _ANSWERS_NOTE = """
@@ -306,7 +307,7 @@ def _size(f: Figures) -> str:
 
 def _engine(f: Figures) -> str:
     what = f"{f['items']:,} items of 1,280 numbers"
-    share, ratio, few = f["import_share"], f["all_ratio"], f["one_percent_ratio"]
+    share, ratio = f["import_share"], f["all_ratio"]
     rows = [
         (
             f"`lookalike import` into Milvus, {f['imported']:,} rows",
@@ -332,8 +333,6 @@ def _engine(f: Figures) -> str:
             f["one_percent_recall"] >= 0.99,
         ),
         ("search with it, median", f"{f['one_percent_ms']:.1f} ms", "", None),
-        ("pymilvus alone", f"{f['one_percent_plain_ms']:.1f} ms", "", None),
-        ("ratio of the two", f"{few:.1f} ×", "", None),
     ]
     return "## A collection in Milvus\n\n" + _table(rows) + _ENGINE_NOTE
 
