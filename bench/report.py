@@ -39,7 +39,7 @@ Milvus 2.3.5, standalone, on the same cores; HNSW (M 24, efConstruction 200, ef 
 of two real ones each, with noise: harder to index than photos. What pymilvus alone is asked is what lookalike
 needs to answer: the item's vector, its hits, and what is known of them. lookalike reads the vectors of hits,
 too, checks them and scores exactly. An import writes by upsert, where pymilvus alone inserts: so a row that
-two writers bring, or one that was killed, is there once; that is most of what it takes longer.
+two writers bring, or one that was killed, is there once.
 """
 
 _ANSWERS_NOTE = """
