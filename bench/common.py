@@ -10,7 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,16 @@ def distinct_copies(count: int, name: str) -> Path:
         content = originals[number % len(originals)].read_bytes()
         (folder / f"{number:06}.jpg").write_bytes(content + b"%08d" % number)
     return folder
+
+
+@contextmanager
+def milvus_at(given: Sequence[str], folder: Path) -> Iterator[str]:
+    """Yield HOST:PORT of the server that was `given`, or else of the wheel's, started in `folder`."""
+    if given:
+        yield given[0]
+        return
+    sys.path.insert(0, str(ROOT / "tools"))
+    from milvus_server import MilvusServer
+
+    with MilvusServer(folder / "milvus") as server:
+        yield server.address

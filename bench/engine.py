@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common import ROOT, median, percentile
+from common import median, milvus_at, percentile
 from lookalike import Collection
 from lookalike.cluster.layout import FACTS_FILE, EmbeddedSpace, Facts
 from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
@@ -43,15 +43,8 @@ _KEPT = "iso=7"  # 1 % of the items
 def main() -> None:
     """Measure, and print the figures as JSON."""
     count = int(sys.argv[1])
-    with tempfile.TemporaryDirectory() as folder:
-        if len(sys.argv) > 2:
-            print(json.dumps(measure(count, sys.argv[2], Path(folder))))
-            return
-        sys.path.insert(0, str(ROOT / "tools"))
-        from milvus_server import MilvusServer
-
-        with MilvusServer(Path(folder) / "milvus") as server:
-            print(json.dumps(measure(count, server.address, Path(folder))))
+    with tempfile.TemporaryDirectory() as folder, milvus_at(sys.argv[2:], Path(folder)) as server:
+        print(json.dumps(measure(count, server, Path(folder))))
 
 
 def measure(count: int, server: str, folder: Path) -> dict[str, Any]:

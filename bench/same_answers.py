@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import DATA, ROOT, median
+from common import DATA, median, milvus_at
 from lookalike import Collection
 from lookalike.records import Box, Hit, SearchOptions, Words
 from lookalike.search.queries import Example
@@ -41,15 +41,8 @@ _TIE = 2e-5  # scores so near may change places
 def main() -> None:
     """Ask, and print how many answers differ."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    with tempfile.TemporaryDirectory() as folder:
-        if len(sys.argv) > 2:
-            print(json.dumps(measure(count, sys.argv[2], Path(folder))))
-            return
-        sys.path.insert(0, str(ROOT / "tools"))
-        from milvus_server import MilvusServer
-
-        with MilvusServer(Path(folder) / "milvus") as server:
-            print(json.dumps(measure(count, server.address, Path(folder))))
+    with tempfile.TemporaryDirectory() as folder, milvus_at(sys.argv[2:], Path(folder)) as server:
+        print(json.dumps(measure(count, server, Path(folder))))
 
 
 def measure(count: int, server: str, folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from helpers_cluster import TwoNodes  # noqa: E402
 
-from object_store import S3Server  # noqa: E402
+from object_store_fixtures import s3, s3_server  # noqa: E402, F401  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +36,3 @@ def real_photos(tmp_path: Path, shared_data: Path) -> Callable[[int], Path]:
         return folder
 
     return make
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory) -> Iterator[S3Server]:
-    """Moto's S3 server, for the whole run."""
-    server = S3Server(tmp_path_factory.mktemp("s3") / "log").start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def s3(s3_server, monkeypatch) -> S3Server:
-    """The S3 server, with the environment that points at it."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    return s3_server

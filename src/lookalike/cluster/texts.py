@@ -130,7 +130,10 @@ class _Reading:
         texts: list[UnitText] = []
         refused: list[UnitFile] = []
         for each in self._read(files):
-            (texts if isinstance(each, UnitText) else refused).append(each)  # type: ignore[arg-type]
+            if isinstance(each, UnitText):
+                texts.append(each)
+            else:
+                refused.append(each)
             if len(texts) + len(refused) == _PER_UNIT:
                 yield Unit(next(number), tuple(refused), tuple(texts))
                 texts, refused = [], []

@@ -91,7 +91,7 @@ class Pusher:
             return self._engine.books.by_uri("skipped", uris) if self._has_skips else []
 
     def push(self, scratch: Scratch, changed: Changed) -> None:
-        """Put into Milvus what was changed, the default space first: no vector is to be without its item."""
+        """Put into Milvus what was changed: new items in the default space first, others there last."""
         items = {item_id: scratch.item(item_id) for item_id in sorted(changed.items)}
         gone = [item_id for item_id, row in items.items() if row is None]
         if gone and scratch.kind == "text":

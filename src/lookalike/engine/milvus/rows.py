@@ -7,7 +7,7 @@ import json
 import secrets
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -120,8 +120,3 @@ def signed(checksum: int) -> int:
 
 def _as_signed(number: int) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def moved_to(row: ItemRow, item_id: int) -> ItemRow:
-    """Return the same item under another id."""
-    return replace(row, id=item_id)
