@@ -14,6 +14,7 @@ from PIL import Image
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
+from object_store import S3Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -85,3 +86,19 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=path, args=_LAUNCH)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Moto's S3 server, for the whole run."""
+    server = S3Server(tmp_path_factory.mktemp("s3") / "log").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, with the environment that points at it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

@@ -12,8 +12,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from helpers_cluster import TwoNodes  # noqa: E402
 
-from object_store_fixtures import s3, s3_server  # noqa: E402, F401  # fixtures
-
 
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[TwoNodes]:

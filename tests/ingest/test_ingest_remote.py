@@ -16,8 +16,6 @@ from lookalike.errors import NotFoundError, QueryError, UsageError
 from lookalike.records import Box, FileStamp
 from lookalike.search.queries import Example
 
-pytest_plugins = ["object_store_fixtures"]
-
 
 class Bucket:
     """A bucket of its own, filled from folders, and what was asked of it since last asked."""

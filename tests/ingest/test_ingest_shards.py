@@ -14,8 +14,6 @@ from hostile_http import HostileServer, file
 from lookalike.errors import NotFoundError
 from shard_files import packed, parquet_of, special, tar_of
 
-pytest_plugins = ["object_store_fixtures"]
-
 
 @pytest.fixture
 def watched(tmp_path):

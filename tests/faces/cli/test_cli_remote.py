@@ -15,8 +15,6 @@ import pytest
 import lookalike
 from hostile_http import HostileServer, file
 
-pytest_plugins = ["object_store_fixtures"]
-
 ROOT = Path(lookalike.__file__).parents[1]
 SECRET = "hunter2secret"
 

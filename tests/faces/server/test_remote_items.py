@@ -17,8 +17,6 @@ from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.sources.remote.patience import Patience
 
-pytest_plugins = ["object_store_fixtures"]
-
 
 def get(address):
     try:

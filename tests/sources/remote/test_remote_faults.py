@@ -27,8 +27,6 @@ from lookalike.sources.remote.reading import ObjectRequest, read_object, read_ob
 from lookalike.sources.remote.troubles import RemoteError
 from lookalike.sources.remote.walk import RemoteWalk
 
-pytest_plugins = ["object_store_fixtures"]
-
 HASTY = Patience(attempts=3, seconds=1.5, first_wait=0.01, longest_wait=0.02, bytes_per_second=1 << 30)
 CONTENT = b"a photo, or so" * 100
 

@@ -13,8 +13,6 @@ from lookalike.sources.remote.reading import ObjectRequest, read_object, read_ob
 from lookalike.sources.remote.troubles import RemoteError
 from lookalike.sources.remote.walk import RemoteWalk
 
-pytest_plugins = ["object_store_fixtures"]
-
 ODD = [
     *("a.jpg", "b c.png", "p/#1.jpg", "p/100%.jpg", "p/%20.jpg", "ü/😀.jpg", "p/é.jpg", "p/e\u0301.jpg"),
     *("/lead.jpg", "x//y.jpg", "q?.jpg", "a+b&c=d.jpg", "x?versionId=1.jpg", "a::b.jpg", "[1]*.jpg", "~.jpg"),
