@@ -38,8 +38,8 @@ _ENGINE_NOTE = """
 Milvus 2.3.5, standalone, on the same cores; HNSW (M 24, efConstruction 200, ef 160). The vectors are mixtures
 of two real ones each, with noise: harder to index than photos. What pymilvus alone is asked is what lookalike
 needs to answer: the item's vector, its hits, and what is known of them. lookalike reads the vectors of hits,
-too, checks them and scores exactly. An import writes by upsert, where pymilvus alone inserts: so a row that
-two writers bring, or one that was killed, is there once.
+too, checks them and scores exactly. An import writes by upsert, where pymilvus alone inserts, so that a row
+that two writers bring is there once; three batches are under way at a time.
 """
 
 _ANSWERS_NOTE = """

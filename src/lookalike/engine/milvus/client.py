@@ -140,13 +140,15 @@ class MilvusConnection:
         self._saw(name, level, written)
         return list(found)
 
-    def upsert(self, name: str, rows: list[Row], *, fresh: bool = False) -> None:
-        """Write rows; when this returns they survive whatever happens. `fresh`: none of them is there yet."""
+    def upsert(self, name: str, rows: list[Row]) -> None:
+        """Write rows in the place of those of their ids; when this returns they survive whatever happens.
+
+        An insert would leave two rows of an id that is there, and Milvus 2.3 then hides others from queries.
+        """
         if not rows:
             return
         with self._call("write to", name):
-            write = self._open().insert if fresh else self._open().upsert
-            write(name, rows, timeout=WRITE_SECONDS)
+            self._open().upsert(name, rows, timeout=WRITE_SECONDS)
         self._wrote(name)
 
     def delete(self, name: str, expression: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -40,7 +41,8 @@ class Pusher:
     """Loads and pushes rows for one writer.
 
     The engine shows what was written about 0.2 s later. Rather than to wait at each batch, what this writer
-    has written is remembered, and laid over what is read.
+    has written is remembered, and laid over what is read; but for what comes first into an empty collection,
+    for which it waits only where that may be among what is looked for.
     """
 
     def __init__(self, engine: MilvusEngine) -> None:
@@ -50,17 +52,22 @@ class Pusher:
         self._gone: set[int] = set()
         self._has_skips: bool | None = None
         self._own: set[int] | None = None
+        self._unseen: Counter[str] = Counter()
         self._lock = threading.RLock()  # of what is remembered
 
-    def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]]:
-        """Return what may be the items of some photos: by uri, by content, by the ids they would get."""
+    def known_of(self, default: Space, photos: Sequence[Photo]) -> list[dict[str, Any]] | None:
+        """Return what may be the items of some photos: by uri, by content, by the ids they would get.
+
+        None where they are sure to be the first of their ids, without a look.
+        """
         if not photos:
             return []
         uris = {photo.uri for photo in photos}
         hashes = {photo.content_hash.hex() for photo in photos}
         ids = {item_id_of(uri, attempt) for uri in uris for attempt in range(_ATTEMPTS)}
         if self._are_first(ids):
-            return []
+            return None
+        self._see_firsts()
         where = f"{one_of('id', ids)} or {one_of('uri', uris)} or {one_of('sha256', hashes)}"
         read = self._read(default, where, ITEM_FIELDS)
         found = {row["id"]: row for row in read if row["id"] not in self._gone}
@@ -113,13 +120,19 @@ class Pusher:
         self._push_books(scratch, changed)
         self._wait_where_due()
 
-    def put_new(self, space: Space, batch: PhotoBatch, companion: Space | None) -> list[Committed]:
-        """Put photos of which nothing is known, without the detour; returns what became of them."""
+    def put_new(
+        self, space: Space, batch: PhotoBatch, companion: Space | None, *, are_first: bool
+    ) -> list[Committed]:
+        """Put photos of which nothing is known, without the detour; returns what became of them.
+
+        `are_first`: `known_of` gave None. They are not remembered: what asks for their like waits instead.
+        """
         items = [(_new_item(photo), photo, vector) for photo, vector in batch.photos]
-        self._write(space, [encode(item, row, "photo") for item, _, row in items if row is not None])
+        write = self._write_first if are_first else self._write
+        write(space, [encode(item, row, "photo") for item, _, row in items if row is not None])
         if companion is not None:
             paired = ((item, batch.paired.get(photo.uri)) for item, photo, _ in items)
-            self._write(companion, [encode(item, row, "photo") for item, row in paired if row is not None])
+            write(companion, [encode(item, row, "photo") for item, row in paired if row is not None])
         self._wait_where_due()
         return [Committed(photo.uri, "added", item.id) for item, photo, _ in items]
 
@@ -150,6 +163,7 @@ class Pusher:
         """Give items without one their vector in a space; returns how many still wanted it."""
         default = next(each for each in self._engine.spaces() if each.is_default)
         wanted = {each.item_id: each for each in rows}
+        self._see_firsts()
         where = one_of("id", wanted)
         held = {row["id"] for row in self._read(space, where, ["id"])} | set(
             self._recent.get(self._name(space), {})
@@ -170,6 +184,7 @@ class Pusher:
     def forget(self) -> None:
         """Remember nothing: the next run reads what the engine shows."""
         self._recent, self._gone, self._has_skips, self._own = {}, set(), None, None
+        self._unseen = Counter()
 
     def take_in(self, scratch: Scratch, rows: list[dict[str, Any]]) -> None:
         """Put rows into the scratch store with all their vectors."""
@@ -243,6 +258,20 @@ class Pusher:
         with self._lock:
             self._recent.setdefault(self._name(space), {}).update({row["id"]: row for row in rows})
             self._gone.difference_update(row["id"] for row in rows)
+
+    def _write_first(self, space: Space, rows: list[dict[str, Any]]) -> None:
+        self._connection.upsert(self._name(space), rows)
+        with self._lock:
+            self._unseen[self._name(space)] += 1
+
+    def _see_firsts(self) -> None:
+        """Wait until the engine shows what was written and is not remembered."""
+        with self._lock:
+            unseen = self._unseen.copy()
+        for name in unseen:
+            self._connection.query(name, "id == 0", ["id"], strong=True)
+        with self._lock:
+            self._unseen -= unseen
 
     def _recent_rows(self, space: Space) -> list[dict[str, Any]]:
         with self._lock:

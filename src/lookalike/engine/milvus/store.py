@@ -141,12 +141,13 @@ class MilvusStore:
         uris = [*(photo.uri for photo in photos), *(shard.uri for shard in batch.shards)]
         skips = self._pusher.skips_of(uris)
         if not (known or skips or batch.skipped or batch.shards) and _are_new(batch):
-            written: Written[str] = Written(self._pusher.put_new(space, batch, companion), [])
+            put = self._pusher.put_new(space, batch, companion, are_first=known is None)
+            written: Written[str] = Written(put, [])
         else:
             with self._lock:
                 scratch = self._scratch()
                 scratch.clear()
-                self._pusher.take_in(scratch, known)
+                self._pusher.take_in(scratch, known or [])
                 for entry in skips:
                     scratch.put_entry(entry)
                 with scratch.writing() as connection:
