@@ -74,6 +74,31 @@ def test_many_who_ask_ask_the_engine_once_a_second() -> None:
     assert len(engine.calls) > before
 
 
+def test_an_answer_of_a_node_that_has_just_taken_over_is_told_at_once() -> None:
+    engine, clock = Engine([1], [1000]), Clock()
+    watch = _watch(engine, clock)
+    engine.leaders, engine.rows = [2], [0]
+    clock.now += FRESH_SECONDS / 100
+    assert watch.share() == 1.0, "who has no answer yet is told of it within the second"
+    clock.now += FRESH_SECONDS / 100
+    assert watch.share_of_answer() == 0.0
+    assert watch.share() == 0.0
+    engine.rows = [1000]
+    clock.now += FRESH_SECONDS
+    assert watch.share_of_answer() == 1.0
+
+
+def test_an_answer_costs_one_look_at_who_leads() -> None:
+    engine, clock = Engine([1], [1000]), Clock()
+    watch = _watch(engine, clock)
+    before = len(engine.calls)
+    for _ in range(5):
+        clock.now += FRESH_SECONDS / 100
+        assert watch.share_of_answer() == 1.0
+    assert engine.calls[before:] == ["leaders"] * 5
+    assert watch.share_of_answer() == 1.0, "the clock stands: that answer was made before the last look"
+
+
 def test_a_node_that_took_over_and_has_no_rows_is_told() -> None:
     engine, clock = Engine([1], [1000]), Clock()
     watch = _watch(engine, clock)

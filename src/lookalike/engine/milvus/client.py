@@ -109,13 +109,16 @@ class MilvusConnection:
                 consistency_level="Eventually",
             )
 
-    def share_served(self, name: str) -> float:
-        """Return the share of a Milvus collection that is served just now, 0 to 1; see `served.py`."""
+    def share_served(self, name: str, *, answered: bool = False) -> float:
+        """Return the share of a Milvus collection that is served just now, 0 to 1; see `served.py`.
+
+        `answered`: of which an answer was just made.
+        """
         with self._call("read", name):
             client = self._open()
             with self._lock:
                 watch = self._watches.setdefault(name, ServedWatch(client, name))
-            return watch.share()
+            return watch.share_of_answer() if answered else watch.share()
 
     def count(self, name: str, expression: str = "", *, strong: bool = False) -> int:
         """Return how many rows meet an expression."""

@@ -139,9 +139,9 @@ class MilvusEngine:
             size = self.connection.count(items.name, conditions.expression)
             if not size:
                 items.check_columns(filters)
-            return MilvusSelection(self.connection, items.name, conditions.expression, size)
+            return MilvusSelection(items, conditions, size)
         ids = items.matching(filters)
-        return MilvusSelection(self.connection, items.name, "", len(ids), ids)
+        return MilvusSelection(items, conditions, len(ids), ids)
 
     def nearest(
         self,
@@ -156,14 +156,27 @@ class MilvusEngine:
         assert among is None or isinstance(among, MilvusSelection)  # `select` made it
         vectors = self.vectors(space)
         total = self._count(vectors) if among is None else len(among)
-        missing = self._count_missing(vectors.name, total)
+        found, recall = self._candidates(vectors, rows, k, among, total, exact=exact)
+        return Candidates(found, recall, total, missing=self._count_missing(vectors.name, total))
+
+    def _candidates(  # as those of `nearest`
+        self,
+        vectors: MilvusVectors,
+        rows: Vectors,
+        k: int,
+        among: MilvusSelection | None,
+        total: int,
+        *,
+        exact: bool,
+    ) -> tuple[list[Ids], float | None]:
+        """Return the candidates of each query, and the share of the true ones that is expected among them."""
         if not len(rows) or not total:
-            return Candidates([_NO_IDS] * len(rows), 1.0, total, missing=missing)
+            return [_NO_IDS] * len(rows), 1.0
         if among is not None and total <= _SCORE_ALL_UP_TO:
-            return Candidates([among.all_ids()] * len(rows), 1.0, total, missing=missing)
+            return [among.all_ids()] * len(rows), 1.0
         if exact or k > _MOST_HITS:
-            return Candidates(self._scanned(vectors, rows, k, among), 1.0, total, missing=missing)
-        params = self._params(space, k)
+            return self._scanned(vectors, rows, k, among), 1.0
+        params = self._params(vectors.space, k)
         found: list[list[int]] = [[] for _ in rows]
         for expression in expressions_of(among):
             hits = self.connection.search(
@@ -171,12 +184,11 @@ class MilvusEngine:
             )
             for ids, some in zip(found, hits, strict=True):
                 ids += [hit["id"] for hit in some]
-        candidates = [np.array(each, np.int64) for each in found]
-        return Candidates(candidates, self.recall(space), total, missing=missing)
+        return [np.array(each, np.int64) for each in found], self.recall(vectors.space)
 
     def _count_missing(self, name: str, total: int) -> int:
-        """Return how many items the engine does not serve just now, as after a node has come back."""
-        share = self.connection.share_served(name)
+        """Return how many items an answer just made may lack, as after a node has come back."""
+        share = self.connection.share_served(name, answered=True)
         return 0 if share == 1 else max(1, round(total * (1 - share) / max(share, 1e-3)))
 
     def _count(self, vectors: MilvusVectors) -> int:

@@ -212,10 +212,10 @@ class MilvusItems:
         return found
 
     def read_pages(
-        self, expression: str, fields: Sequence[str] = ITEM_FIELDS
+        self, expression: str, fields: Sequence[str] = ITEM_FIELDS, size: int = _PAGE
     ) -> Iterator[list[dict[str, Any]]]:
-        """Yield the rows that meet an expression in the order of their ids."""
-        yield from pages_of(self._connection, self.name, expression, fields, _PAGE)
+        """Yield the rows that meet an expression in the order of their ids, `size` at a time."""
+        yield from pages_of(self._connection, self.name, expression, fields, size)
 
     def places_of(self, item_ids: Sequence[int]) -> list[tuple[str, int]]:
         """Return uri and item of every place of some texts."""

@@ -126,7 +126,7 @@ def index_kind() -> str:
 def search_params(kind: str, k: int) -> dict[str, Any]:
     """Return how thoroughly an index is searched for `k` hits."""
     if kind == "HNSW":
-        return {"ef": max(160, 2 * k)}
+        return {"ef": max(200, 2 * k)}
     return {"nprobe": 96} if kind.startswith("IVF") else {}
 
 

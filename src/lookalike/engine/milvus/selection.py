@@ -7,25 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookalike.engine.milvus.client import MilvusConnection
-from lookalike.engine.milvus.conditions import one_of
-from lookalike.engine.milvus.items import MOST_IDS, pages_of
+from lookalike.engine.milvus.conditions import Conditions, one_of
+from lookalike.engine.milvus.items import MOST_IDS, MilvusItems
+from lookalike.engine.milvus.rows import decode
 from lookalike.records import Ids
 
 _MOST_NAMED = 50_000  # ids in one expression
-_NO_IDS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class MilvusSelection:
-    """The items that meet some conditions: by an expression, or where that says too little by their ids.
+    """The `items` that meet some conditions: by their expression, or where that says too little by `ids`."""
 
-    `name` is the Milvus collection of the items.
-    """
-
-    connection: MilvusConnection
-    name: str
-    expression: str
+    items: MilvusItems
+    conditions: Conditions
     size: int
     ids: Ids | None = None
 
@@ -33,17 +28,15 @@ class MilvusSelection:
         return self.size
 
     def count_among(self, item_ids: Iterable[int]) -> int:
-        """How many of these items are selected."""
-        wanted = [int(each) for each in item_ids]
-        if self.ids is not None or not wanted:
-            return int(np.isin(wanted, _NO_IDS if self.ids is None else self.ids).sum())
-        return self.connection.count(self.name, f"({self.expression}) and {one_of('id', wanted)}")
+        """How many of these items are selected: few, and so looked at one by one."""
+        rows = [decode(row) for row in self.items.read([int(each) for each in item_ids])]
+        return len(self.conditions.among(rows, self.items.places_of([row.id for row in rows])))
 
     def all_ids(self) -> Ids:
         """Return the ids of all of them."""
         if self.ids is not None:
             return self.ids
-        pages = pages_of(self.connection, self.name, self.expression, ["id"], MOST_IDS)
+        pages = self.items.read_pages(self.conditions.expression, ["id"], MOST_IDS)
         return np.array([row["id"] for page in pages for row in page], np.int64)
 
 
@@ -52,6 +45,6 @@ def expressions_of(among: MilvusSelection | None) -> list[str]:
     if among is None:
         return [""]
     if among.ids is None:
-        return [among.expression]
+        return [among.conditions.expression]
     parts = range(0, len(among.ids), _MOST_NAMED)
     return [one_of("id", among.ids[at : at + _MOST_NAMED].tolist()) for at in parts]

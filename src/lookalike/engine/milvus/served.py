@@ -115,7 +115,8 @@ class ServedWatch:
         self._expected = expected
         self._clock = clock
         self._lock = threading.Lock()
-        self._asked = float("-inf")
+        self._asked = self._looked = float("-inf")
+        self._last: Leaders = frozenset()
         self._trusted: Leaders = frozenset()
         self._seen: Leaders = frozenset()
         self._changed = self._partial = float("-inf")
@@ -126,13 +127,32 @@ class ServedWatch:
     def share(self, *, now: bool = False) -> float:
         """Return the share that is served, 1.0 for all; `now` asks again. Raises as `served_share` does."""
         with self._lock:
-            if now or self._clock() - self._asked >= FRESH_SECONDS:
+            if now or self._is_due():
                 self._share = self._ask()
                 self._asked = self._clock()
             return self._share
 
+    def share_of_answer(self) -> float:
+        """Return the share that an answer made right before was made from, like `share`.
+
+        Others lead before the first partial answer, so that it is enough to look who leads after each.
+        """
+        called = self._clock()
+        with self._lock:
+            if self._looked < called:  # not even who waited with this one
+                looked = self._clock()
+                if self._is_due() or shard_leaders(self._client, self._collection) != self._last:
+                    self._share = self._ask()
+                    self._asked = self._clock()
+                self._looked = looked
+            return self._share
+
+    def _is_due(self) -> bool:
+        return self._clock() - self._asked >= FRESH_SECONDS
+
     def _ask(self) -> float:
         leaders, now = shard_leaders(self._client, self._collection), self._clock()
+        self._last = leaders
         if leaders and leaders == self._trusted:
             self._rows = rows_served(self._client, self._collection, 1)  # what others add and remove
             return 1.0

@@ -28,7 +28,7 @@ class MilvusVectors:
         self._connection = books.connection
         self._items_name = items_name
         self.name = name
-        self._space = space
+        self.space = space
         self._clock = clock
 
     def count(self) -> int:
@@ -58,7 +58,7 @@ class MilvusVectors:
 
     def fetch(self, item_ids: Sequence[int]) -> VectorBlock:
         """Return the vectors of those items that still have one, in ascending order of id."""
-        return _joined(list(self.blocks_of(np.array(item_ids, np.int64))), self._space.dim)
+        return _joined(list(self.blocks_of(np.array(item_ids, np.int64))), self.space.dim)
 
     def blocks(self, rows: int = _PAGE) -> Iterator[VectorBlock]:
         """Yield all vectors in the order of their ids, `rows` at a time, in steady memory."""
@@ -101,12 +101,12 @@ class MilvusVectors:
         ids, rows, damaged = [], [], []
         for found in page:
             row = vector_of(found)
-            if len(row) == self._space.dim and vector_is_sound(found, row):
+            if len(row) == self.space.dim and vector_is_sound(found, row):
                 ids.append(found["id"])
                 rows.append(row)
             else:
                 damaged.append(found["id"])
-        stacked: Vectors = np.stack(rows) if rows else np.empty((0, self._space.dim), np.float32)
+        stacked: Vectors = np.stack(rows) if rows else np.empty((0, self.space.dim), np.float32)
         return VectorBlock(np.array(ids, np.int64), stacked, tuple(damaged))
 
 
