@@ -266,6 +266,8 @@ class SearchOptions:
     background: bool = False
     hybrid: bool = False
     """Let exact words count beside meaning; for texts."""
+    rerank: bool = False
+    """Let hits vouch for each other in their order; scores stay cosines. Not beside `hybrid`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ def as_search_options(options: SearchOptions) -> SearchOptions:
     k = as_count(options.k)
     if options.offset < 0 or (options.offset and options.offset + k > _DEEPEST):
         raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {options.offset}")
+    if options.hybrid and options.rerank:
+        raise UsageError("hits are re-ranked by meaning alone: leave out either hybrid or rerank")
     return replace(options, k=k)
 
 

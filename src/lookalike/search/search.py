@@ -11,10 +11,11 @@ import numpy.typing as npt
 from lookalike.engine.protocol import Candidates, Engine, EngineVectors, Selection
 from lookalike.errors import QueryError
 from lookalike.records import Hit, Ids, Item, SearchOptions, SearchResult, Space, Vectors, Words
-from lookalike.search.background import Background
+from lookalike.search.background import Background, BackgroundScores
 from lookalike.search.copies import mark_copies, rows_of, space_of_copies
 from lookalike.search.fusion import fuse
 from lookalike.search.queries import Query, QueryContext, ResolvedQuery, resolve
+from lookalike.search.reranking import BEST, rerank
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import VectorBlock
 
@@ -73,6 +74,8 @@ def search(
         scored = [
             _with_words(context, query, one, among) for query, one in zip(resolved, scored, strict=True)
         ]
+    elif options.rerank:
+        scored = [_reranked(context, query, one) for query, one in zip(resolved, scored, strict=True)]
     return [
         _result(context, query, one, options, one.total - _own_among(query, among))
         for query, one in zip(resolved, scored, strict=True)
@@ -92,6 +95,8 @@ def _nearest(
     wanted = end + 1 + max((len(one.own) for one in resolved), default=0)
     if options.hybrid:
         wanted = max(wanted, _FUSED)
+    if options.rerank:  # whatever page is wanted, the same ones are ranked among themselves
+        wanted = max(wanted, BEST + wanted - end)
     found = context.engine.nearest(space, rows, wanted, among)
     scored = []
     for at, query in enumerate(resolved):
@@ -172,6 +177,12 @@ def _with_words(
     )
 
 
+def _reranked(context: SearchContext, query: ResolvedQuery, scored: _Scored) -> _Scored:
+    """Put the best in the order in which they vouch for each other; scores stay cosine similarities."""
+    order = rerank(scored.scores, scored.rows, _line(context, query))
+    return replace(scored, ids=scored.ids[order], scores=scored.scores[order], rows=scored.rows[order])
+
+
 def _result(
     context: SearchContext, query: ResolvedQuery, scored: _Scored, options: SearchOptions, available: int
 ) -> SearchResult:
@@ -241,15 +252,24 @@ def _with_meaning(
     Neither for words among photos, whose scores tell what is nearer, not what is near; no share for several
     examples, since no random pair is like them.
     """
-    if context.space.kind == "photo" and any(isinstance(each.source, Words) for each in query.query):
-        return hits, None
-    alike = len(query.query) == 1
-    drawn = context.background.against(query.row, alike=alike)
+    drawn, alike = _drawn(context, query), len(query.query) == 1
     if drawn is None or not alike:
         return hits, None if drawn is None else drawn.line
     shares = drawn.closer_than([hit.score for hit in hits])
     told = [replace(hit, closer_than=share) for hit, share in zip(hits, shares, strict=True)]
     return told, drawn.line
+
+
+def _line(context: SearchContext, query: ResolvedQuery) -> float | None:
+    drawn = _drawn(context, query)
+    return None if drawn is None else drawn.line
+
+
+def _drawn(context: SearchContext, query: ResolvedQuery) -> BackgroundScores | None:
+    """Return what a query's scores stand out from, where that can be told."""
+    if context.space.kind == "photo" and any(isinstance(each.source, Words) for each in query.query):
+        return None
+    return context.background.against(query.row, alike=len(query.query) == 1)
 
 
 def _hit(item: Item, score: float, *, matched: bool) -> Hit:

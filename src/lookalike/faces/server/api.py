@@ -143,7 +143,13 @@ class Api:
         if not any(example.weight > 0 for example in query):
             raise RefusedError(400, "bad_request", "at least one example needs a weight above 0")
         options = SearchOptions(
-            asked.k, asked.offset, asked.space, mark_copies=True, background=True, hybrid=asked.hybrid
+            asked.k,
+            asked.offset,
+            asked.space,
+            mark_copies=True,
+            background=True,
+            hybrid=asked.hybrid,
+            rerank=asked.rerank,
         )
         answer = partial(self._answer, query, options, asked)
         decodes = any(isinstance(one.source, bytes) or one.box is not None for one in query)

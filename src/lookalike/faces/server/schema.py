@@ -133,12 +133,16 @@ class SearchRequest(Input, frozen=True):
     where: Where = []
     space: SpaceName | None = None
     hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
+    rerank: Annotated[bool, Meta(description="Let the best hits vouch for each other in their order.")] = (
+        False
+    )
     round: Annotated[RoundId, Meta(description="Of the page before this one.")] | None = None
 
 
 class SearchAnswer(Struct, omit_defaults=True):
     """The hits, best first; the items used as examples are left out.
 
+    With `rerank` the order is that in which the best 200 vouch for each other; `score` stays the cosine.
     `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact (null: not
     measured). Hits that
     score below `background` are no closer than what has nothing to do with the query (null: cannot be told).
