@@ -11,6 +11,7 @@ from lookalike.errors import UsageError
 from lookalike.evaluate.compare import Side, answers, common_items, compare, matching, overlap
 from lookalike.evaluate.quality import measure_queries
 from lookalike.evaluate.truth import Judgements, Labels
+from lookalike.records import SearchOptions
 
 
 @pytest.fixture
@@ -122,6 +123,37 @@ def test_an_index_is_compared_with_exact_search(tmp_path):
         assert any("first 100 answers" in each for each in found.problems)
         gap = found.measures[1].difference  # precision@10
         assert abs(gap.mean) < 0.05
+
+
+def test_the_reranked_order_is_that_of_a_search_that_reranks(two):
+    collection, truth = two
+    plain, reranked = (
+        sides(collection, "made")[0],
+        Side("made@rerank", collection.open_space("made"), rerank=True),
+    )
+    found = compare(plain, reranked, truth)
+    expected = {"plain": list[float](), "reranked": list[float]()}
+    for item in range(1, 301):
+        for name, values in expected.items():
+            options = SearchOptions(k=299, space="made", rerank=name == "reranked")
+            (result,) = collection.answer([item], options)
+            right = np.array([truth.given[hit.id] == truth.given[item] for hit in result])
+            values.append((np.cumsum(right) / np.arange(1, 300))[right].mean())
+    assert found.measures[0].a.mean == pytest.approx(np.mean(expected["plain"]), abs=1e-6)
+    assert found.measures[0].b.mean == pytest.approx(np.mean(expected["reranked"]), abs=1e-6)
+    assert found.measures[0].difference.low > 0
+    options = SearchOptions(k=10, space="made", rerank=True)
+    first = answers(reranked, np.array([7]), np.arange(1, 301), 10)
+    assert first[7] == [hit.id for hit in collection.answer([7], options)[0]]
+
+
+def test_only_judged_items_have_no_reranked_order(two):
+    collection, _ = two
+    pair = [
+        Side(name, collection.open_space("made"), rerank=name != "made") for name in ("made", "made@rerank")
+    ]
+    with pytest.raises(UsageError, match="no re-ranked order"):
+        compare(*pair, Judgements({1: {11: 1.0, 2: 0.0}}, only_judged=True))
 
 
 def test_judgements_are_compared_too(two):

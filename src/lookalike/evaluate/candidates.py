@@ -9,6 +9,7 @@ import numpy as np
 from lookalike.engine.protocol import EngineVectors
 from lookalike.index.exact import TopK
 from lookalike.records import Ids, Vectors
+from lookalike.search.reranking import BEST, rerank
 from lookalike.store.vectors import VectorBlock
 
 _BLOCK = 2_000  # candidates at a time: with 2,000 queries 16 MB of scores
@@ -63,6 +64,24 @@ def nearest(
         query: [(item, score) for item, score in zip(ids, scores, strict=True) if item != query][:count]
         for query, ids, scores in ranked
     }
+
+
+def reranked(
+    vectors: EngineVectors, found: dict[int, list[tuple[int, float]]], line: float | None
+) -> dict[int, list[int]]:
+    """Return what `nearest` found in the order of a search that re-ranks; see `search.reranking`.
+
+    `line` is that to background.
+    """
+    orders = {}
+    for query, hits in found.items():
+        ids = np.array([item for item, _ in hits], np.int64)
+        block = vectors.fetch(ids[:BEST].tolist())
+        rows = block.rows[np.searchsorted(block.ids, ids[:BEST])]
+        scores = np.array([score for _, score in hits[:BEST]], np.float32)
+        order = rerank(scores, rows, line)
+        orders[query] = [*ids[order].tolist(), *ids[BEST:].tolist()]
+    return orders
 
 
 def drawn(ids: Ids, most: int) -> Ids:

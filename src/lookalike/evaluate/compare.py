@@ -14,7 +14,7 @@ import numpy as np
 
 from lookalike.collection import Collection
 from lookalike.errors import UsageError
-from lookalike.evaluate.candidates import drawn, nearest
+from lookalike.evaluate.candidates import drawn, nearest, reranked
 from lookalike.evaluate.intervals import Interval, bootstrap, permutation_p
 from lookalike.evaluate.metrics import measure_order, names
 from lookalike.evaluate.quality import MOST_QUERIES, measure_queries
@@ -23,6 +23,8 @@ from lookalike.evaluate.truth import Judgements, Labels, Truth
 from lookalike.indexing.live import LiveIndex
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Item, OnStep
+from lookalike.search.background import Background
+from lookalike.search.reranking import BEST
 
 DEPTH = 100
 """How many answers count where a side answers by its index."""
@@ -33,7 +35,7 @@ _DIFFER = 12  # queries that are shown
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One way to answer: a space, by exact search or by its index.
+    """One way to answer: a space, by exact search, in the plain order or re-ranked, or by its index.
 
     `ids` leads from an item's id in the first side's collection to its id here; None where they are the same.
     """
@@ -42,6 +44,7 @@ class Side:
     opened: OpenSpace
     by_index: bool = False
     ids: Mapping[int, int] | None = None
+    rerank: bool = False
 
     def own(self, item: int) -> int:
         """Return an item's id here."""
@@ -187,9 +190,19 @@ def answers(
         found = _by_index(side.opened, live, sorted(asked), allowed, count)
     else:
         heard = partial(on_step, f"answering by {side.name}")
-        scored = nearest(side.opened.vectors, np.array(sorted(asked)), allowed, count, heard)
+        depth = max(count, BEST) if side.rerank else count
+        scored = nearest(side.opened.vectors, np.array(sorted(asked)), allowed, depth, heard)
         found = {query: [item for item, _ in hits] for query, hits in scored.items()}
+        if side.rerank:
+            orders = reranked(side.opened.vectors, scored, _line(side.opened))
+            found = {query: order[:count] for query, order in orders.items()}
     return {asked[query]: [own[item] for item in hits] for query, hits in found.items()}
+
+
+def _line(opened: OpenSpace) -> float | None:
+    """Return the line to background of queries that are items."""
+    some = opened.vectors.fetch(opened.vectors.ids()[:1].tolist()).rows
+    return Background(opened.vectors).line(some[0]) if len(some) else None
 
 
 def overlap(one: list[int], other: list[int]) -> float:
@@ -228,7 +241,8 @@ def _whole(
     back = {side.own(item): item for item in candidates.tolist()}
     back |= {side.own(query): query for query in queries.tolist()}
     own = _mapped(side, truth, candidates, queries)
-    found = measure_queries(side.opened, own, k=k, most_queries=len(queries), on_step=on_step)
+    count = len(queries)
+    found = measure_queries(side.opened, own, k=k, most_queries=count, rerank=side.rerank, on_step=on_step)
     return {back[each.query]: each.measures for each in found.queries}
 
 

@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from lookalike.engine.protocol import EngineVectors
 from lookalike.errors import UsageError
-from lookalike.evaluate.candidates import OnBlock, blocks_of, drawn
+from lookalike.evaluate.candidates import OnBlock, blocks_of, drawn, nearest, reranked
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.evaluate.metrics import Grades, measure, measure_order
 from lookalike.evaluate.truth import Judgements, Truth
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, OnStep, Vectors
 from lookalike.search.background import Background
+from lookalike.search.reranking import BEST
 from lookalike.store.vectors import VectorBlock
 
 MOST_QUERIES = 2_000
@@ -131,14 +133,18 @@ def measure_queries(
     *,
     k: int = 10,
     most_queries: int = MOST_QUERIES,
+    rerank: bool = False,
     on_step: OnStep = lambda *_: None,
 ) -> MeasuredQueries:
     """Rank all candidates exactly for each query, leaving out itself; equal scores by ascending id.
 
+    With `rerank` the best vouch for each other, as in a search that re-ranks.
     Queries and candidates without a vector in the space are left out. Raises `UsageError` when none is left.
     Where only judged items count, each query's own are ranked, and no line is measured.
     """
     if isinstance(truth, Judgements) and truth.only_judged:
+        if rerank:
+            raise UsageError("judgements that rank only what was judged have no re-ranked order")
         return _measure_judged(opened, truth, k, most_queries)
     queries = opened.vectors.fetch(drawn(truth.queries, most_queries).tolist())
     rankings = _rankings(truth, queries.ids)
@@ -157,6 +163,8 @@ def measure_queries(
     for block in blocks_of(opened.vectors, truth.candidates, second):
         candidates += len(block.ids)
         _count_before(rankings, rows, block, line, above)
+    if rerank:
+        _rerank(opened.vectors, rankings, truth.candidates, line)
     scored = [_quality(each, truth, k) for each in rankings]
     return MeasuredQueries(scored, _line_quality(rankings, line, above, candidates), candidates)
 
@@ -245,6 +253,21 @@ def _count_before(
         for tied in np.flatnonzero(as_high > higher):  # one of them may be the relevant item itself
             same = block.ids[theirs == each.scores[tied]]
             each.before[tied] += int((same < each.ids[tied]).sum())
+
+
+def _rerank(
+    vectors: EngineVectors, rankings: list[_Ranking], candidates: Ids | None, line: float | None
+) -> None:
+    """Put the relevant items that are among the best where re-ranking puts them."""
+    queries = np.array([each.query for each in rankings], np.int64)
+    orders = reranked(vectors, nearest(vectors, queries, candidates, BEST), line)
+    for each in rankings:
+        places = {item: at for at, item in enumerate(orders[each.query])}
+        ranked = zip(each.ids.tolist(), each.before.tolist(), strict=True)
+        before = np.array([places.get(item, at) for item, at in ranked], np.int64)
+        order = np.argsort(before)
+        each.ids, each.grades, each.before = each.ids[order], each.grades[order], before[order]
+        each.scores = each.scores[order]
 
 
 def _quality(each: _Ranking, truth: Truth, k: int) -> QueryQuality:

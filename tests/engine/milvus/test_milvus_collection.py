@@ -23,6 +23,7 @@ from lookalike.errors import (
     UsageError,
 )
 from lookalike.records import SearchOptions
+from lookalike.search.reranking import rerank
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
 from same_answers import compared
@@ -133,6 +134,22 @@ def test_every_kind_of_query_is_answered_alike(tmp_path, milvus_place, shared_da
     assert facets[0].taken == facets[1].taken and facets[0].cameras == facets[1].cameras
     folder.close()
     milvus.close()
+
+
+def test_hits_are_reranked_as_in_a_folder(milvus_place, shared_data):
+    with Collection(milvus_place) as collection:
+        collection.add(*sorted((shared_data / "caltech50").iterdir())[:12])
+        (space, *_), items = collection.spaces(), collection.items(limit=1_000)
+        for query in [item.id for item in items[::60]]:
+            options = SearchOptions(len(items), background=True)
+            (plain,) = collection.answer([query], options)
+            (reranked,) = collection.answer([query], replace(options, rerank=True))
+            ids = [hit.id for hit in plain]
+            block = collection.engine.vectors(space).fetch(ids)
+            rows = block.rows[np.searchsorted(block.ids, ids)]
+            scores = np.array([hit.score for hit in plain], np.float32)
+            expected = [ids[at] for at in rerank(scores, rows, plain.background)]
+            assert [hit.id for hit in reranked] == expected != ids
 
 
 def test_further_models_come_and_go(tmp_path, milvus_place, make_photo):

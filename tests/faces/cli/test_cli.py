@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lookalike import Collection
+from lookalike.embed.fake import FakeEmbedder
 from lookalike.faces.cli import main as cli
 from lookalike.faces.cli import options as cli_options
-from lookalike.records import Skipped
+from lookalike.records import SearchOptions, Skipped
 
 TALLY = r"found (\d+) = (\d+) added \+ (\d+) unchanged \+ (\d+) moved \+ (\d+) updated \+ (\d+) skipped"
 
@@ -90,6 +92,22 @@ def test_search_prints_a_line_per_hit_best_first(run, photos):
     assert rows[0] == ["1.000", "4", "96×64", str(photos / "3.png")]
     scores = [float(row[0]) for row in rows]
     assert len(rows) == 4 and scores == sorted(scores, reverse=True)
+
+
+def test_search_reranks_where_that_is_asked_for(run, photos, make_photo):
+    for seed in range(6, 20):
+        make_photo(photos / f"{seed}.png", seed)
+    run("add", photos)
+    plain, reranked = (run("search", "--json", "4", "-k", 30, *more).json[0] for more in ((), ("--rerank",)))
+    with Collection(photos.parent / "photos.lookalike", embedder=FakeEmbedder()) as collection:
+        expected = collection.answer([4], SearchOptions(30, rerank=True))[0]
+    assert [hit["id"] for hit in reranked["hits"]] == [hit.id for hit in expected]
+    assert {hit["id"] for hit in plain["hits"]} == {hit["id"] for hit in reranked["hits"]}
+    told = run("search", "4", "--rerank", "--hybrid")
+    assert (told.code, told.err) == (
+        2,
+        "lookalike: hits are re-ranked by meaning alone: leave out either hybrid or rerank\n",
+    )
 
 
 def test_search_by_id_leaves_the_item_out(run, photos):

@@ -138,6 +138,15 @@ def test_two_models_are_compared(run, labelled):
     assert shown["overlap"]["mean"] < 0.5
 
 
+def test_the_reranked_order_is_compared_with_the_plain_one(run, labelled):
+    told = run("evaluate", "compare", "noise", "noise@rerank", "--by", "folder")
+    assert told.code == 0, told.err
+    (shown,) = run("evaluate", "compare", "noise", "noise@rerank", "--by", "folder", "--json").json
+    first = shown["measures"][0]
+    assert (shown["a"], shown["b"], first["measure"]) == ("noise", "noise@rerank", "map")
+    assert first["better"] + first["worse"] > 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -21,7 +21,7 @@ from lookalike.errors import FetchError
 from lookalike.faces.server import app as app_module
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.app import ServerOptions, build_app
-from lookalike.records import Box, Words
+from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example
 
 BASE = "http://127.0.0.1:8000"
@@ -103,6 +103,15 @@ def test_an_item_is_searched_by_as_on_the_command_line(served):
     ]
     assert told["query"] == result.key == "item:3"
     assert (told["space"], told["recall"], told["more"], told["background"]) == ("fake", 1.0, True, None)
+
+
+def test_hits_are_reranked_where_that_is_asked_for(served):
+    plain, reranked = (ask(served, {"item": 3}, k=13, rerank=rerank).json() for rerank in (False, True))
+    expected = served.collection.answer([3], SearchOptions(13, rerank=True))[0]
+    assert [hit["id"] for hit in reranked["hits"]] == [hit.id for hit in expected]
+    assert plain["hits"][0] == reranked["hits"][0] and plain["hits"] != reranked["hits"]
+    assert sorted(hit["score"] for hit in plain["hits"]) == sorted(hit["score"] for hit in reranked["hits"])
+    check_error(ask(served, {"item": 3}, rerank=True, hybrid=True), 400, "bad_request", "leave out either")
 
 
 def test_a_photo_alone_finds_itself(served, folder, ids):

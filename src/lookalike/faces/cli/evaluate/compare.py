@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lookalike.evaluate.truth import Truth
     from lookalike.faces.report.blocks import PictureRow, Section, Table
 
-_BY_INDEX = "@index"
+_BY_INDEX, _RERANKED = "@index", "@rerank"
 _ANSWERS_SHOWN = 6
 _CERTAIN = 0.05
 
@@ -41,8 +41,9 @@ def compare_command(
     """Compare two ways to answer, A and B, on the same queries.
 
     Each is a model of the collection, or the folder of another collection (its items are recognised by their
-    content). Answers are exact; NAME@index takes those of the index. What is alike is said as for evaluate
-    labels; without it, the answers are compared with each other.
+    content). Answers are exact and in the plain order; NAME@index takes those of the index, NAME@rerank those
+    of search --rerank. What is alike is said as for evaluate labels; without it, the answers are compared
+    with each other.
     """
     from lookalike.evaluate.compare import compare, matching
     from lookalike.faces.cli.evaluate import reporting
@@ -74,7 +75,7 @@ def compare_command(
 
 def _collection(name: str, collection: Collection, opened: ExitStack) -> Collection:
     """Return the collection that a side is in: that of a folder, or the one that was named."""
-    path = Path(name.removesuffix(_BY_INDEX))
+    path = Path(_plain(name))
     if not (path / "store.sqlite").is_file():
         return collection
     if path.absolute() == collection.path:
@@ -85,9 +86,14 @@ def _collection(name: str, collection: Collection, opened: ExitStack) -> Collect
 def _side(collection: Collection, name: str, ids: dict[int, int] | None) -> Side:
     from lookalike.evaluate.compare import Side
 
-    plain = name.removesuffix(_BY_INDEX)
+    plain = _plain(name)
     space = None if (Path(plain) / "store.sqlite").is_file() else plain
-    return Side(name, collection.open_space(space), name.endswith(_BY_INDEX), ids)
+    opened = collection.open_space(space)
+    return Side(name, opened, name.endswith(_BY_INDEX), ids, rerank=name.endswith(_RERANKED))
+
+
+def _plain(name: str) -> str:
+    return name.removesuffix(_BY_INDEX).removesuffix(_RERANKED)
 
 
 def measures_table(found: CompareReport) -> Table:
