@@ -142,6 +142,7 @@ def test_the_reranked_order_is_that_of_a_search_that_reranks(two):
     assert found.measures[0].a.mean == pytest.approx(np.mean(expected["plain"]), abs=1e-6)
     assert found.measures[0].b.mean == pytest.approx(np.mean(expected["reranked"]), abs=1e-6)
     assert found.measures[0].difference.low > 0
+    assert all(cost.median_ms > 0 for cost in found.costs)
     options = SearchOptions(k=10, space="made", rerank=True)
     first = answers(reranked, np.array([7]), np.arange(1, 301), 10)
     assert first[7] == [hit.id for hit in collection.answer([7], options)[0]]

@@ -22,9 +22,10 @@ from lookalike.evaluate.trial import rescored
 from lookalike.evaluate.truth import Judgements, Labels, Truth
 from lookalike.indexing.live import LiveIndex
 from lookalike.open_collection import OpenSpace
-from lookalike.records import Ids, Item, OnStep
+from lookalike.records import Ids, Item, OnStep, Vectors
 from lookalike.search.background import Background
-from lookalike.search.reranking import BEST
+from lookalike.search.reranking import BEST, rerank
+from lookalike.search.search import score_exactly
 
 DEPTH = 100
 """How many answers count where a side answers by its index."""
@@ -332,8 +333,17 @@ def _cost(side: Side, queries: Ids) -> Cost:
         own = [side.own(query) for query in queries[:_TIMED].tolist()]
         for row in opened.vectors.fetch(own).rows:
             begun = time.perf_counter()
-            rescored(opened.vectors, live.search(row[None], 11, None)[0], row, 11)
+            _search_once(side, live, row)
             times.append(1_000 * (time.perf_counter() - begun))
     _, _, size = opened.indexer.describe()
     per_item = size / max(1, opened.vectors.count())
     return Cost(float(np.median(times)) if times else None, 4 * opened.space.dim, per_item)
+
+
+def _search_once(side: Side, live: LiveIndex, row: Vectors) -> None:
+    vectors = side.opened.vectors
+    if not side.rerank:
+        rescored(vectors, live.search(row[None], 11, None)[0], row, 11)
+        return
+    block, scores, order = score_exactly(vectors, row, live.search(row[None], BEST + 1, None)[0])
+    rerank(scores[order], block.rows[order])

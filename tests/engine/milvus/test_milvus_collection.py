@@ -324,6 +324,9 @@ def test_damaged_rows_are_left_out_and_named(milvus_place, make_photo, tmp_path)
         assert bad_item in found.damaged and bad_item not in {hit.id for hit in found}
         with pytest.raises(CollectionError, match="damaged"):
             collection.item(bad_item)
+        (torn,) = (dict(row) for row in engine.connection.query(name, f"id in [{bad_item}]", fields))
+        engine.connection.upsert(name, [torn | {"metadata": '{"width":'}])
+        assert len(collection.search(bad_item, 12, where=["width>1"])) == 10  # its vector is sound
         collection.add(tmp_path / "photos", afresh=True)  # the files tell what it was
         assert engine.items.damaged([item.id for item in items]) == ()
 

@@ -25,7 +25,7 @@ from lookalike.engine.milvus.conditions import (
     one_of,
 )
 from lookalike.engine.milvus.layout import ITEM_FIELDS
-from lookalike.engine.milvus.rows import decode, is_sound, item_of
+from lookalike.engine.milvus.rows import ItemRow, decode, is_sound, item_of
 from lookalike.errors import DamagedError, UsageError
 from lookalike.records import FileStamp, Ids, Item, Kind, Skipped
 from lookalike.store.facets import MOST_VALUES, Facets
@@ -87,12 +87,12 @@ class MilvusItems:
 
     def get(self, item_ids: Sequence[int]) -> dict[int, Item]:
         """Return those of the items that exist and are sound, by id."""
-        found = {
-            row["id"]: item_of(decode(row), self._kind)
-            for row in self.read(item_ids)
-            if is_sound(row, self._kind)
-        }
+        found = {row.id: item_of(row, self._kind) for row in self.sound_rows(item_ids)}
         return {item_id: found[item_id] for item_id in sorted(found)}
+
+    def sound_rows(self, item_ids: Sequence[int]) -> list[ItemRow]:
+        """Return those of the items that exist and are sound, as they are stored."""
+        return [decode(row) for row in self.read(item_ids) if is_sound(row, self._kind)]
 
     def damaged(self, item_ids: Sequence[int]) -> tuple[int, ...]:
         """Return those of the items that exist but are not what was written."""

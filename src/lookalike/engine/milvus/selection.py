@@ -9,7 +9,6 @@ import numpy as np
 
 from lookalike.engine.milvus.conditions import Conditions, one_of
 from lookalike.engine.milvus.items import MOST_IDS, MilvusItems
-from lookalike.engine.milvus.rows import decode
 from lookalike.records import Ids
 
 _MOST_NAMED = 50_000  # ids in one expression
@@ -29,7 +28,7 @@ class MilvusSelection:
 
     def count_among(self, item_ids: Iterable[int]) -> int:
         """How many of these items are selected: few, and so looked at one by one."""
-        rows = [decode(row) for row in self.items.read([int(each) for each in item_ids])]
+        rows = self.items.sound_rows([int(each) for each in item_ids])
         return len(self.conditions.among(rows, self.items.places_of([row.id for row in rows])))
 
     def all_ids(self) -> Ids:

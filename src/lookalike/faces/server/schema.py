@@ -133,9 +133,7 @@ class SearchRequest(Input, frozen=True):
     where: Where = []
     space: SpaceName | None = None
     hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
-    rerank: Annotated[bool, Meta(description="Let the best hits vouch for each other in their order.")] = (
-        False
-    )
+    rerank: Annotated[bool, Meta(description="Let the best hits vouch for each other.")] = False
     round: Annotated[RoundId, Meta(description="Of the page before this one.")] | None = None
 
 
@@ -144,8 +142,8 @@ class SearchAnswer(Struct, omit_defaults=True):
 
     With `rerank` the order is that in which the best 200 vouch for each other; `score` stays the cosine.
     `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact (null: not
-    measured). Hits that
-    score below `background` are no closer than what has nothing to do with the query (null: cannot be told).
+    measured). Hits that score below `background` are no closer than what has nothing to do with the query
+    (null: cannot be told).
     `damaged` are items left out because their stored bytes are not what was written, `missing` how many more
     the damaged store does not find. `round`: two spaces answered in turns; clicks on hits are sent under it.
     """
