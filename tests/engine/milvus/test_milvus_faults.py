@@ -8,13 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder
 from lookalike.engine.milvus import client
 from lookalike.errors import LookalikeError, UnreachableError
+from lookalike.transfer.transfer import ImportRequest
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
+from engine import write_embedding
 
 pytest_plugins = ["milvus_fixture", "milvus_places"]
 pytestmark = pytest.mark.slow
@@ -99,6 +105,43 @@ def test_an_engine_that_is_killed_loses_nothing_acknowledged(own_milvus_server, 
         assert left == 150 if gone == 50 else left in range(150, 201)
         assert collection.remove(*[item.id for item in collection.items(limit=10)]) == 10
         assert collection.info().items == left - 10
+
+
+def test_an_engine_that_is_killed_during_an_import_has_each_row_once(
+    own_milvus_server, own_milvus_place, tmp_path
+):
+    """What was acknowledged is there after it is back, and the same import brings the rest."""
+    server, place, count = own_milvus_server, own_milvus_place, 3_000
+    rows = np.random.default_rng(0).normal(size=(count, 1_280)).astype(np.float32)
+    write_embedding(tmp_path / "out", rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    request, acknowledged, random_ = ImportRequest(tmp_path / "out"), dict[str, int](), random.Random(23)
+
+    def note(each):
+        if each.item_id is not None:
+            acknowledged[each.uri] = each.item_id
+
+    for _ in range(2):
+        with open_at(place) as collection:
+            killer = threading.Timer(random_.uniform(0.05, 0.4), server.kill)
+
+            def begun(name, done, _, killer=killer):
+                if name == "importing" and not killer.ident:
+                    killer.start()
+
+            found, seconds = bounded(
+                lambda begun=begun: collection.import_vectors(request, on_step=begun, on_commit=note)
+            )
+            killer.join()
+            assert seconds < _LONGEST
+            assert not isinstance(found, Exception) or isinstance(found, UnreachableError), found
+        server.restart()
+        assert back(place) >= len(acknowledged) > 0
+    with open_at(place) as collection:
+        assert set(collection.engine.items.get(list(acknowledged.values()))) == set(acknowledged.values())
+        report, _ = collection.import_vectors(request)
+        assert report.added + report.unchanged == count
+        uris = [item.uri for page in collection.engine.items.pages() for item in page]
+        assert len(uris) == len(set(uris)) == count == collection.info().items
 
 
 def test_an_engine_that_hangs_holds_nobody_up_for_long(
