@@ -6,10 +6,12 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from lookalike import Collection
 from lookalike.decode.requests import PhotoRequest
@@ -179,3 +181,20 @@ def outcome_of_damage(collection: Collection, ask: Callable[[], str | None]) -> 
         return "silent" if collection.verify().sound else "verify names it"
     except CollectionError:
         return "damage named"
+
+
+@contextmanager
+def ended_after(pages: int, target: Collection) -> Iterator[None]:
+    """Have a copy into a collection end by force after so many pages."""
+    store = target._opened.store(create=True)
+    put, left = store.put_copied, [pages]
+
+    def put_copied(items: Any) -> Any:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return put(items)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store, "put_copied", put_copied)
+        yield

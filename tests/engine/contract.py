@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from lookalike.engine.protocol import Engine
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.records import Credit, FileStamp, Space
+from lookalike.records import Credit, FileStamp, Passage, Space
 from lookalike.store.filters import parse_filter
+from lookalike.store.text_commit import TextBatch
 
 DIM, COUNT, FLOOR = 32, 1_500, 0.98
 TEXTS = ("the quick brown fox", "a lazy dog sleeps", "the quick red dog", "nothing in common")
@@ -25,6 +27,17 @@ def clusters(n, seed):
     random = np.random.default_rng(seed)
     middle = np.random.default_rng(99).standard_normal((60, DIM))
     return unit(middle[random.integers(0, 60, n)] + 0.8 * random.standard_normal((n, DIM)))
+
+
+def batch_of_texts():
+    """`TEXTS` as they are committed, and their rows."""
+    hashes = [hashlib.sha256(text.encode()).digest() for text in TEXTS]
+    passages = [
+        Passage(f"/t.csv#{at}", text, content, STAMP)
+        for at, (text, content) in enumerate(zip(TEXTS, hashes, strict=True), 1)
+    ]
+    rows = unit(np.random.default_rng(3).standard_normal((len(TEXTS), DIM)))
+    return TextBatch(list(zip(passages, rows, strict=True))), rows
 
 
 def facts_of(at):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from contract import COUNT, DIM, STAMP, TEXTS, EngineContract, Filled, clusters, facts_of, unit, uri_of
+from contract import COUNT, DIM, STAMP, EngineContract, Filled, batch_of_texts, clusters, facts_of, uri_of
 
 from lookalike.engine.local import LocalEngine
 from lookalike.index.exact import ExactIndex
 from lookalike.index.ivf import IvfIndex
 from lookalike.indexing import live as indexing
-from lookalike.records import Passage, Photo
+from lookalike.records import Photo
 from lookalike.store import PhotoBatch
-from lookalike.store.text_commit import TextBatch
 
 
 def never(uri: str) -> bool:
@@ -45,13 +43,7 @@ class TestLocalEngine(EngineContract):
     def texts(self, tmp_path):
         engine = LocalEngine(tmp_path / "t.lookalike", create=True)
         space = engine.store.ensure_space("fake", "ab" * 32, DIM, kind="text")
-        hashes = [hashlib.sha256(text.encode()).digest() for text in TEXTS]
-        passages = [
-            Passage(f"/t.csv#{at}", text, content, STAMP)
-            for at, (text, content) in enumerate(zip(TEXTS, hashes, strict=True), 1)
-        ]
-        rows = unit(np.random.default_rng(3).standard_normal((len(TEXTS), DIM)))
-        batch = TextBatch(list(zip(passages, rows, strict=True)))
+        batch, rows = batch_of_texts()
         written = engine.store.commit_texts(space, batch, reader="test", is_gone=never)
         yield Filled(engine, space, np.array([each.item_id for each in written.committed]), rows)
         engine.close()

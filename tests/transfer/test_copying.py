@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from helpers import execute, select
+from helpers import ended_after, execute, select
 from lookalike import Collection
 from lookalike.embed.fake import FakePairedEmbedder, FakeTextEmbedder
 from lookalike.errors import UsageError
@@ -57,26 +57,9 @@ def contents(collection):
     return found
 
 
-def killed_after(pages, target):
-    """Have a copy end by force after so many pages."""
-    store = target._opened.store(create=True)
-    put, left = store.put_copied, [pages]
-
-    def put_copied(items):
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return put(items)
-
-    store.put_copied = put_copied
-    return lambda: setattr(store, "put_copied", put)
-
-
 def interrupted_copy(source, target, pages=1):
-    mend = killed_after(pages, target)
-    with pytest.raises(KeyboardInterrupt):
+    with ended_after(pages, target):
         source.copy_to(target)
-    mend()
 
 
 def test_all_is_copied_to_the_last_bit(photos, target):

@@ -194,15 +194,15 @@ def answers(
         depth = max(count, BEST) if side.rerank else count
         scored = nearest(side.opened.vectors, np.array(sorted(asked)), allowed, depth, heard)
         found = {query: [item for item, _ in hits] for query, hits in scored.items()}
-        if side.rerank:
-            orders = reranked(side.opened.vectors, scored, _line(side.opened))
+        if side.rerank and asked:
+            orders = reranked(side.opened.vectors, scored, _line(side.opened, min(asked)))
             found = {query: order[:count] for query, order in orders.items()}
     return {asked[query]: [own[item] for item in hits] for query, hits in found.items()}
 
 
-def _line(opened: OpenSpace) -> float | None:
-    """Return the line to background of queries that are items."""
-    some = opened.vectors.fetch(opened.vectors.ids()[:1].tolist()).rows
+def _line(opened: OpenSpace, query: int) -> float | None:
+    """Return the line to background, which is the same for all queries that are items."""
+    some = opened.vectors.fetch([query]).rows
     return Background(opened.vectors).line(some[0]) if len(some) else None
 
 

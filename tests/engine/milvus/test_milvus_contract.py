@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import uuid
 from pathlib import Path
@@ -11,14 +10,13 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from contract import COUNT, DIM, STAMP, TEXTS, EngineContract, Filled, clusters, facts_of, unit, uri_of
+from contract import COUNT, DIM, STAMP, EngineContract, Filled, batch_of_texts, clusters, facts_of, uri_of
 
 from lookalike.engine.milvus.address import MilvusAddress
 from lookalike.engine.milvus.engine import MilvusEngine
 from lookalike.engine.milvus.store import MilvusStore
-from lookalike.records import Passage, Photo
+from lookalike.records import Photo
 from lookalike.store import PhotoBatch
-from lookalike.store.text_commit import TextBatch
 
 pytest_plugins = ["milvus_fixture"]
 
@@ -69,13 +67,7 @@ class TestMilvusEngine(EngineContract):
     def texts(self, of_texts):
         engine, space = of_texts
         store = MilvusStore(engine)
-        hashes = [hashlib.sha256(text.encode()).digest() for text in TEXTS]
-        passages = [
-            Passage(f"/t.csv#{at}", text, content, STAMP)
-            for at, (text, content) in enumerate(zip(TEXTS, hashes, strict=True), 1)
-        ]
-        rows = unit(np.random.default_rng(3).standard_normal((len(TEXTS), DIM)))
-        batch = TextBatch(list(zip(passages, rows, strict=True)))
+        batch, rows = batch_of_texts()
         written = store.commit_texts(space, batch, reader="test", is_gone=never)
         store.checkpoint()
         return Filled(engine, space, np.array([each.item_id for each in written.committed]), rows)

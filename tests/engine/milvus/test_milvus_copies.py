@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from helpers import execute
+from helpers import ended_after, execute
 from lookalike import Collection
 from lookalike.embed.fake import FakePairedEmbedder, FakeTextEmbedder
 from lookalike.engine.milvus import whole
@@ -47,18 +47,7 @@ def contents(collection, without=()):
 
 
 def interrupted_copy(source, target, pages):
-    """Have a copy end by force after so many pages."""
-    store = target._opened.store(create=True)
-    put, left = store.put_copied, [pages]
-
-    def put_copied(items):
-        if not left[0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        return put(items)
-
-    store.put_copied = put_copied
-    with pytest.raises(KeyboardInterrupt):
+    with ended_after(pages, target):
         source.copy_to(target)
     target.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -164,14 +164,8 @@ class Pusher:
         default = next(each for each in self._engine.spaces() if each.is_default)
         wanted = {each.item_id: each for each in rows}
         self._see_firsts()
-        where = one_of("id", wanted)
-        held = {row["id"] for row in self._read(space, where, ["id"])} | set(
-            self._recent.get(self._name(space), {})
-        )
-        found = {row["id"]: row for row in self._read(default, where, ITEM_FIELDS)}
-        found |= {
-            each: self._recent[self._name(default)][each] for each in wanted if self._is_recent(default, each)
-        }
+        held = self._newest(space, wanted, ["id"])
+        found = self._newest(default, wanted, ITEM_FIELDS)
         fresh = [
             encode(decode(row), wanted[item_id].vector, space.kind, terms_of(row["text"]))
             for item_id, row in found.items()
@@ -191,12 +185,7 @@ class Pusher:
         ids = [row["id"] for row in rows]
         vectors: dict[int, dict[int, bytes]] = {item_id: {} for item_id in ids}
         for space in scratch.spaces if ids else ():
-            read = self._read(space, one_of("id", ids), ["id", "checksum", "vector"])
-            found = {row["id"]: row for row in read}
-            found |= {
-                each: self._recent[self._name(space)][each] for each in ids if self._is_recent(space, each)
-            }
-            for item_id, row in found.items():
+            for item_id, row in self._newest(space, ids, ["id", "checksum", "vector"]).items():
                 vector = vector_of(row)
                 if vector_is_sound(row, vector):
                     vectors[item_id][space.id] = np.ascontiguousarray(vector, "<f4").tobytes()
@@ -269,7 +258,7 @@ class Pusher:
         with self._lock:
             unseen = self._unseen.copy()
         for name in unseen:
-            self._connection.query(name, "id == 0", ["id"], strong=True)
+            self._wait_until_shown(name)
         with self._lock:
             self._unseen -= unseen
 
@@ -288,12 +277,21 @@ class Pusher:
             written = {name: dict(rows) for name, rows in self._recent.items()}
             gone = set(self._gone)
         for name in written:
-            self._connection.query(name, "id == 0", ["id"], strong=True)
+            self._wait_until_shown(name)
         with self._lock:
             self._gone -= gone
             for name, rows in written.items():  # but what was written since
                 kept = self._recent.get(name, {})
                 self._recent[name] = {key: row for key, row in kept.items() if rows.get(key) is not row}
+
+    def _wait_until_shown(self, name: str) -> None:
+        self._connection.query(name, "id == 0", ["id"], strong=True)
+
+    def _newest(self, space: Space, ids: Collection[int], fields: Iterable[str]) -> dict[int, dict[str, Any]]:
+        """Return the rows of some ids, by id, with what was written a moment ago."""
+        found = {row["id"]: row for row in self._read(space, one_of("id", ids), fields)}
+        recent = self._recent.get(self._name(space), {})
+        return found | {each: recent[each] for each in ids if each in recent}
 
     def _read(self, space: Space, where: str, fields: Iterable[str]) -> list[dict[str, Any]]:
         return self._connection.query(self._name(space), where, list(fields), at_once=True)
