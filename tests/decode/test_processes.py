@@ -44,6 +44,15 @@ collection.close()
 """
 
 
+def both_workers(program):
+    """The first photo may be read before the second worker has started."""
+    for _ in range(600):
+        if len(workers := psutil.Process(program.pid).children()) == 2:
+            return workers
+        time.sleep(0.05)
+    raise AssertionError(f"{len(workers)} workers after 30 seconds")
+
+
 @pytest.fixture
 def decoding(tmp_path, make_photo, request):
     """A program that decodes a photo again and again, and its workers."""
@@ -56,7 +65,7 @@ def decoding(tmp_path, make_photo, request):
         start_new_session=True,
     )
     assert program.stdout.readline() == "read\n"
-    workers = psutil.Process(program.pid).children(recursive=True)
+    workers = both_workers(program)
     yield program, workers
     for process in (program, *workers):
         if process.poll() is None if process is program else process.is_running():
