@@ -29,7 +29,7 @@ def best_first(rows, query):
 
 def written_out(scores, rows, query):
     """The blended scores, by moving the vectors themselves."""
-    mean = rows.astype(np.float64).mean(axis=0)
+    mean = rows[-(len(rows) // 4) :].astype(np.float64).mean(axis=0)
     centred, asked = rows - mean, query - mean
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     asked /= np.linalg.norm(asked)
@@ -37,7 +37,7 @@ def written_out(scores, rows, query):
     def moved(vector, others):
         alike = others @ vector
         nearest = np.argsort(-alike)[:5]
-        vector = vector + np.maximum(alike[nearest], 0) ** 3 @ others[nearest]
+        vector = vector + np.maximum(alike[nearest], 0) @ others[nearest]
         return vector / np.linalg.norm(vector)
 
     hits = np.stack([moved(row, np.delete(centred, at, axis=0)) for at, row in enumerate(centred)])
@@ -104,11 +104,11 @@ def test_those_after_the_best_keep_their_places():
     assert rerank(scores[: BEST + 1], rows[: BEST + 1])[:BEST].tolist() == order[:BEST].tolist()
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 6])
-def test_few_hits_are_ranked_or_left_as_they_are(count):
+@pytest.mark.parametrize("count", [0, 1, 6, 19])
+def test_few_hits_stay_as_they_are(count):
     rows, _, query = kinds(5)
     scores, rows, _ = best_first(rows, query)
-    assert sorted(rerank(scores[:count], rows[:count]).tolist()) == list(range(count))
+    assert rerank(scores[:count], rows[:count]).tolist() == list(range(count))
 
 
 def test_equal_vectors_keep_their_order():

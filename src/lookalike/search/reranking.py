@@ -1,8 +1,8 @@
 """The best hits in the order in which they vouch for each other, beside how near each is to the query.
 
-Of the best hits their mean is taken off, which all of them share with the query. What is left of each is
-moved towards its nearest others among them, and the query towards its nearest hits; then they are compared
-anew. The order is that of half this new score and half the cosine. So a hit that is near to others which are
+Of all hits the mean of the last ones is taken off: what is only somewhat like the query tells what they all
+share with it, while the mean of the first would be what was asked for. What is left of each is moved towards
+its nearest others among them, and the query towards its nearest hits; then they are compared anew. The order is that of half this new score and half the cosine. So a hit that is near to others which are
 near moves up, and one that is near by chance moves down. The nearest stays first: that is how an edited photo
 finds its original, which none of the others vouches for.
 
@@ -21,8 +21,9 @@ from lookalike.records import Vectors
 BEST = 200
 """So many of the best hits are ranked among themselves; those after them keep their places."""
 
+_FEWEST = 20  # of fewer there is nothing to tell
 _NEIGHBOURS = 5
-_POWER = 3  # of the cosine by which a neighbour counts
+_LAST = 0.25  # the share of the hits whose mean is taken off
 _BLEND = 0.5  # the share of the new score
 _IDENTICAL = 0.9995  # from this score on it is the query itself, saved anew, and comes first
 _LEAST_LENGTH = 1e-12  # squared: of what has moved onto the mean
@@ -37,7 +38,7 @@ def rerank(scores: Vectors, rows: Vectors, line: float | None = None) -> npt.NDA
     behind.
     """
     best = len(scores[:BEST])
-    if best <= _NEIGHBOURS:
+    if best < _FEWEST:
         return np.arange(len(scores))
     cosines = scores[:best].astype(np.float64)
     blended = (1 - _BLEND) * cosines + _BLEND * _vouched(cosines, rows[:best])
@@ -53,13 +54,14 @@ def _vouched(cosines: npt.NDArray[np.float64], rows: Vectors) -> npt.NDArray[np.
     All of it follows from the products of the hits with each other and with the query.
     """
     products = (rows @ rows.T).astype(np.float64)
-    means = products.mean(axis=0)
-    mean = means.mean()
+    last = slice(len(rows) - int(_LAST * len(rows)), None)
+    means = products[last].mean(axis=0)
+    mean, asked_mean = means[last].mean(), cosines[last].mean()
     centred = products - means - means[:, None] + mean
     norms = np.sqrt(np.maximum(np.diag(centred), _LEAST_NORM**2))
     alike = centred / np.outer(norms, norms)
-    query_norm = np.sqrt(max(1 - 2 * cosines.mean() + mean, _LEAST_NORM**2))
-    asked = (cosines - cosines.mean() - means + mean) / (norms * query_norm)
+    query_norm = np.sqrt(max(1 - 2 * asked_mean + mean, _LEAST_NORM**2))
+    asked = (cosines - asked_mean - means + mean) / (norms * query_norm)
     to_hits = _weights(asked[None])[0]
     to_query = asked + alike @ to_hits
     query_length = 1 + 2 * (to_hits @ asked) + to_hits @ alike @ to_hits
@@ -78,6 +80,6 @@ def _weights(alike: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return for each row `(m, n)` by how much each of its nearest counts; 0 for all others."""
     nearest = np.argpartition(-alike, _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]
     weights = np.zeros_like(alike)
-    found = np.maximum(np.take_along_axis(alike, nearest, axis=1), 0) ** _POWER
+    found = np.maximum(np.take_along_axis(alike, nearest, axis=1), 0)
     np.put_along_axis(weights, nearest, found, axis=1)
     return weights
