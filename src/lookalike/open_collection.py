@@ -22,7 +22,7 @@ from lookalike.engine.protocol import Engine, EngineItems, EngineVectors
 from lookalike.engine.writing import ItemStore
 from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.indexing.indexer import Indexer
-from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
+from lookalike.models import CHOICES, DEFAULT_MODEL, DEFAULT_TEXT_MODEL
 from lookalike.records import Kind, OnStep, Space
 from lookalike.search.background import Background
 from lookalike.sources.paths import AnyPath, as_path
@@ -211,7 +211,7 @@ class OpenCollection:
             return None
 
     def space(self, name: str | None = None, *, words: bool = False) -> Space:
-        """Return the space of a name, or the default one; for words, the one that takes them.
+        """Return the space of a name or choice, or the default one; for words, the one that takes them.
 
         Raises `NotFoundError`, `UsageError` where no space takes words.
         """
@@ -220,8 +220,9 @@ class OpenCollection:
         default = next((space for space in spaces.values() if space.is_default), None)
         if default is None or engine.items.is_empty():
             raise NotFoundError(f"{self.path} is empty; bring photos in with: lookalike add FOLDER")
+        asked, name = name, name if name in spaces else CHOICES.get(name or "", name)
         if name is not None and name not in spaces:
-            raise NotFoundError(f"no space named {name!r}; there are {', '.join(spaces)}")
+            raise NotFoundError(f"no space named {asked!r}; there are {', '.join(spaces)}")
         if name is not None and words:
             return self._taking_words(spaces[name], spaces.values())
         if name is not None or not words:

@@ -101,6 +101,14 @@ class View:
     resample: str = "BICUBIC"
     fit: Fit = "crop"
     short_side: int = 0
+    below: tuple[View, ...] = ()
+    """Further squares of the same photo; each comes below the one before, at the left, on black."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the square, or of all squares together."""
+        sizes = [self.size, *(each.size for each in self.below)]
+        return sum(sizes), max(sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,8 @@ class Photo:
     stamp: FileStamp
     content_hash: bytes
     pixels: npt.NDArray[np.uint8] | None
-    """RGB 0–255, shape `(size, size, 3)`; None when the content was known and decoding was not needed."""
+    """RGB 0–255, of the view's shape `(height, width, 3)`; None when the content was known and decoding was
+    not needed."""
     metadata: Metadata = field(default_factory=dict)
 
 

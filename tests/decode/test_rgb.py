@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
@@ -118,6 +120,26 @@ def test_the_square_is_what_plain_pillow_makes(size, view, tmp_path, make_photo,
     expected = upright.resize((view.size, view.size), resample, (left, top, left + side, top + side))
     got = read(path, view).pixels.astype(int)
     assert np.abs(got - np.asarray(expected, int)).max() <= 2  # reducing_gap rounds once more
+
+
+@pytest.mark.parametrize("size", [(300, 200), (1, 500), (1000, 70)])
+def test_further_squares_come_below_the_first(size, tmp_path, make_photo, read):
+    path = make_photo(tmp_path / "a.png", 5, size)
+    views = [View(40), View(64, resample="HAMMING"), View(64, 0.75, "HAMMING"), View(20, fit="squash")]
+    sheet = read(path, replace(views[0], below=tuple(views[1:]))).pixels
+    assert sheet.shape == (40 + 64 + 64 + 20, 64, 3)
+    top = 0
+    for view in views:
+        square = sheet[top : top + view.size]
+        assert np.array_equal(square[:, : view.size], read(path, view).pixels)
+        assert not square[:, view.size :].any()
+        top += view.size
+
+
+def test_a_sideways_photo_is_upright_in_every_square(shared_data, read):
+    upright, sideways = (shared_data / "exif" / f"Landscape_{at}.jpg" for at in (1, 6))
+    view = View(64, below=(View(48, 0.75),))
+    assert np.abs(read(upright, view).pixels.astype(int) - read(sideways, view).pixels).mean() < 6
 
 
 @pytest.mark.parametrize("size", [(1600, 1200), (512, 2000), (100, 75), (64, 64)])

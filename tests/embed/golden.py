@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.texts import OnnxTextEmbedder
-from lookalike.models import bundled_names, load_bundled
+from lookalike.embed.load import load_embedder
+from lookalike.models import bundled_names
+from lookalike.records import View
 
 TEXT = "Bring a text; get the most similar ones in your collection."
 FILE = Path(__file__).with_name("golden.json")
@@ -25,15 +25,24 @@ def picture(size: int) -> np.ndarray:
     return np.rint(np.stack(waves, axis=-1) * 120 + 128).astype(np.uint8)[None]
 
 
+def sheet(view: View) -> np.ndarray:
+    """The picture in each size that a view asks for, one below the other."""
+    pixels, top = np.zeros((1, *view.shape, 3), np.uint8), 0
+    for each in (view, *view.below):
+        pixels[:, top : top + each.size, : each.size] = picture(each.size)
+        top += each.size
+    return pixels
+
+
 def vectors() -> dict[str, list[float]]:
     """The first twelve numbers of each model's vector of the picture or of the text."""
     made = {}
     for name in bundled_names():
-        record = load_bundled(name)
-        if record.photo is None:
-            row = OnnxTextEmbedder(record, threads=1).embed_texts([TEXT])[0]
+        embedder = load_embedder(name, threads=1)
+        if embedder.spec.kind == "text":
+            row = embedder.embed_texts([TEXT])[0]
         else:
-            row = OnnxEmbedder(record, threads=1).embed(picture(record.photo.view.size))[0]
+            row = embedder.embed(sheet(embedder.spec.view))[0]
         made[name] = [round(float(number), 6) for number in row[:12]]
     return made
 

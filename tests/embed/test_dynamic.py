@@ -48,7 +48,7 @@ def test_the_test_would_show_it(tmp_path, monkeypatch):
     photos[3], photos[4] = 0, 255
     embedder = OnnxEmbedder(record, 1)
     alone = embedder.embed(photos)
-    embedder.per_call = 8
+    embedder.batches.per_call = 8
     assert not np.allclose(embedder.embed(photos), alone, atol=1e-3)
 
 

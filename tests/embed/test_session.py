@@ -53,22 +53,22 @@ def test_a_gpu_gets_large_batches_one_at_a_time(with_cuda):
     assert session.providers("auto") == session.providers("cuda") == [CUDA, CPU]
     assert session.providers("cpu") == [CPU]
     embedder = OnnxEmbedder(load_bundled(), threads=4, device="cuda")
-    assert embedder.per_call == 64 and embedder.threads == 1
+    assert embedder.batches.per_call == 64 and embedder.batches.threads == 1
     on_cores = OnnxEmbedder(load_bundled(), threads=4, device="cpu")
-    assert on_cores.per_call == 8 and on_cores.threads == 4
+    assert on_cores.batches.per_call == 8 and on_cores.batches.threads == 4
 
 
 def test_a_gpu_that_is_not_there_is_said_and_auto_goes_on_without(with_cuda):
     with_cuda(usable=False)
     with pytest.raises(ModelError, match="found no usable GPU or CUDA libraries; pip"):
         OnnxEmbedder(load_bundled(), threads=1, device="cuda")
-    assert OnnxEmbedder(load_bundled(), threads=3, device="auto").threads == 3
+    assert OnnxEmbedder(load_bundled(), threads=3, device="auto").batches.threads == 3
 
 
 def test_the_bundled_models_stay_on_the_processor_unless_told(with_cuda):
     with_cuda(usable=True)
-    assert load_embedder("efficientnet-lite0", threads=2).threads == 2
-    assert load_embedder("efficientnet-lite0", "cuda", threads=2).threads == 1
+    assert load_embedder("efficientnet-lite0", threads=2).batches.threads == 2
+    assert load_embedder("efficientnet-lite0", "cuda", threads=2).batches.threads == 1
 
 
 def test_a_large_file_is_read_by_onnx_runtime_itself(monkeypatch):

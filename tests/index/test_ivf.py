@@ -95,6 +95,15 @@ def test_many_more_hits_than_it_was_tuned_for(index, vectors, queries):
     assert recall(found, exact_neighbours(IDS, vectors, queries, 200)) >= FLOOR
 
 
+def test_many_more_are_found_less_surely_beside_the_few_that_matter(index, vectors, queries):
+    found = index.search(queries, 50, reach=200)
+    assert min(map(len, found)) >= 200
+    assert recall(found, exact_neighbours(IDS, vectors, queries, 10)) >= FLOOR
+    assert recall(found, exact_neighbours(IDS, vectors, queries, 200)) >= 0.8
+    few = IDS[:150]
+    assert all(len(ids) == 150 for ids in index.search(queries, 10, few, reach=200))
+
+
 def test_any_number_of_dimensions():
     vectors = clustered(6_000, 30)
     ids = np.arange(6_000)

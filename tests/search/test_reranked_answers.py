@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
+from lookalike.engine.local import LocalEngine
 from lookalike.errors import UsageError
 from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example
@@ -107,3 +108,21 @@ def test_a_query_alone_and_among_others_is_answered_alike(photos):
 def test_it_is_refused_beside_exact_words(photos):
     with pytest.raises(UsageError, match="leave out either hybrid or rerank"):
         answer(photos, photos.items(limit=1)[0].id, k=5, rerank=True, hybrid=True)
+
+
+def test_every_page_ranks_the_same_candidates(photos, monkeypatch):
+    """What an index finds depends on how much is asked of it: pages would overlap, or leave hits out."""
+    asked = []
+    nearest = LocalEngine.nearest
+
+    def heard(self, space, rows, k, among=None, **options):
+        asked.append((k, options.get("reach")))
+        return nearest(self, space, rows, k, among, **options)
+
+    monkeypatch.setattr(LocalEngine, "nearest", heard)
+    item = photos.items(limit=1)[0].id
+    for k, offset in ((1, 0), (40, 0), (40, 40), (10, 150), (100, 100)):
+        answer(photos, item, k=k, offset=offset, rerank=True)
+    assert len(asked) == 5 and len(set(asked)) == 1 and asked[0][1] > BEST
+    answer(photos, item, k=40, offset=180, rerank=True)
+    assert asked[-1][0] > 220

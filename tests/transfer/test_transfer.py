@@ -13,6 +13,7 @@ import pytest
 from lookalike import Collection
 from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import ModelMismatchError, UntrustedModelError, UsageError
+from lookalike.models import DEFAULT_MODEL
 from lookalike.records import SearchOptions, Words
 from lookalike.transfer.transfer import ExportOptions, ImportRequest
 from text_helpers import write_csv
@@ -143,7 +144,7 @@ def test_an_export_comes_back_with_its_bundled_model(photos, tmp_path, options):
         words = by_words(first)
     with Collection(tmp_path / "again.lookalike") as again:
         report, problem = again.import_vectors(ImportRequest(tmp_path / "out"))
-        assert (report.added, report.space.reference, report.notes) == (8, "efficientnet-lite0", ())
+        assert (report.added, report.space.reference, report.notes) == (8, DEFAULT_MODEL, ())
         assert problem is None
         assert again.search(photos / "3.png", k=1)[0].uri == str(photos / "3.png")
         assert by_words(again) == words
@@ -166,12 +167,12 @@ def test_an_export_of_texts_is_searched_by_words_again(tmp_path):
 
 def test_an_export_of_the_space_for_words_comes_back_as_that(photos, exported, tmp_path):
     with Collection(tmp_path / "first.lookalike") as first:
-        first.export(tmp_path / "words", space="efficientnet-lite0-words")
+        first.export(tmp_path / "words", space=f"{DEFAULT_MODEL}-words")
         words = by_words(first)
     with Collection(tmp_path / "again.lookalike") as again:
         again.import_vectors(ImportRequest(exported))
         report, _ = again.import_vectors(ImportRequest(tmp_path / "words"))
-        assert (report.unchanged, report.space.reference) == (8, "words:efficientnet-lite0")
+        assert (report.unchanged, report.space.reference) == (8, f"words:{DEFAULT_MODEL}")
         assert by_words(again) == words
 
 

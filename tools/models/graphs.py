@@ -1,8 +1,9 @@
 """The ONNX graphs of a network: float32 (the yardstick, not shipped) and int8 (shipped).
 
-Both take `pixels`, uint8 `(n, size, size, 3)`, RGB 0 to 255, and give `embedding`, float32 `(n, dim)`, and
-`scores`, float32 `(n, classes)`. The weights expect (pixel - 127) / 128, which is what a uint8 with scale
-1/128 and zero point 127 means: the int8 graph reads raw pixels and computes nothing to prepare them.
+Both take `pixels`, uint8 `(n, size, size, 3)`, RGB 0 to 255, and give `embedding`, float32 `(n, dim)`,
+`strongest`, float32 `(n, STRONGEST)`, and `scores`, float32 `(n, classes)`. The weights expect
+(pixel - 127) / 128, which is what a uint8 with scale 1/128 and zero point 127 means: the int8 graph reads raw
+pixels and computes nothing to prepare them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,20 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.network import Add, Conv, Floats, Network, blind_directions, pack_columns
+from models.network import (
+    Add,
+    Conv,
+    Floats,
+    Network,
+    blind_directions,
+    pack_columns,
+    strongest_directions,
+)
 
 OPSET = 17
 IR_VERSION = 8
 BLIND_SHRINKAGE = 0.5
+STRONGEST = 672  # of the directions; a record takes the first of them, as many as it wants
 PIXEL_SCALE, PIXEL_ZERO = np.float32(1 / 128), np.uint8(127)
 
 
@@ -121,10 +131,11 @@ class _Graph:
         )
 
     def head(self, network: Network) -> None:
-        """Add `pooled`, the averages that the classifier reads, and `embedding`.
+        """Add `pooled`, the averages that the classifier reads, `embedding` and `strongest`.
 
         The embedding is the root mean square of each channel (GeM with p = 2, https://arxiv.org/abs/1711.02512),
         moved half the way to the average photo along the directions to which the classifier is blind.
+        `strongest` is what of it lies along the directions that the classifier tells apart best.
         """
         self.node("GlobalAveragePool", [network.features], "pooled4")
         self.node("Flatten", ["pooled4"], "pooled", axis=1)
@@ -138,6 +149,10 @@ class _Graph:
         self.node("Sub", ["unseen", self.constant("blind.mean", network.blind_mean)], "unusual")
         self.node("Gemm", ["unusual", "blind"], "correction", alpha=-BLIND_SHRINKAGE, transB=1)
         self.node("Add", ["rms", "correction"], "embedding")
+        directions = strongest_directions(network.classes, network.blind_mean, STRONGEST)
+        half = self.constant("directions.half", directions.astype(np.float16))
+        self.node("Cast", [half], "directions", to=TensorProto.FLOAT)
+        self.node("Gemm", ["embedding", "directions"], "strongest")
 
     def regroup(self, rows: str, planes: str, width: int, channels: int) -> None:
         """Read `(n, height, …)` rows of bytes as `width` columns of `channels`, and turn them into planes."""
@@ -188,6 +203,7 @@ class _Graph:
         )
         outputs = [
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim]),
+            helper.make_tensor_value_info("strongest", TensorProto.FLOAT, ["n", STRONGEST]),
             helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", classes]),
         ]
         outputs += [helper.make_tensor_value_info(tap, TensorProto.FLOAT, None) for tap in taps]

@@ -20,6 +20,7 @@ Weights: TypeAlias = Mapping[str, Floats]
 STAGE_REPEATS = (1, 2, 2, 3, 3, 4, 1)
 STAGE_STRIDES = (1, 2, 2, 2, 1, 2, 1)
 BATCH_NORM_EPSILON = 1e-3
+STRENGTH_POWER = -0.25
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,25 @@ def blind_directions(classes: Floats) -> Floats:
     projection = np.eye(dim) - np.linalg.pinv(rows) @ rows
     basis, upper = np.linalg.qr(projection[:, : dim - seen])
     return (basis * np.sign(np.diag(upper))).astype(np.float32)
+
+
+def strongest_directions(classes: Floats, blind_mean: Floats, count: int) -> Floats:
+    """Return orthogonal columns `(dim, count)`: the first for what all photos share, then the strongest.
+
+    Those are the right singular vectors of the classifier's weights, by falling strength: along them a
+    photo's scores change most. The weaker are made a little longer, by the fourth root of their strength,
+    which finds a little more. The first points to the average photo within the directions that change none,
+    and is as long as the 256th. The sign, which a singular vector does not have, makes the largest number
+    positive.
+    """
+    rows = classes.astype(np.float64) - classes.astype(np.float64).mean(axis=0)
+    _, strengths, directions = np.linalg.svd(rows, full_matrices=False)
+    strengths, strongest = strengths[: count - 1], directions[: count - 1].T
+    largest = np.take_along_axis(strongest, np.abs(strongest).argmax(axis=0)[None], axis=0)
+    lengths = (strengths / strengths[255]) ** STRENGTH_POWER
+    shared = blind_directions(classes).astype(np.float64) @ blind_mean
+    shared /= max(float(np.linalg.norm(shared)), 1e-12)  # 0 until it is measured
+    return np.column_stack([shared, strongest * np.sign(largest) * lengths]).astype(np.float32)
 
 
 def _strides(depth: float) -> list[int]:

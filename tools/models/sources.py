@@ -31,6 +31,9 @@ class Source:
     size: int
     depth: float
     description: str
+    model_id: str
+    """What vectors made of `embedding` are told by: the sha256 of the file when it first gave them. Another
+    output was added since, and they are the same to the last bit."""
 
 
 SOURCES = (
@@ -41,7 +44,8 @@ SOURCES = (
         weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         size=224,
         depth=1.0,
-        description="EfficientNet-Lite0 in int8: small and fast; 1,280 numbers a photo, trained on ImageNet.",
+        description="One small network with all its 1,280 numbers, as earlier versions had it.",
+        model_id="c0929d79032548dacbb2b55d1a0d5da255884c287f59ad5a9f718460380c0c95",
     ),
     Source(
         name="efficientnet-lite2",
@@ -50,7 +54,51 @@ SOURCES = (
         weights_sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
         size=260,
         depth=1.2,
-        description="EfficientNet-Lite2 in int8: finds better than Lite0, at more than twice the time.",
+        description="The larger network alone with all its 1,280 numbers, as earlier versions had it.",
+        model_id="4a9fa5afea34163a41418059aeba6a90c2383f138b8caf733ba1a22d780773af",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one network gives to an ensemble: its first numbers, its weight, and what it looks at."""
+
+    network: str
+    numbers: int
+    weight: int = 1
+    looks: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+    """The share of the photo's square, about its centre, and the weight of each look."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A model made of the networks above, one or several."""
+
+    name: str
+    parts: tuple[Part, ...]
+    description: str
+
+
+# 504 numbers: of vectors that long two fit one page of the store, of 512 one; of 1,008 one.
+ENSEMBLES = (
+    Ensemble(
+        "efficientnet-lite0-504",
+        (Part("efficientnet-lite0", 504),),
+        "One small network looks once: 504 numbers a photo; the default.",
+    ),
+    Ensemble(
+        "efficientnet-pair-504",
+        (Part("efficientnet-lite0", 252), Part("efficientnet-lite2", 252, 2)),
+        "Two networks look once: finds more of a kind; 504 numbers, 0.4 of the speed.",
+    ),
+    Ensemble(
+        "efficientnet-pair-1008",
+        (
+            Part("efficientnet-lite0", 336),
+            Part("efficientnet-lite2", 672, 2, ((1.0, 1.0), (0.75, 0.5))),
+        ),
+        "Two networks, one of which looks twice: finds most; 1,008 numbers, 0.25 of the speed.",
     ),
 )
 

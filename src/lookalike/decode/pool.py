@@ -191,8 +191,7 @@ def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> P
         return Skipped(request.uri, answer["refused"], request.stamp, answer["lasting"])
     square = None
     if answer["has_pixels"]:
-        side = request.view.size
-        square = np.frombuffer(next(pixels), np.uint8).reshape(side, side, 3)
+        square = np.frombuffer(next(pixels), np.uint8).reshape(*request.view.shape, 3)
     stamp = FileStamp(answer["size"], answer["mtime_ns"])
     if (request.content is not None or request.is_copy) and request.stamp is not None:
         stamp = request.stamp  # bytes have no time of their own

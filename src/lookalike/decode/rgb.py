@@ -34,20 +34,38 @@ def shortest_side(view: View, box: Box | None) -> int | None:
 
     Models from elsewhere get exactly the pixels that their own preprocessing makes.
     """
-    if view.fit != "crop":
+    views = (view, *view.below)
+    if any(each.fit != "crop" for each in views):
         return None
     share = min(box.width, box.height) if box else 1.0  # the smaller the part, the finer it is decoded
-    return int(view.size / view.fraction / share)
+    return max(int(each.size / each.fraction / share) for each in views)
 
 
 def square(image: Image.Image, view: View, box: Box | None = None) -> Image.Image:
-    """Return the upright square of a loaded `image`, or of a part, that `view` asks for, as RGB."""
+    """Return the upright square of a loaded `image`, or of a part, that `view` asks for, as RGB.
+
+    Where it asks for more, they come one below the other.
+    """
     image = _upright(image)
     convert = displayer(image)
     if box is not None:
         image = _cut(image, box)
+    squares = [_square(image, convert, each) for each in (view, *view.below)]
+    return squares[0] if len(squares) == 1 else _stacked(squares, view.shape)
+
+
+def _square(image: Image.Image, convert: Convert | None, view: View) -> Image.Image:
     small = _centre(image, convert, view) if view.fit == "crop" else _scaled_and_cut(image, convert, view)
     return _finished(small, image, convert)
+
+
+def _stacked(squares: list[Image.Image], shape: tuple[int, int]) -> Image.Image:
+    height, width = shape
+    sheet, top = Image.new("RGB", (width, height)), 0
+    for each in squares:
+        sheet.paste(each, (0, top))
+        top += each.height
+    return sheet
 
 
 def thumbnail(image: Image.Image, longest: int) -> Image.Image:

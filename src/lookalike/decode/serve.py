@@ -15,7 +15,7 @@ from lookalike.decode.refusal import Refused
 from lookalike.decode.requests import PhotoRequest, ThumbnailRequest
 from lookalike.decode.wire import read_message, write_message
 from lookalike.decode.worker import Decoded, prepare_worker, read_photos, read_thumbnail
-from lookalike.records import Box, View
+from lookalike.records import Box, Fit, View
 
 _GRACE_SECONDS = 5
 
@@ -60,7 +60,7 @@ def _photos(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[li
         PhotoRequest(
             "",
             each["path"],
-            View(*each["view"]),
+            _view(*each["view"]),
             tuple(bytes.fromhex(digest) for digest in each["known"]),
             content=next(contents) if each["has_content"] else None,
             box=Box(*each["box"]) if each["box"] else None,
@@ -72,6 +72,10 @@ def _photos(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[li
     answers = read_photos(tuple(requests), memory_bytes)
     blobs = [answer.pixels for answer in answers if isinstance(answer, Decoded) and answer.pixels is not None]
     return [_as_json(answer) for answer in answers], blobs
+
+
+def _view(size: int, fraction: float, resample: str, fit: Fit, short_side: int, below: list[Any]) -> View:
+    return View(size, fraction, resample, fit, short_side, tuple(_view(*each) for each in below))
 
 
 def _thumbnail(task: Any, contents: Iterator[bytes], memory_bytes: int) -> tuple[Any, list[bytes]]:

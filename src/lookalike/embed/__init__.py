@@ -37,7 +37,10 @@ class Embedder(Protocol):
         """What this embedder is."""
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
-        """Return one vector per photo: `pixels` is RGB 0–255 of shape `(n, size, size, 3)`, n ≥ 1."""
+        """Return one vector per photo: `pixels` is RGB 0–255 `(n, height, width, 3)`, n ≥ 1.
+
+        Height and width are those of the spec's view.
+        """
 
 
 @runtime_checkable

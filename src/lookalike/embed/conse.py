@@ -14,12 +14,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import COMPANION, EmbedderSpec, TextEmbedder
+from lookalike.embed import COMPANION, EmbedderSpec, PairedEmbedder, TextEmbedder
 from lookalike.embed.known import known_shares
-from lookalike.embed.onnx import OnnxEmbedder
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
-from lookalike.models import ModelRecord
 from lookalike.models.words import ClassNames
 from lookalike.records import Vectors
 
@@ -27,41 +25,10 @@ _CLASSES_PER_PRODUCT = 20  # of 1,000; with _PHOTOS_PER_PRODUCT within what Open
 _PHOTOS_PER_PRODUCT = 32
 
 
-class PairedOnnxEmbedder(OnnxEmbedder):
-    """A bundled photo model, whose run also gives the vectors of the space that takes words."""
-
-    def __init__(
-        self,
-        record: ModelRecord,
-        threads: int,
-        device: str,
-        names: ClassNames,
-        texts: Callable[[], TextEmbedder],
-    ) -> None:
-        super().__init__(record, threads, device)
-        assert record.photo is not None and record.photo.scores_name is not None  # the caller has looked
-        self._outputs = [record.photo.output_name, record.photo.scores_name]
-        self.companion = ConseEmbedder(self, names, texts)
-
-    def embed_pair(self, pixels: npt.NDArray[np.uint8]) -> tuple[Vectors, Vectors]:
-        """Return the vectors of both spaces, `(n, dim)` each, of RGB `pixels` `(n, size, size, 3)`."""
-        run = self._in_parts(self._run_both, pixels)
-        rows, scores = (np.concatenate([each[at] for each in run]) for at in (0, 1))
-        return unit_length(rows), self.companion.of_scores(scores)
-
-    def _run_both(
-        self, pixels: npt.NDArray[np.uint8]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        rows, scores = self._session.run(self._outputs, {self._tower.input_name: pixels})
-        return np.asarray(rows, np.float32), np.asarray(scores, np.float32)
-
-
 class ConseEmbedder:
     """Puts photos and words into the space of the text model; that is loaded when words come."""
 
-    def __init__(
-        self, photos: PairedOnnxEmbedder, names: ClassNames, texts: Callable[[], TextEmbedder]
-    ) -> None:
+    def __init__(self, photos: PairedEmbedder, names: ClassNames, texts: Callable[[], TextEmbedder]) -> None:
         self._photos = photos
         self._names = names
         self._texts = texts
@@ -82,7 +49,7 @@ class ConseEmbedder:
         )
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
-        """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
+        """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, height, width, 3)`."""
         return self._photos.embed_pair(pixels)[1]
 
     def of_scores(self, scores: npt.NDArray[np.float32]) -> Vectors:

@@ -47,16 +47,16 @@ def load_embedder(
         from lookalike.embed.towers import TwoTowerEmbedder  # few models have two
 
         return TwoTowerEmbedder(record, threads, device)
-    if record.photo.scores_name is None or not is_bundled:
+    if not (record.parts and is_bundled):
         return OnnxEmbedder(record, threads, device)
-    from lookalike.embed.conse import PairedOnnxEmbedder  # photos that are brought do not need it
+    from lookalike.embed.ensemble import EnsembleEmbedder  # photos that are brought do not need it
 
     names = load_class_names()
 
     def texts() -> TextEmbedder:
         return _text_embedder(find_model(names.text_model), threads, "cpu", measure=False)
 
-    return PairedOnnxEmbedder(record, threads, device, names, texts)
+    return EnsembleEmbedder(record, threads, device, names, texts)
 
 
 def check_state(record: ModelRecord, model_id: str) -> None:

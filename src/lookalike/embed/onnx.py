@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
 from lookalike.embed import EmbedderSpec
+from lookalike.embed.batches import Batches
 from lookalike.embed.session import open_session, runs_on_gpu
 from lookalike.embed.vectors import unit_length
 from lookalike.errors import ModelError
 from lookalike.models import ModelRecord, PhotoTower, Pixels
 from lookalike.records import Vectors
 
-_PHOTOS_PER_CALL = 8  # as fast as larger batches (docs/models.md), in less memory
-_PHOTOS_PER_GPU_CALL = 64  # a GPU takes one call at a time, and wants it large
-
-_T = TypeVar("_T")
 _Floats = npt.NDArray[np.floating]
 
 
 class OnnxEmbedder:
-    """One ONNX Runtime session, shared by as many threads as there are cores.
-
-    Each thread runs its part of a batch alone: threads inside one run would wait for each other at every
-    layer, and longer still while decode workers use the same cores. On a GPU there is one thread.
-    """
+    """One network, whose session is shared by as many threads as there are cores."""
 
     def __init__(self, record: ModelRecord, threads: int, device: str = "cpu") -> None:
         assert record.photo is not None  # the caller has looked
@@ -36,29 +25,17 @@ class OnnxEmbedder:
         self._name = record.name
         self._tower = tower
         self._session = open_session(record.name, tower.file, device)
-        on_gpu = runs_on_gpu(self._session)
-        self.per_call = _PHOTOS_PER_GPU_CALL if on_gpu else _PHOTOS_PER_CALL
         (source,) = [each for each in self._session.get_inputs() if each.name == tower.input_name]
-        if source.shape[0] == 1 or tower.one_by_one:  # exported for one photo at a time, or best so
-            self.per_call = 1
+        # Exported for one photo at a time, or best so.
+        one_by_one = source.shape[0] == 1 or tower.one_by_one
+        self.batches = Batches(threads, on_gpu=runs_on_gpu(self._session), one_by_one=one_by_one)
         self._table = None if tower.pixels is None else _table(tower.pixels, source.type)
-        self.threads = 1 if on_gpu else threads
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="embed")
         dim = record.dim if tower.pixels is None else self._measured_dim(record)
         self.spec = EmbedderSpec(record.name, record.model_id, tower.view, dim, "photo", record.reference)
 
     def embed(self, pixels: npt.NDArray[np.uint8]) -> Vectors:
         """Return unit-length vectors `(n, dim)` of RGB `pixels` `(n, size, size, 3)`."""
-        return unit_length(np.concatenate(self._in_parts(self._run, pixels)))
-
-    def _in_parts(
-        self, run: Callable[[npt.NDArray[np.uint8]], _T], pixels: npt.NDArray[np.uint8]
-    ) -> list[_T]:
-        """Return what `run` gives for each part of a batch, in order, run on all threads."""
-        parts = [pixels[at : at + self.per_call] for at in range(0, len(pixels), self.per_call)]
-        if len(parts) == 1:  # in the caller's own thread: to wake another takes time
-            return [run(parts[0])]
-        return list(self._pool.map(run, parts))
+        return unit_length(np.concatenate(self.batches.run(self._run, pixels)))
 
     def _run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         fed = pixels if self._table is None else _prepared(pixels, self._table)

@@ -46,5 +46,5 @@ class TwoTowerEmbedder(OnnxEmbedder):
             if self._texts is None:
                 from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
 
-                self._texts = OnnxTextEmbedder(self._record, self.threads, self._device)
+                self._texts = OnnxTextEmbedder(self._record, self.batches.threads, self._device)
             return self._texts

@@ -88,9 +88,10 @@ class LocalEngine:
         k: int,
         among: Selection | None = None,
         *,
+        reach: int = 0,
         exact: bool = False,
     ) -> Candidates:
-        """Return candidates for the `k` nearest of each unit-length query `(n, dim)`.
+        """Return candidates for the `k` nearest of each unit-length query `(n, dim)`; see `Engine.nearest`.
 
         Without a ready index the answer is exact and slow: all vectors are read from the store.
         """
@@ -102,8 +103,9 @@ class LocalEngine:
         if allowed is not None and len(allowed) <= _SCORE_ALL_UP_TO:
             return Candidates([allowed] * len(rows), 1.0, total, damaged, missing)
         if live is not None:
-            return Candidates(live.search(rows, k, allowed), live.index.recall, total, damaged, missing)
-        best = TopK(rows, k)
+            found = live.search(rows, k, allowed, reach)
+            return Candidates(found, live.index.recall, total, damaged, missing)
+        best = TopK(rows, max(k, reach))
         for block in vectors.blocks() if allowed is None else vectors.blocks_of(allowed):
             best.see(block.ids, block.rows)
         return Candidates(list(best.ranked()[0]), 1.0, total, damaged, missing)

@@ -166,10 +166,18 @@ class Engine(Protocol):
         """Return the items that meet all conditions, for the calls below; None, for all, without any."""
 
     def nearest(
-        self, space: Space, rows: Vectors, k: int, among: Selection | None = None, *, exact: bool = False
+        self,
+        space: Space,
+        rows: Vectors,
+        k: int,
+        among: Selection | None = None,
+        *,
+        reach: int = 0,
+        exact: bool = False,
     ) -> Candidates:
         """Return candidates for the `k` nearest of each unit-length query `(n, dim)`.
 
+        Where `reach` is more, at least so many, those beyond the `k` nearest found less surely.
         `exact` looks at every vector, however long that takes.
         """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lookalike.models import ModelRecord
+from lookalike.models import CHOICES, ModelRecord
 from lookalike.models.recommended import Recommended
 from lookalike.records import Committed, Hit, Item, SearchResult, Skipped, Vote
 from lookalike.reports import AddReport, Info, RelocateReport, SpaceInfo
@@ -182,10 +182,11 @@ def space_json(space: SpaceInfo) -> Json:
 
 def bundled_json(record: ModelRecord) -> Json:
     """A model that comes in the box."""
-    towers = (record.photo, record.text)
+    towers = (*(part.tower for part in record.parts), record.text)
     size = sum(each.file.path.stat().st_size for each in towers if each is not None)
     return {
         "model": record.name,
+        "choice": next((choice for choice, name in CHOICES.items() if name == record.name), None),
         "repository": None,
         "for": f"{record.kind}s",
         "dim": record.dim,
@@ -201,6 +202,7 @@ def recommended_json(model: Recommended, here: Collection[str]) -> Json:
     """A model that is worth bringing; `here` are the repositories that were fetched."""
     return {
         "model": model.name,
+        "choice": None,
         "repository": model.repository,
         "for": f"{model.kind}s",
         "dim": model.dim,

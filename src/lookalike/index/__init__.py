@@ -28,8 +28,9 @@ class Index(Protocol):
     def remove(self, ids: Ids) -> None:
         """Forget those of the items that it holds."""
 
-    def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> list[Ids]:
+    def search(self, queries: Vectors, k: int, allowed: Ids | None = None, reach: int = 0) -> list[Ids]:
         """Return for each of the queries `(n, dim)` at least k candidates, or all there are.
 
+        Where `reach` is more, so many, those beyond the k nearest found less surely.
         Only items in `allowed`, ascending, are returned where it is given.
         """

@@ -39,13 +39,13 @@ class ExactIndex:
         if len(keep) < self._count:
             self._ids, self._rows, self._count = self._ids[keep], self._rows[keep], len(keep)
 
-    def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> list[Ids]:
-        """See `Index.search`; the candidates are the k nearest."""
+    def search(self, queries: Vectors, k: int, allowed: Ids | None = None, reach: int = 0) -> list[Ids]:
+        """See `Index.search`; the candidates are the nearest."""
         ids, rows = self._ids[: self._count], self._rows[: self._count]
         if allowed is not None:
             mask = np.isin(ids, allowed)
             ids, rows = ids[mask], rows[mask]
-        return [top_ids(ids, scores, k) for scores in queries @ rows.T]
+        return [top_ids(ids, scores, max(k, reach)) for scores in queries @ rows.T]
 
 
 def top_ids(ids: Ids, scores: Vectors, k: int) -> Ids:

@@ -57,16 +57,17 @@ class IvfIndex:
         if len(ids):
             self._index.remove_ids(ids)
 
-    def search(self, queries: Vectors, k: int, allowed: Ids | None = None) -> list[Ids]:
+    def search(self, queries: Vectors, k: int, allowed: Ids | None = None, reach: int = 0) -> list[Ids]:
         """See `Index.search`; the candidates are the best by code, more than k of them."""
         reachable = max(1, len(self) if allowed is None else len(allowed))
         k = min(k, reachable)
-        depth = min(max(self.settings.depth, 4 * k), reachable)
+        # Of many codes the order is about right: a quarter more hold nearly all that was wanted.
+        depth = min(max(self.settings.depth, 4 * k, 5 * reach // 4), reachable)
         nprobe = max(
             # As many allowed items as it was tuned for, and more for more hits than that ...
             self.settings.nprobe * max(1, k / 20) * len(self) / reachable,
             # ... and lists that hold enough of them.
-            16 * k * self.lists / reachable,
+            max(16 * k, 4 * reach) * self.lists / reachable,
         )
         parameters = faiss.SearchParametersIVF(
             nprobe=min(math.ceil(nprobe), self.lists), sel=None if allowed is None else _selector(allowed)

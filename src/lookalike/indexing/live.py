@@ -52,10 +52,10 @@ class LiveIndex:
         is_approximate = not isinstance(self.index, ExactIndex)
         return is_approximate and self.changed - self.measured > _MEASURE_AFTER * self.built_count
 
-    def search(self, queries: Vectors, k: int, allowed: Ids | None) -> list[Ids]:
+    def search(self, queries: Vectors, k: int, allowed: Ids | None, reach: int = 0) -> list[Ids]:
         """See `Index.search`."""
         with self._lock:
-            return self.index.search(queries, k, allowed)
+            return self.index.search(queries, k, allowed, reach)
 
     def catch_up(self, vectors: SpaceVectors) -> None:
         """Apply what was written and removed in the store since `seq`."""

@@ -8,7 +8,14 @@ from lookalike.errors import UsageError
 from lookalike.models.record import ModelRecord, read_record
 from lookalike.records import Kind
 
-DEFAULT_MODEL = "efficientnet-lite0"
+CHOICES = {
+    "fast": "efficientnet-lite0-504",
+    "better": "efficientnet-pair-504",
+    "best": "efficientnet-pair-1008",
+}
+"""What users choose among, and the models that these words stand for now: a collection keeps its own."""
+
+DEFAULT_MODEL = CHOICES["fast"]
 DEFAULT_TEXT_MODEL = "all-minilm-l6-v2"
 _FOLDER = Path(__file__).parent / "bundled"
 
@@ -20,7 +27,8 @@ def bundled_names(kind: Kind | None = None) -> list[str]:
 
 
 def load_bundled(name: str = DEFAULT_MODEL) -> ModelRecord:
-    """Return the record of a bundled model; raises `UsageError` for any other name."""
+    """Return the record of a bundled model or of a choice; raises `UsageError` for any other name."""
+    name = CHOICES.get(name, name)
     if name not in bundled_names():
-        raise UsageError(f"no model named {name!r}; there are {', '.join(bundled_names())}")
+        raise UsageError(f"no model named {name!r}; there are {', '.join((*CHOICES, *bundled_names()))}")
     return read_record(_FOLDER / name)

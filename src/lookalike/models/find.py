@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from lookalike.errors import UsageError
-from lookalike.models.box import bundled_names, load_bundled
+from lookalike.models.box import CHOICES, bundled_names, load_bundled
 from lookalike.models.folder import read_folder
 from lookalike.models.recommended import RECOMMENDED
 from lookalike.models.record import ModelRecord
@@ -22,7 +22,8 @@ def find_model(
 ) -> ModelRecord:
     """Return the record of a model, fetching it where it is not here yet.
 
-    `wanted` is a bundled or recommended name, a folder, or a repository of the Hugging Face Hub as
+    `wanted` is a choice ("fast", "better", "best"), a bundled or recommended name, a folder, or a repository
+    of the Hugging Face Hub as
     `owner/name`, `owner/name@revision` or `hf:owner/name@revision`; `#variant` after a folder or repository
     chooses among several ONNX files (`#quantized`) and poolings (`#cls`, `#fp16+mean`). With `cached_only`
     nothing is fetched; `on_progress` hears how many bytes of how many are there.
@@ -30,6 +31,7 @@ def find_model(
     Raises `UsageError` for a name that is none of these, `ModelError` for an unfit model, `FetchError`,
     `MissingExtraError`.
     """
+    wanted = CHOICES.get(wanted, wanted)
     if wanted in bundled_names():
         return load_bundled(wanted)
     wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
@@ -45,8 +47,9 @@ def find_model(
     match = _REPOSITORY.fullmatch(wanted)
     if match is None or ".." in wanted:
         raise UsageError(
-            f"no model named {wanted!r}; there are {', '.join(bundled_names())}, those that lookalike models "
-            "lists, and any owner/name of the Hugging Face Hub or folder with an ONNX model"
+            f"no model named {wanted!r}; there are {', '.join((*CHOICES, *bundled_names()))}, "
+            "those that lookalike models lists, and any owner/name of the Hugging Face Hub or folder with an "
+            "ONNX model"
         )
     from lookalike.models.hub import find_in_hub  # HTTP takes time to import
 
@@ -64,7 +67,7 @@ def with_pooling(wanted: str | None, pooling: str | None) -> str | None:
         return wanted
     if wanted is None:
         raise UsageError("--pooling is that of a model: name it with --model")
-    if wanted in bundled_names():
+    if CHOICES.get(wanted, wanted) in bundled_names():
         raise UsageError(f"{wanted} came with lookalike, which knows its pooling: leave out --pooling")
     wanted = next((each.reference for each in RECOMMENDED if each.name == wanted), wanted)
     return f"{wanted}+{pooling}" if "#" in wanted else f"{wanted}#{pooling}"

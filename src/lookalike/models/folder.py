@@ -160,7 +160,9 @@ def _model_id(*towers: PhotoTower | TextTower | None) -> str:
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts of a tower without paths, and without what follows from its files."""
+    """Return the facts of a tower without paths, and without what follows from its files or is of the box."""
+    if "view" in facts:
+        facts["view"].pop("below")
     return {
         key: _sum_of(value) if isinstance(value, dict) and "sha256" in value else value
         for key, value in facts.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,6 +85,27 @@ class PhotoTower:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoPart:
+    """What one network gives to the vectors of several together.
+
+    The first `numbers` of what `tower` gives for each look count, made of unit length. A look is the share of
+    the tower's square, about its centre, that is seen, and its weight. The part's own `weight` is that of its
+    cosine in the cosine of all.
+    """
+
+    tower: PhotoTower
+    numbers: int
+    weight: float = 1.0
+    looks: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """How each look wants to see a photo."""
+        view = self.tower.view
+        return tuple(replace(view, fraction=view.fraction * share) for share, _ in self.looks)
+
+
+@dataclass(frozen=True, slots=True)
 class TextTower:
     """What turns texts into vectors, not yet of unit length.
 
@@ -130,6 +151,9 @@ class ModelRecord:
     description: str
     note: str = ""
     """What the user should know of how it is run: what its files leave open."""
+    parts: tuple[PhotoPart, ...] = ()
+    """The networks of a model in the box that also give class scores, which words need; `photo` is the first,
+    with a view that holds the squares of all."""
 
     @property
     def kind(self) -> Kind:
@@ -141,30 +165,54 @@ def read_record(folder: Path, reference: str | None = None) -> ModelRecord:
     """Read `record.json` in `folder`; raises `ModelError` when it is missing or unfit."""
     try:
         facts = json.loads(read_text(folder / "record.json"))
-        file = _file(folder, facts)
         is_photo = facts["kind"] == "photo"
+        parts = _parts(folder, facts) if is_photo else ()
         return ModelRecord(
             name=facts["name"],
             reference=reference or facts["name"],
-            model_id=facts["sha256"],
+            model_id=facts.get("model_id") or facts["sha256"],
             dim=facts["dim"],
-            photo=_photo_tower(facts, file) if is_photo else None,
-            text=None if is_photo else _text_tower(facts, file, folder),
+            photo=_sheet(parts) if "networks" in facts else _photo_tower(folder, facts) if is_photo else None,
+            text=None if is_photo else _text_tower(facts, _file(folder, facts), folder),
             licence=facts["licence"],
             description=facts["description"],
+            parts=parts,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{folder} holds no readable model record: {error}") from error
 
 
-def _file(folder: Path, facts: dict[str, Any]) -> ModelFile:
-    name = facts["file"]
+def _parts(folder: Path, facts: dict[str, Any]) -> tuple[PhotoPart, ...]:
+    """Return the networks with class scores: those that a record names, which lie beside it, or its own."""
+    if "networks" not in facts:
+        own = _photo_tower(folder, facts)
+        return () if own.scores_name is None else (PhotoPart(own, facts["dim"]),)
+    return tuple(_part(folder.parent / _plain(folder, each["network"]), each) for each in facts["networks"])
+
+
+def _part(folder: Path, stated: dict[str, Any]) -> PhotoPart:
+    tower = _photo_tower(folder, json.loads(read_text(folder / "record.json")))
+    looks = tuple((each["share"], each["weight"]) for each in stated["looks"])
+    return PhotoPart(replace(tower, output_name=stated["output"]), stated["numbers"], stated["weight"], looks)
+
+
+def _sheet(parts: tuple[PhotoPart, ...]) -> PhotoTower:
+    """Return the first tower with a view that holds the squares of all."""
+    first, *others = (view for part in parts for view in part.views)
+    return replace(parts[0].tower, view=replace(first, below=tuple(others)))
+
+
+def _plain(folder: Path, name: str) -> str:
     if Path(name).name != name:
         raise ModelError(f"{folder / 'record.json'} names a file outside its folder: {name}")
-    return ModelFile(folder / name, facts["sha256"])
+    return name
 
 
-def _photo_tower(facts: dict[str, Any], file: ModelFile) -> PhotoTower:
+def _file(folder: Path, facts: dict[str, Any]) -> ModelFile:
+    return ModelFile(folder / _plain(folder, facts["file"]), facts["sha256"])
+
+
+def _photo_tower(folder: Path, facts: dict[str, Any]) -> PhotoTower:
     source, outputs = facts["input"], facts["outputs"]
     if (source["dtype"], source["layout"]) != ("uint8", "NHWC"):
         raise ModelError(
@@ -174,7 +222,9 @@ def _photo_tower(facts: dict[str, Any], file: ModelFile) -> PhotoTower:
     view = View(
         source["size"], source["fraction"], source["resample"].upper(), fit, source.get("short_side", 0)
     )
-    return PhotoTower(file, view, source["name"], outputs["embedding"], scores_name=outputs.get("scores"))
+    return PhotoTower(
+        _file(folder, facts), view, source["name"], outputs["embedding"], scores_name=outputs.get("scores")
+    )
 
 
 def _text_tower(facts: dict[str, Any], file: ModelFile, folder: Path) -> TextTower:

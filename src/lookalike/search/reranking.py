@@ -1,9 +1,10 @@
 """The best hits in the order in which they vouch for each other, beside how near each is to the query.
 
-Of all hits the mean of the last ones is taken off: what is only somewhat like the query tells what they all
-share with it, while the mean of the first would be what was asked for. What is left of each is moved towards
-its nearest others among them, and the query towards its nearest hits; then they are compared anew. The order is that of half this new score and half the cosine. So a hit that is near to others which are
-near moves up, and one that is near by chance moves down. The nearest stays first: that is how an edited photo
+Of the best hits the mean of the last ones is taken off: what is only somewhat like the query tells what all
+of them share with it, while the mean of the first would be what was asked for. What is left of each is moved
+towards its nearest others among them, and the query towards its nearest hits; then they are compared anew.
+The order is that of half this new score and half the cosine. So a hit that is near to others which are near
+moves up, and one that is near by chance moves down. The nearest stays first: that is how an edited photo
 finds its original, which none of the others vouches for.
 
 Query expansion: Chum et al., "Total Recall", ICCV 2007; moving the items, too: Arandjelović and Zisserman,
@@ -14,9 +15,8 @@ et al., "Efficient Diffusion on Region Manifolds", CVPR 2017. Measured by `pytho
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from lookalike.records import Vectors
+from lookalike.records import Ids, Vectors
 
 BEST = 200
 """So many of the best hits are ranked among themselves; those after them keep their places."""
@@ -30,7 +30,7 @@ _LEAST_LENGTH = 1e-12  # squared: of what has moved onto the mean
 _LEAST_NORM = 0.1  # what is nearer to the mean than that differs by rounding and noise
 
 
-def rerank(scores: Vectors, rows: Vectors, line: float | None = None) -> npt.NDArray[np.int64]:
+def rerank(scores: Vectors, rows: Vectors, line: float | None = None) -> Ids:
     """Return the order, as places `(n,)`, of hits that are given best first.
 
     `scores` `(n,)` are their cosines with the query, `rows` `(n, dim)` their unit-length vectors. The
@@ -40,7 +40,7 @@ def rerank(scores: Vectors, rows: Vectors, line: float | None = None) -> npt.NDA
     best = len(scores[:BEST])
     if best < _FEWEST:
         return np.arange(len(scores))
-    cosines = scores[:best].astype(np.float64)
+    cosines = scores[:best]
     blended = (1 - _BLEND) * cosines + _BLEND * _vouched(cosines, rows[:best])
     is_behind = cosines < (-np.inf if line is None else line)
     is_other = cosines < min(_IDENTICAL, cosines[0])
@@ -48,12 +48,12 @@ def rerank(scores: Vectors, rows: Vectors, line: float | None = None) -> npt.NDA
     return np.concatenate([order, np.arange(best, len(scores))])
 
 
-def _vouched(cosines: npt.NDArray[np.float64], rows: Vectors) -> npt.NDArray[np.float64]:
+def _vouched(cosines: Vectors, rows: Vectors) -> Vectors:
     """Return the scores `(n,)` of hits and query after both have moved, −1 to 1.
 
     All of it follows from the products of the hits with each other and with the query.
     """
-    products = (rows @ rows.T).astype(np.float64)
+    products = rows @ rows.T
     last = slice(len(rows) - int(_LAST * len(rows)), None)
     means = products[last].mean(axis=0)
     mean, asked_mean = means[last].mean(), cosines[last].mean()
@@ -62,24 +62,40 @@ def _vouched(cosines: npt.NDArray[np.float64], rows: Vectors) -> npt.NDArray[np.
     alike = centred / np.outer(norms, norms)
     query_norm = np.sqrt(max(1 - 2 * asked_mean + mean, _LEAST_NORM**2))
     asked = (cosines - asked_mean - means + mean) / (norms * query_norm)
-    to_hits = _weights(asked[None])[0]
-    to_query = asked + alike @ to_hits
-    query_length = 1 + 2 * (to_hits @ asked) + to_hits @ alike @ to_hits
-    others = alike.copy()
-    np.fill_diagonal(others, -np.inf)
-    to_others = _weights(others)
-    lengths = (
-        np.diag(alike) + 2 * (to_others * alike).sum(axis=1) + ((to_others @ alike) * to_others).sum(axis=1)
-    )
-    moved = to_query + to_others @ to_query
-    made: npt.NDArray[np.float64] = moved / np.sqrt(np.maximum(lengths * query_length, _LEAST_LENGTH))
+
+    hits, weights = _neighbours(asked[None].copy())
+    to_query = asked + (alike[:, hits[0]] * weights).sum(axis=1)
+    query_length = 1 + _added_length(alike, asked[None], hits, weights)
+
+    apart = alike.copy()
+    np.fill_diagonal(apart, -np.inf)  # none is its own neighbour
+    others, weights = _neighbours(apart)
+    lengths = np.diag(alike) + _added_length(alike, alike, others, weights)
+    moved = to_query + (weights * to_query[others]).sum(axis=1)
+    made: Vectors = moved / np.sqrt(np.maximum(lengths * query_length, _LEAST_LENGTH))
     return np.clip(made, -1, 1)
 
 
-def _weights(alike: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return for each row `(m, n)` by how much each of its nearest counts; 0 for all others."""
-    nearest = np.argpartition(-alike, _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]
-    weights = np.zeros_like(alike)
-    found = np.maximum(np.take_along_axis(alike, nearest, axis=1), 0)
-    np.put_along_axis(weights, nearest, found, axis=1)
-    return weights
+def _neighbours(alike: Vectors) -> tuple[Ids, Vectors]:
+    """Return for each row `(m, n)` the places of the nearest, and by how much they count, `(m, 5)` each.
+
+    What is found is struck out: five times the largest is had sooner than a partition.
+    """
+    rows = np.arange(len(alike))
+    nearest, weights = np.empty((len(alike), _NEIGHBOURS), np.int64), []
+    for at in range(_NEIGHBOURS):
+        nearest[:, at] = alike.argmax(axis=1)
+        weights.append(np.maximum(alike[rows, nearest[:, at]], 0))
+        alike[rows, nearest[:, at]] = -np.inf
+    return nearest, np.stack(weights, axis=1)
+
+
+def _added_length(alike: Vectors, products: Vectors, others: Ids, weights: Vectors) -> Vectors:
+    """Return by how much the squared length `(m,)` of vectors grows with their weighted neighbours.
+
+    `products` `(m, n)` are those of the vectors with all others.
+    """
+    with_others = (weights * np.take_along_axis(products, others, axis=1)).sum(axis=1)
+    among_others = alike[others[:, :, None], others[:, None, :]]
+    grown: Vectors = 2 * with_others + np.einsum("ma,mb,mab->m", weights, weights, among_others)
+    return grown

@@ -20,6 +20,7 @@ from lookalike.store.filters import Filter
 from lookalike.store.vectors import VectorBlock
 
 _FUSED = 200  # of each ranking, by meaning and by words, that are fused
+_SURE = 50  # of what is re-ranked, found as surely as without
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +96,15 @@ def _nearest(
     wanted = end + 1 + max((len(one.own) for one in resolved), default=0)
     if options.hybrid:
         wanted = max(wanted, _FUSED)
-    if options.rerank:  # whatever page is wanted, the same ones are ranked among themselves
-        wanted = max(wanted, BEST + wanted - end)
-    found = context.engine.nearest(space, rows, wanted, among)
+    reach = 0
+    if options.rerank and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
+        wanted, reach = wanted - end + _SURE, wanted - end + BEST
+    found = context.engine.nearest(space, rows, wanted, among, reach=reach)
     scored = []
     for at, query in enumerate(resolved):
         one = _rescored(context.vectors, query, found, at)
         if len(one.ids) < end and len(found.ids[at]) < found.total:  # the index lost some to the conditions
-            every = context.engine.nearest(space, query.row[None], wanted, among, exact=True)
+            every = context.engine.nearest(space, query.row[None], wanted, among, reach=reach, exact=True)
             one = _rescored(context.vectors, query, every, 0, found.damaged)
         scored.append(one)
     return scored

@@ -8,6 +8,7 @@ accepted as it is where a store cannot be written to.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 _BITS = 0x7FFFFFFF  # with the highest one a number may need more bytes, and binding would move whole rows
@@ -31,6 +32,16 @@ def place_key(table: str, row_id: int) -> int:
 def bound(checksum: Any, table: str, row_id: int) -> Any:
     """Return the checksum of a row bound to its place; what is no number stays what it is."""
     return checksum ^ place_key(table, row_id) if isinstance(checksum, int) else checksum
+
+
+def agreeing(table: str) -> Callable[[Any, int, int], bool]:
+    """Return `agrees` for the rows of one table, what binds to the table being reckoned once."""
+    begun, crc32 = zlib.crc32(b"%s " % table.encode()), zlib.crc32
+
+    def agree(stored: Any, crc: int, row_id: int) -> bool:
+        return bool(stored == crc ^ (crc32(b"%d" % row_id, begun) & _BITS) or stored == crc)
+
+    return agree
 
 
 def agrees(stored: Any, crc: int, table: str, row_id: int) -> bool:

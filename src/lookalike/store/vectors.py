@@ -11,9 +11,9 @@ import numpy as np
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store.clock import read_clock
 from lookalike.store.database import Database
-from lookalike.store.rows import decode_vectors, has_direction, marks, vector_is_sound
+from lookalike.store.rows import decode_vectors, has_direction, marks, sound_vectors, vector_is_sound
 
-_PAGE = 250  # vectors at a time: 1.3 MB of them
+_PAGE = 320  # vectors at a time: 0.6 to 1.6 MB of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class SpaceVectors:
         return self._block(self._database.fetch(sql, item_ids))
 
     def _block(self, rows: list[tuple[int, int, bytes]]) -> VectorBlock:
-        sound = [row for row in rows if vector_is_sound(self._space, *row)]
+        sound = sound_vectors(self._space, rows)
         damaged: tuple[int, ...] = ()
         if len(sound) < len(rows):
             damaged = tuple(row[0] for row in rows if not vector_is_sound(self._space, *row))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lookalike.models import bundled_names
+from lookalike import Collection
+from lookalike.errors import NotFoundError
+from lookalike.models import CHOICES, bundled_names
 from lookalike.models.recommended import RECOMMENDED
+from lookalike.records import SearchOptions
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models"))  # the writer of small ONNX files
 from onnx_files import photo_folder
@@ -24,10 +27,15 @@ def test_models_are_listed_with_licence_and_size(run):
     told = run("models")
     head, *lines = told.lines
     assert head.split() == ["model", "for", "licence", "MB", "what", "it", "is"]
-    assert [line.split()[0] for line in lines] == [*bundled_names(), *(each.name for each in RECOMMENDED)]
+    named = [name for name in bundled_names() if name not in CHOICES.values()]
+    assert [line.split()[0] for line in lines] == [*CHOICES, *named, *(each.name for each in RECOMMENDED)]
     (line,) = [line for line in lines if line.startswith("clip-vit-b32 ")]
     assert line.split()[1:6] == ["photos", "MIT", "606", "to", "fetch"]
-    assert all(" here " in line for line in lines if line.split()[0] in bundled_names())
+    assert all(" here " in line for line in lines if line.split()[0] in (*CHOICES, *named))
+    assert [line for line in told.err.splitlines() if "stands for" in line] == [
+        f"{choice} stands for {name} now; a collection keeps the one it has"
+        for choice, name in CHOICES.items()
+    ]
 
 
 def test_models_as_json_name_repository_and_what_is_here(run, tmp_path):
@@ -37,7 +45,24 @@ def test_models_as_json_name_repository_and_what_is_here(run, tmp_path):
     rows = {row["model"]: row for row in run("models", "--json").json}
     assert rows["all-minilm-l6-v2"]["here"] is True
     assert rows["mobileclip-s0"]["repository"] == "Xenova/mobileclip_s0"
-    assert [name for name, row in rows.items() if row["here"]] == [*bundled_names(), "mobileclip-s0"]
+    assert {name for name, row in rows.items() if row["here"]} == {*bundled_names(), "mobileclip-s0"}
+    assert {row["choice"]: name for name, row in rows.items() if row["choice"]} == CHOICES
+
+
+def test_a_choice_names_its_model_wherever_a_model_is_named(shared_data, tmp_path):
+    folder, photos = tmp_path / "c.lookalike", shared_data / "caltech50" / "panda"
+    with Collection(folder) as collection:
+        collection.add(photos)
+        space, left = collection.add_model("better")
+        assert (space.name, left) == ("efficientnet-pair-504", 0)
+        first = min(photos.iterdir())
+        (hits,) = collection.answer([first], SearchOptions(3, space="better"))
+        assert (hits.space, hits[0].uri) == (space.name, str(first))
+        collection.use_model("better")
+        collection.drop_model("fast")
+        assert [each.name for each in collection.spaces()][:1] == [space.name]
+    with Collection(folder) as collection, pytest.raises(NotFoundError, match="no space named 'best'"):
+        collection.answer([1], SearchOptions(space="best"))
 
 
 @pytest.mark.parametrize("command", ["use", "drop", "add"])

@@ -60,7 +60,7 @@ def test_an_unknown_model_names_the_known_ones(lookalike, photos):
     refused = lookalike("add", photos, "--model", "nonsense")
     assert refused.returncode == 2
     assert refused.stderr.startswith(
-        "lookalike: no model named 'nonsense'; there are all-minilm-l6-v2, efficientnet-lite0"
+        "lookalike: no model named 'nonsense'; there are fast, better, best, all-minilm-l6-v2, "
     )
     assert refused.stderr.count("\n") == 1
 

@@ -105,7 +105,8 @@ def test_an_item_is_searched_by_as_on_the_command_line(served):
     assert (told["space"], told["recall"], told["more"], told["background"]) == ("fake", 1.0, True, None)
 
 
-def test_hits_are_reranked_where_that_is_asked_for(served):
+def test_hits_are_reranked_where_that_is_asked_for(served, monkeypatch):
+    monkeypatch.setattr("lookalike.search.reranking._FEWEST", 6)
     plain, reranked = (ask(served, {"item": 3}, k=13, rerank=rerank).json() for rerank in (False, True))
     expected = served.collection.answer([3], SearchOptions(13, rerank=True))[0]
     assert [hit["id"] for hit in reranked["hits"]] == [hit.id for hit in expected]

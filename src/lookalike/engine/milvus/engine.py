@@ -150,13 +150,14 @@ class MilvusEngine:
         k: int,
         among: Selection | None = None,
         *,
+        reach: int = 0,
         exact: bool = False,
     ) -> Candidates:
-        """Return candidates for the `k` nearest of each unit-length query `(n, dim)`."""
+        """Return candidates for the `k` nearest of each query `(n, dim)`; see `Engine.nearest`."""
         assert among is None or isinstance(among, MilvusSelection)  # `select` made it
         vectors = self.vectors(space)
         total = self._count(vectors) if among is None else len(among)
-        found, recall = self._candidates(vectors, rows, k, among, total, exact=exact)
+        found, recall = self._candidates(vectors, rows, max(k, reach), among, total, exact=exact)
         return Candidates(found, recall, total, missing=self._count_missing(vectors.name, total))
 
     def _candidates(  # as those of `nearest`

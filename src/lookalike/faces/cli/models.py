@@ -19,6 +19,8 @@ from lookalike.faces.cli.options import collection_option, device_option, emit, 
 def models(context: click.Context, as_json: bool) -> None:
     """List the models: bundled ones, and recommended ones to bring, with their licences.
 
+    Of photos there are three to choose from, fast, better and best; all are in the box.
+
     A second model is added to a collection beside the first (models add), then made the default (models use).
     """
     if context.invoked_subcommand is not None:
@@ -28,13 +30,15 @@ def models(context: click.Context, as_json: bool) -> None:
         for row in rows:
             emit(row)
         return
-    name, licence = (max(len(row[column]) for row in rows) for column in ("model", "licence"))
+    names = [row["choice"] or row["model"] for row in rows]
+    name, licence = max(map(len, names)), max(len(row["licence"]) for row in rows)
     click.echo(f"{'model':<{name}}  for     {'licence':<{licence}}     MB            what it is")
-    for row in rows:
+    for called, row in zip(names, rows, strict=True):
         size = f"{row['megabytes']:>5,} {'here' if row['here'] else 'to fetch':<8}"
-        click.echo(
-            f"{row['model']:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {size}  {row['about']}"
-        )
+        click.echo(f"{called:<{name}}  {row['for']:<6}  {row['licence']:<{licence}}  {size}  {row['about']}")
+    for called, row in zip(names, rows, strict=True):
+        if row["choice"]:
+            click.echo(f"{called} stands for {row['model']} now; a collection keeps the one it has", err=True)
     click.echo(
         "any other: a Hugging Face repository with an ONNX file (owner/name), or a folder like one", err=True
     )
@@ -137,10 +141,11 @@ def drop_model(name: str, folder: Path | None) -> None:
 def _known() -> list[dict[str, Any]]:
     """The models in the box, those that are worth bringing, and what else was fetched."""
     from lookalike.faces.contract import bundled_json, recommended_json
-    from lookalike.models import bundled_names, load_bundled
+    from lookalike.models import CHOICES, bundled_names, load_bundled
     from lookalike.models.hub import fetched
     from lookalike.models.recommended import RECOMMENDED
 
     here = {repository for repository, _, _ in fetched()}
-    rows = [bundled_json(load_bundled(name)) for name in bundled_names()]
+    names = dict.fromkeys((*CHOICES.values(), *bundled_names()))
+    rows = [bundled_json(load_bundled(name)) for name in names]
     return rows + [recommended_json(each, here) for each in RECOMMENDED]
