@@ -242,6 +242,8 @@ class SearchResult(Sequence[Hit]):
     """How many items more were left out, since the damaged store does not find them."""
     key: str = ""
     more: bool = False
+    reranked: bool = False
+    """Whether hits that are like other hits moved up (`SearchOptions.rerank`); scores may rise then."""
     background: float | None = None
     """Hits that score below it are no closer than what has nothing to do with the query (see `background`);
     None where it was not asked for or cannot be told."""
@@ -275,8 +277,9 @@ class SearchOptions:
     background: bool = False
     hybrid: bool = False
     """Let exact words count beside meaning; for texts."""
-    rerank: bool = False
-    """Let hits vouch for each other in their order; scores stay cosines. Not beside `hybrid`."""
+    rerank: bool | None = None
+    """Let hits vouch for each other in their order; scores stay cosines. None: yes, but not beside `hybrid`,
+    with which it cannot be, and not for words among photos, where it finds fewer of those that are meant."""
 
 
 @dataclass(frozen=True, slots=True)

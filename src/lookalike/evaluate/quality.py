@@ -101,11 +101,12 @@ def evaluate_labels(
     *,
     k: int = 10,
     most_queries: int = MOST_QUERIES,
+    rerank: bool = False,
     on_step: OnStep = lambda *_: None,
 ) -> LabelsReport:
     """Measure how well a space ranks what is relevant; see `measure_queries`."""
     begun = time.perf_counter()
-    measured = measure_queries(opened, truth, k=k, most_queries=most_queries, on_step=on_step)
+    measured = measure_queries(opened, truth, k=k, most_queries=most_queries, rerank=rerank, on_step=on_step)
     found = measured.queries
     by_label: dict[str, list[QueryQuality]] = {}
     for each in found:

@@ -45,6 +45,8 @@ def result_json(result: SearchResult) -> Json:
     """The hits of one query."""
     shown: Json = {"query": result.query, "space": result.space, "recall": result.recall}
     shown["hits"] = [hit_json(hit) for hit in result.hits]
+    if result.reranked:
+        shown["reranked"] = True
     if result.background is not None:
         shown["background"] = result.background
     if result.damaged:

@@ -95,7 +95,7 @@ def as_search_options(options: SearchOptions) -> SearchOptions:
         raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {options.offset}")
     if options.hybrid and options.rerank:
         raise UsageError("hits are re-ranked by meaning alone: leave out either hybrid or rerank")
-    return replace(options, k=k)
+    return replace(options, k=k, rerank=False if options.hybrid else options.rerank)
 
 
 def as_filters(where: Where) -> list[Filter]:

@@ -1,4 +1,4 @@
-"""The way out: query → decode → embed → index → re-score from the store → hits. `search` names the steps."""
+"""The way out: query → decode → embed → index → re-score → re-rank → hits. `search` names the steps."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class _Scored:
     total: int
     missing: int = 0
     matched: frozenset[int] = frozenset()
+    reranked: bool = False
 
 
 def search(
@@ -70,13 +71,14 @@ def search(
     """Answer each query with its nearest items, fewer than asked for only where there are no more."""
     resolved = resolve(context.queries, queries)
     among = context.engine.select(filters)
-    scored = _nearest(context, resolved, options, among)
+    rerank = [_is_reranked(context, query, options) for query in resolved]
+    scored = _nearest(context, resolved, options, among, rerank=any(rerank))
     if options.hybrid:
         scored = [
             _with_words(context, query, one, among) for query, one in zip(resolved, scored, strict=True)
         ]
-    elif options.rerank:
-        scored = [_reranked(context, query, one) for query, one in zip(resolved, scored, strict=True)]
+    for at in np.flatnonzero(rerank).tolist():
+        scored[at] = _reranked(context, resolved[at], scored[at])
     return [
         _result(context, query, one, options, one.total - _own_among(query, among))
         for query, one in zip(resolved, scored, strict=True)
@@ -88,6 +90,8 @@ def _nearest(
     resolved: Sequence[ResolvedQuery],
     options: SearchOptions,
     among: Selection | None,
+    *,
+    rerank: bool,
 ) -> list[_Scored]:
     """Find candidates for all queries at once and let the store's vectors decide."""
     space, end = context.space, options.offset + options.k
@@ -97,7 +101,7 @@ def _nearest(
     if options.hybrid:
         wanted = max(wanted, _FUSED)
     reach = 0
-    if options.rerank and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
+    if rerank and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
         wanted, reach = wanted - end + _SURE, wanted - end + BEST
     found = context.engine.nearest(space, rows, wanted, among, reach=reach)
     scored = []
@@ -182,7 +186,18 @@ def _with_words(
 def _reranked(context: SearchContext, query: ResolvedQuery, scored: _Scored) -> _Scored:
     """Put the best in the order in which they vouch for each other; scores stay cosine similarities."""
     order = rerank(scored.scores, scored.rows, _line(context, query))
-    return replace(scored, ids=scored.ids[order], scores=scored.scores[order], rows=scored.rows[order])
+    rows, scores, ids = scored.rows[order], scored.scores[order], scored.ids[order]
+    return replace(scored, ids=ids, scores=scores, rows=rows, reranked=True)
+
+
+def _is_reranked(context: SearchContext, query: ResolvedQuery, options: SearchOptions) -> bool:
+    """Whether hits vouch for each other: by default not those of words among photos (`bench/words.py`)."""
+    return not _is_of_words(context, query) if options.rerank is None else options.rerank
+
+
+def _is_of_words(context: SearchContext, query: ResolvedQuery) -> bool:
+    """Whether words are to find photos."""
+    return context.space.kind == "photo" and any(isinstance(each.source, Words) for each in query.query)
 
 
 def _result(
@@ -222,6 +237,7 @@ def _result(
         missing=scored.missing,
         key=query.key,
         more=len(hits) >= end and available > end + len(lost),
+        reranked=scored.reranked,
         background=line,
     )
 
@@ -269,7 +285,7 @@ def _line(context: SearchContext, query: ResolvedQuery) -> float | None:
 
 def _drawn(context: SearchContext, query: ResolvedQuery) -> BackgroundScores | None:
     """Return what a query's scores stand out from, where that can be told."""
-    if context.space.kind == "photo" and any(isinstance(each.source, Words) for each in query.query):
+    if _is_of_words(context, query):
         return None
     return context.background.against(query.row, alike=len(query.query) == 1)
 

@@ -35,12 +35,12 @@ export class Answer {
   }
 
   async #search(signal) {
-    const { where, hybrid } = this.query;
+    const { where, hybrid, plain } = this.query;
     const { examples, uploads } = toRequest(this.query);
     const photos = await Promise.all(uploads.map(find));
     signal.throwIfAborted();
     if (photos.includes(undefined)) throw failure(NO_UPLOAD, "no_upload");
-    const request = { examples, k: PAGE, offset: this.#next ?? 0, where, hybrid, round: this.round };
+    const request = { examples, k: PAGE, offset: this.#next ?? 0, where, hybrid, rerank: plain ? false : null, round: this.round };
     const { query, hits, ...facts } = await search(request, photos, signal);
     this.#next = request.offset + PAGE;
     Object.assign(this, facts, { key: query });

@@ -169,6 +169,7 @@ function describe() {
   let status = hits.length ? `${hits.length} shown${more ? "" : ", that is all"}.` : "";
   if (isSearch && status) status = `Most alike first, ${status}${loss}${harm}`;
   else if (query.examples.length) status = "Only what to push away so far: choose what to look for.";
+  $("#order").hidden = !(answer.reranked || (isSearch && query.plain));
   put("#title", titles[Number(isSearch)]);
   put("#status", status);
 }
@@ -207,6 +208,7 @@ function showQuery() {
   $("#welcome").hidden = examples.length > 0;
   $("#query").hidden = !examples.length;
   filters.show(where);
+  $("#plain").checked = query.plain;
   if (where.length) showFilters(true);
   showOnly(examples.flatMap(({ upload }) => upload ?? []));
   const change = (example) => go(asked.withExample(query, example), true);
@@ -321,6 +323,7 @@ $("#ask").addEventListener("submit", (event) => {
   const text = $("#text").value.trim();
   if (text) attempt(take)(text);
 });
+$("#plain").onchange = ({ target }) => go({ ...query, plain: target.checked });
 document.addEventListener("click", (event) => {
   const command = commands[event.target.closest("[data-do]")?.dataset.do];
   if (!command) return;

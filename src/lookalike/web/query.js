@@ -3,7 +3,7 @@
  *
  * @typedef {{item?: number, upload?: string, words?: string, weight: number, box?: number[]}} Example
  *   an item's id, an upload's sha256, or words; the box is left, top, width, height as fractions of the photo
- * @typedef {{examples: Example[], where: string[], hybrid: boolean}} Query
+ * @typedef {{examples: Example[], where: string[], hybrid: boolean, plain: boolean}} Query plain: by score alone
  */
 
 const STEP = 0.25; // of weights
@@ -11,7 +11,7 @@ const LESS = -0.5; // the first weight of "less like this"
 const EXAMPLE = /^(-?[\d.]+)(?:@([\d.]+(?:,[\d.]+){3}))?:(item|upload|words):(.+)$/s;
 
 /** @type {Query} */
-export const NOTHING = { examples: [], where: [], hybrid: false };
+export const NOTHING = { examples: [], where: [], hybrid: false, plain: false };
 
 /** Whether something is asked for, and not only pushed away. */
 export const isAsked = ({ examples }) => examples.some(({ weight }) => weight > 0);
@@ -41,13 +41,14 @@ export function toggled(query, what, direction) {
 export const stepped = (weight, direction) =>
   Math.min(1, Math.max(-1, weight + direction * STEP || direction * STEP));
 
-export function format({ examples, where, hybrid }) {
+export function format({ examples, where, hybrid, plain }) {
   const parts = examples.map(({ weight, box, ...what }) => {
     const [kind, value] = Object.entries(what)[0];
     return ["e", `${weight}${box ? `@${box}` : ""}:${kind}:${value}`];
   });
   parts.push(...where.map((one) => ["where", one]));
   if (hybrid) parts.push(["hybrid", 1]);
+  if (plain) parts.push(["plain", 1]);
   return String(new URLSearchParams(parts));
 }
 
@@ -55,7 +56,7 @@ export function format({ examples, where, hybrid }) {
 export function parse(hash) {
   const parts = new URLSearchParams(hash.slice(1));
   const examples = parts.getAll("e").flatMap((text) => parseExample(text) ?? []);
-  return { examples, where: parts.getAll("where"), hybrid: parts.has("hybrid") };
+  return { examples, where: parts.getAll("where"), hybrid: parts.has("hybrid"), plain: parts.has("plain") };
 }
 
 function parseExample(text) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -39,6 +41,8 @@ def print_hits(results: list[SearchResult]) -> None:
             click.echo(f"{line}  {printable(hit.uri)}")
     if any(hit.closer_than is not None for result in results for hit in result):
         click.echo("closer than: so many random pairs of this collection score lower", err=True)
+    if any(result.reranked and not _falls(result.hits) for result in results):
+        click.echo("hits that are like other hits moved up; by score alone: --no-rerank", err=True)
 
 
 def _print_texts(result: SearchResult) -> None:
@@ -52,6 +56,11 @@ def _print_texts(result: SearchResult) -> None:
         aside = f"  ({', '.join(notes)})" if notes else ""
         line = f"{hit.score:5.3f}  {_share(hit):>{shares}}  {hit.id:>{ids}}"
         click.echo(f"{line}  {one_line(hit.text or '')}{aside}")
+
+
+def _falls(hits: Sequence[Hit]) -> bool:
+    """Whether no hit scores higher than the one before it, as it is shown."""
+    return all(f"{one.score:.3f}" >= f"{other.score:.3f}" for one, other in pairwise(hits))
 
 
 def _share(hit: Hit) -> str:

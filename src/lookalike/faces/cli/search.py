@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     "--where", "-w", multiple=True, metavar="CONDITION", help="Such as camera='canon*', taken>=2019-06."
 )
 @click.option("--hybrid", is_flag=True, help="Texts: let exact words count beside meaning.")
-@click.option("--rerank", is_flag=True, help="Let the best hits vouch for each other in their order.")
+@click.option(
+    "--rerank/--no-rerank",
+    default=None,
+    help="Hits that are like other hits move up, or the score alone orders.  [default: --rerank, but for "
+    "photos by words]",
+)
 @click.option("--space", metavar="MODEL", help="Search by this one of the collection's models.")
 @click.option(
     "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the hits as one picture."

@@ -43,6 +43,13 @@ Key = Annotated[
         description="The `query` of a search's answer: its examples by content.",
     ),
 ]
+Rerank = Annotated[
+    bool,
+    Meta(
+        description="Whether hits that are like other hits move up; null: yes, but for photos by words and "
+        "with `hybrid`."
+    ),
+]
 SpaceName = Annotated[str, Meta(min_length=1, max_length=200)]
 RoundId = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,40}$")]
 
@@ -133,14 +140,14 @@ class SearchRequest(Input, frozen=True):
     where: Where = []
     space: SpaceName | None = None
     hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
-    rerank: Annotated[bool, Meta(description="Let the best hits vouch for each other.")] = False
+    rerank: Rerank | None = None
     round: Annotated[RoundId, Meta(description="Of the page before this one.")] | None = None
 
 
 class SearchAnswer(Struct, omit_defaults=True):
     """The hits, best first; the items used as examples are left out.
 
-    With `rerank` the order is that in which the best 200 vouch for each other; `score` stays the cosine.
+    `reranked`: the best 200 are in the order in which they vouch for each other; `score` stays the cosine.
     `recall` is the share of the true 10 nearest that the index finds, 1 where search is exact (null: not
     measured). Hits that score below `background` are no closer than what has nothing to do with the query
     (null: cannot be told).
@@ -154,6 +161,7 @@ class SearchAnswer(Struct, omit_defaults=True):
     hits: list[Hit]
     more: bool
     background: float | None
+    reranked: bool = False
     damaged: list[Id] | msgspec.UnsetType = msgspec.UNSET
     missing: int | msgspec.UnsetType = msgspec.UNSET
     round: RoundId | None = None

@@ -40,6 +40,7 @@ _LINE_EXPLAINED = (
 @number_option
 @click.option("--space", metavar="MODEL", help="Of this one of the collection's models.")
 @queries_option
+@click.option("--rerank", is_flag=True, help="Hits that are like other hits move up, as in a search.")
 @sheet_option
 @report_option
 @json_option
@@ -63,14 +64,16 @@ def labels_command(
     with cli_options.open_collection(folder) as collection:
         opened = collection.open_space(asked.pop("space"))
         cli_options.check_sheet(collection, sheet, ": use --report")
-        k, most = asked.pop("k"), asked.pop("queries")
+        k, most, rerank = asked.pop("k"), asked.pop("queries"), asked.pop("rerank")
         truth = read_truth(collection, **asked)
         if truth is None:
             raise UsageError(
                 "say what is alike: --by folder, --by FIELD, --labels FILE, --qrels FILE or --votes"
             )
         with StepProgress(quiet=as_json) as progress:
-            found = evaluate_labels(opened, truth, k=k, most_queries=most, on_step=progress.step)
+            found = evaluate_labels(
+                opened, truth, k=k, most_queries=most, rerank=rerank, on_step=progress.step
+            )
         if as_json:
             emit(labels_json(found))
         else:
