@@ -14,7 +14,7 @@ from common import CLI, DATA, ROOT, WORK, distinct_copies, fresh, median, need_d
 from lookalike.cores import cpu_count
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
 from lookalike.models import load_bundled
 from lookalike.records import Photo
 

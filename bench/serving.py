@@ -172,7 +172,7 @@ def _without_server(photos: list[bytes]) -> tuple[float, float]:
     from lookalike.cores import cpu_count
     from lookalike.decode.pool import DecodePool
     from lookalike.decode.requests import PhotoRequest
-    from lookalike.embed.onnx import OnnxEmbedder
+    from lookalike.embedders.onnx import OnnxEmbedder
     from lookalike.models import load_bundled
     from lookalike.records import Photo
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from common import CLI, DATA, ROOT, fresh, median, percentile, run, timed
 from lookalike import Collection, Example
-from lookalike.embed.texts import OnnxTextEmbedder
+from lookalike.embedders.texts import OnnxTextEmbedder
 from lookalike.models import ModelFile, load_bundled
 from lookalike.records import SearchOptions, Vectors, Words
 

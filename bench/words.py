@@ -28,8 +28,8 @@ from common import DATA, ROOT, distinct_copies, fresh, median, need_data, timed
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.ensemble import EnsembleEmbedder
-from lookalike.embed.load import load_embedder
+from lookalike.embedders.ensemble import EnsembleEmbedder
+from lookalike.embedders.load import load_embedder
 from lookalike.models.box import CHOICES
 from lookalike.models.words import load_class_names
 from lookalike.records import Photo, Vectors, View

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from object_store import S3Server
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 from lookalike import Collection
 from lookalike.decode.requests import PhotoRequest
 from lookalike.decode.worker import Refused, read_photos
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import CollectionError, LookalikeError, StorageError
 from lookalike.records import Committed, FileStamp, Photo, Skipped
 from lookalike.reports import AddReport

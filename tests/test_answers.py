@@ -6,7 +6,7 @@ import pytest
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.load import load_embedder
+from lookalike.embedders.load import load_embedder
 from lookalike.models import DEFAULT_MODEL, bundled_names
 from lookalike.records import Photo
 

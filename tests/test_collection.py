@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import CollectionError, ModelMismatchError, UsageError
 from lookalike.index.file import load_index
 from lookalike.indexing import live as indexing
@@ -159,7 +159,7 @@ def test_an_index_of_another_faiss_is_rebuilt(tmp_path, photos, monkeypatch):
 INSIDE = """
 import sys
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 with Collection(sys.argv[1], embedder=FakeEmbedder()) as collection:
     collection.info()
 """

@@ -13,7 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, answers, numbers, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.store import Store
 
 pytest_plugins = ["store_fixtures"]
@@ -87,7 +87,7 @@ def test_stores_made_by_many_threads_at_once(tmp_path):
 READ = """
 import sys
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 with Collection(sys.argv[1], embedder=FakeEmbedder()) as collection:
     print([hit.id for hit in collection.search(1, 5)], collection.info().items)
 """

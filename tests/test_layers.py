@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "records", "cores"},
     {"reports", "durable", "files", "user_folders"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
-    {"embed"},
+    {"embedders"},
     {"indexing"},
     {"engine"},
     {"search"},

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakePairedEmbedder, FakeWordsEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakePairedEmbedder, FakeWordsEmbedder
 from lookalike.errors import ModelMismatchError, NotFoundError, UsageError
 from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example
@@ -42,7 +42,9 @@ def second(monkeypatch):
     for name in ("second", "paired"):
         spec = made[name].spec
         made[name].spec = type(spec)(spec.name, spec.model_id, spec.view, spec.dim, "photo", name)
-    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda reference, device, **_: made[reference])
+    monkeypatch.setattr(
+        "lookalike.embedders.load.load_embedder", lambda reference, device, **_: made[reference]
+    )
     return made
 
 

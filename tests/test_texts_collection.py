@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example
@@ -125,7 +125,7 @@ def test_a_second_model_embeds_the_texts_without_their_files(collection, table, 
 
     second = FakeTextEmbedder(dim=16)
     second.spec = replace(second.spec, name="second", reference="second", model_id="1" * 64)
-    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda reference, device, **_: second)
+    monkeypatch.setattr("lookalike.embedders.load.load_embedder", lambda reference, device, **_: second)
     collection.add(table, column="text")
     table.unlink()
     space, left = collection.add_model("second")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder, FakeWordsEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder, FakeWordsEmbedder
 from lookalike.errors import QueryError
 from lookalike.records import SearchOptions, Words
 from lookalike.search.queries import Example

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.records import Committed, FileStamp, Passage
 from lookalike.reports import AddReport

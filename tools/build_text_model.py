@@ -25,7 +25,7 @@ import onnxruntime as ort
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from lookalike.embed.wordpiece import WordPiece  # noqa: E402
+from lookalike.embedders.wordpiece import WordPiece  # noqa: E402
 from models import calibrate, sentences, sources  # noqa: E402
 
 NAME = "all-minilm-l6-v2"

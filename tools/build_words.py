@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from lookalike.embed.load import load_embedder  # noqa: E402
+from lookalike.embedders.load import load_embedder  # noqa: E402
 from lookalike.models import load_bundled  # noqa: E402
 from models import sources  # noqa: E402
 

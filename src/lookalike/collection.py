@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
-from lookalike.embed import Embedder, TextEmbedder
+from lookalike.embedders import Embedder, TextEmbedder
 from lookalike.engine.protocol import Engine
 from lookalike.open_collection import OpenCollection, OpenSpace, place_of
 from lookalike.records import (

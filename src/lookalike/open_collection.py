@@ -13,9 +13,9 @@ from pathlib import Path
 
 from lookalike.decode.pool import DecodePool
 from lookalike.durable import remove_file
-from lookalike.embed import COMPANION, CompanionEmbedder, PairedEmbedder
-from lookalike.embed.known import KnownShares, all_known, known_shares
-from lookalike.embed.loaded import AnyEmbedder, LoadedEmbedders
+from lookalike.embedders import COMPANION, CompanionEmbedder, PairedEmbedder
+from lookalike.embedders.known import KnownShares, all_known, known_shares
+from lookalike.embedders.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
 from lookalike.engine.milvus.address import MilvusAddress, is_milvus, parse_address
 from lookalike.engine.protocol import Engine, EngineItems, EngineVectors

@@ -35,7 +35,7 @@ except KeyboardInterrupt:
 UNGUARDED = """
 import sys
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 
 print("started")
 collection = Collection(sys.argv[1], embedder=FakeEmbedder())

@@ -7,7 +7,7 @@ import csv
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.reading import (
     from_votes,

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for the helpers of all tes
 
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.indexing import live as indexing
 from lookalike.store.database import Database
 

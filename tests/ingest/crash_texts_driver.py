@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.ingest import texts as ingest
 from lookalike.store import Store
 from lookalike.store.database import Database

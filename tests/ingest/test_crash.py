@@ -16,7 +16,7 @@ import pytest
 
 from helpers import CountingDecoder, numbers, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.index.file import load_index
 
 pytestmark = [

@@ -335,7 +335,7 @@ def test_the_only_copy_is_removed_between_reading_and_commit(photos, watched, tm
 def test_odd_files_among_good_ones(shared_data, tmp_path, photos):
     """Every awkward file is an item or skipped with a reason; the second run embeds nothing."""
     from lookalike import Collection
-    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.embedders.fake import FakeEmbedder
 
     folder = tmp_path / "mixed"
     shutil.copytree(shared_data / "odd", folder / "odd")

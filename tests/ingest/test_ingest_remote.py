@@ -236,7 +236,7 @@ def test_pictures_of_remote_items(bucket, watched, photos, tmp_path):
     watched.add(bucket.address)
     watched.collection.close()
     from lookalike import Collection
-    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.embedders.fake import FakeEmbedder
 
     with Collection(tmp_path / "far.lookalike", embedder=FakeEmbedder()) as collection:
         item = collection.items()[0]
@@ -302,7 +302,7 @@ def test_damaged_items_are_restored_from_a_bucket(bucket, watched, photos):
 
 def test_further_spaces_are_filled_from_a_bucket(bucket, photos, tmp_path):
     from lookalike import Collection
-    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.embedders.fake import FakeEmbedder
     from lookalike.ingest.fill import FillContext, fill_photos
 
     bucket.put(photos)
@@ -323,7 +323,7 @@ def test_texts_in_a_bucket(bucket, tmp_path, name):
     import json
 
     from lookalike import Collection
-    from lookalike.embed.fake import FakeTextEmbedder
+    from lookalike.embedders.fake import FakeTextEmbedder
 
     rows = ["one text", "another text", "a third"]
     content = "text\n" + "\n".join(rows) + "\n"

@@ -385,7 +385,7 @@ STEADY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.store import Store
 

@@ -9,8 +9,8 @@ import pytest
 
 from helpers import CountingDecoder, execute, rows_of, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
-from lookalike.embed.vectors import have_direction, unit_length
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.vectors import have_direction, unit_length
 from lookalike.errors import QueryError
 from lookalike.faces.contract import result_json
 from lookalike.records import Words

@@ -17,7 +17,7 @@ import numpy as np
 import onnx_files
 import pytest
 
-from lookalike.embed.load import load_embedder
+from lookalike.embedders.load import load_embedder
 from lookalike.errors import (
     FetchError,
     MissingExtraError,

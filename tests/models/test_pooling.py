@@ -5,7 +5,7 @@ import logging
 import pytest
 from onnx_files import photo_folder, photo_model, text_folder, text_model, towers_folder, write_folder
 
-from lookalike.embed import load
+from lookalike.embedders import load
 from lookalike.errors import ModelError, UsageError
 from lookalike.models.find import find_model, with_pooling
 from lookalike.models.folder import read_folder

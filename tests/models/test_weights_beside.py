@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx_files import beside, message, number, photo_folder, photo_model, turned_model, write_folder
 
-from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
 from lookalike.errors import ModelError
 from lookalike.models.folder import read_folder
 

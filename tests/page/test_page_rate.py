@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from axe_helpers import axe_faults
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.transfer.transfer import ImportRequest
 
 COUNT = 30

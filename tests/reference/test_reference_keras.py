@@ -14,8 +14,8 @@ from PIL import Image
 import lookalike
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.load import load_embedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.vectors import unit_length
 from lookalike.errors import ModelError, UsageError
 from lookalike.models.keras.convert import KerasOptions, convert
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.load import load_embedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.vectors import unit_length
 from lookalike.models.find import find_model
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders.vectors import unit_length
 from lookalike.search.background import Background
 from lookalike.store.vectors import VectorBlock
 

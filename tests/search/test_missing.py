@@ -9,7 +9,7 @@ import pytest
 
 from helpers import CountingDecoder, execute
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import LookalikeError
 from lookalike.faces.cli.main import cli
 from lookalike.indexing import live as indexing

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed import COMPANION
-from lookalike.embed.fake import FakePairedEmbedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders import COMPANION
+from lookalike.embedders.fake import FakePairedEmbedder
+from lookalike.embedders.vectors import unit_length
 from lookalike.records import Hit, SearchOptions, Space, Words
 from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY, SAME_PHOTO, mark_copies, space_of_copies
 from lookalike.search.queries import Example

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders.fake import FakeEmbedder, FakeWordsEmbedder
+from lookalike.embedders.vectors import unit_length
 from lookalike.errors import NotFoundError, QueryError, UsageError
 from lookalike.records import Box, SearchOptions, Words
 from lookalike.search.queries import Example

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.engine import local
 from lookalike.errors import NotFoundError, QueryError, UsageError
 from lookalike.indexing import live as indexing

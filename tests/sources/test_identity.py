@@ -326,7 +326,7 @@ def test_a_part_that_is_named_before_the_whole_is_no_second_way(tmp_path):
 
 def test_texts_stand_at_the_place_without_links(tmp_path):
     from lookalike import Collection
-    from lookalike.embed.fake import FakeTextEmbedder
+    from lookalike.embedders.fake import FakeTextEmbedder
 
     put(tmp_path / "in" / "real" / "t.csv", b"text\na cat\na dog\n")
     with Collection(tmp_path / "t.lookalike", embedder=FakeTextEmbedder()) as texts:

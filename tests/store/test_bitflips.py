@@ -11,7 +11,7 @@ import pytest
 
 from helpers import CountingDecoder, answers, flip, outcome_of_damage
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import CollectionError
 from lookalike.indexing.keeper import IndexKeeper
 

@@ -13,7 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, fingerprint, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import (
     DamagedError,
     ModelMismatchError,

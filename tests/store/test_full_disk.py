@@ -14,7 +14,7 @@ import pytest
 
 from helpers import CountingDecoder, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import StorageError
 
 pytestmark = pytest.mark.slow
@@ -94,7 +94,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import StorageError
 limit = int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

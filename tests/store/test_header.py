@@ -11,7 +11,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError, LookalikeError, NewerFormatError, NotACollectionError
 from lookalike.ingest.fill import FillContext, fill_photos
 from lookalike.store import schema

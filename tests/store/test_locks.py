@@ -13,7 +13,7 @@ import pytest
 
 from helpers import numbers
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import StorageError
 from lookalike.store import Store
 

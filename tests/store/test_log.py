@@ -13,7 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError
 from lookalike.store.acknowledged import Acknowledged
 from lookalike.store.log import log_of, mend_log, read_log
@@ -24,7 +24,7 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[3])
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 
 told = 0
 def tell(each):

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError, LookalikeError
 
 pytest_plugins = ["store_fixtures"]

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import LookalikeError
 from text_helpers import write_csv
 
@@ -126,7 +126,7 @@ def test_whatever_a_row_says_it_is_answered_or_named_and_never_unexpected(filled
     """Every column of every table, emptied or filled with what does not belong there."""
     source, folder = photos, filled
     if kind == "texts":
-        from lookalike.embed.fake import FakeTextEmbedder
+        from lookalike.embedders.fake import FakeTextEmbedder
 
         source, folder = (
             write_csv(tmp_path / "t.csv", [f"text {n}" for n in range(6)]),

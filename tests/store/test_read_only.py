@@ -12,7 +12,7 @@ import pytest
 
 from helpers import CountingDecoder, answers, execute, fingerprint
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import StorageError
 from lookalike.store import Store
 

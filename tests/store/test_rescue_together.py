@@ -12,7 +12,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, rows_of
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import StorageError
 from lookalike.store.lock import CollectionLock, rescue_lock
 
@@ -23,7 +23,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import LookalikeError
 
 with Collection(sys.argv[1], embedder=FakeEmbedder(), decoder=CountingDecoder()) as collection:

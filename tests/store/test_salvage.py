@@ -11,7 +11,7 @@ import pytest
 
 from helpers import CountingDecoder, Watched, answers, execute, rows_of, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError
 from lookalike.store.rows import ITEM_COLUMNS, item_is_sound
 from lookalike.store.salvage import rescue

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.store import Store
 from lookalike.store.salvage import rescue
 from lookalike.store.schema import FORMAT

@@ -10,7 +10,7 @@ import pytest
 from helpers import CountingDecoder
 from lookalike import Collection
 from lookalike.durable import remove_file
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import BusyError, DamagedError, StorageError, UsageError
 from lookalike.faces.cli.options import open_collection
 from lookalike.index.file import load_index, read_header

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.errors import UsageError
 
 ROWS = [

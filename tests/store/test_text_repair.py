@@ -11,7 +11,7 @@ import pytest
 
 from helpers import execute, flip, outcome_of_damage, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.records import SearchOptions
 from text_helpers import write_csv
 

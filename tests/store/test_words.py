@@ -6,7 +6,7 @@ import pytest
 
 from helpers import execute, select
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from text_helpers import write_csv
 
 TEXTS = [

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-import lookalike.embed.load as loading
+import lookalike.embedders.load as loading
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import LookalikeError, ModelError, NotFoundError
 from lookalike.faces.cli import main as command_line
 from lookalike.faces.server.thumbnails import ThumbnailCache

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import ended_after, execute, select
 from lookalike import Collection
-from lookalike.embed.fake import FakePairedEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakePairedEmbedder, FakeTextEmbedder
 from lookalike.errors import UsageError
 from lookalike.store import Store
 from lookalike.store.copy_mark import COPY_FILE, read_copy_mark

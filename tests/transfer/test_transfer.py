@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import ModelMismatchError, UntrustedModelError, UsageError
 from lookalike.models import DEFAULT_MODEL
 from lookalike.records import SearchOptions, Words
@@ -205,7 +205,7 @@ def test_the_model_of_an_export_is_not_touched_before_its_user_agrees(
     photos, exported, tmp_path, reference, monkeypatch
 ):
     rewrite(exported, model=reference, space="theirs", model_id="1" * 64)
-    monkeypatch.setattr("lookalike.embed.load.load_embedder", lambda *_, **__: pytest.fail("it was run"))
+    monkeypatch.setattr("lookalike.embedders.load.load_embedder", lambda *_, **__: pytest.fail("it was run"))
     with Collection(tmp_path / "again.lookalike") as again:
         report, _ = again.import_vectors(ImportRequest(exported))
         assert (report.added, report.space.name, report.space.reference) == (8, "theirs", reference)

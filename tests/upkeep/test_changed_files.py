@@ -11,7 +11,7 @@ import pytest
 
 from helpers import numbers
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.files import HAS_CHANGE_TIME
 from lookalike.sources.uris import path_of

@@ -20,9 +20,9 @@ from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
 from lookalike.cluster.sources import all_shards, read_photos
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import Embedder, TextEmbedder
-from lookalike.embed.load import load_embedder
-from lookalike.embed.vectors import NO_DIRECTION, have_direction
+from lookalike.embedders import Embedder, TextEmbedder
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import BusyError, LookalikeError, ModelError
 from lookalike.ingest.batches import Read, embed_batches
 from lookalike.ingest.shards import Shards

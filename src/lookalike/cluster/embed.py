@@ -12,8 +12,8 @@ from lookalike.cluster.session import check_reach, need_ray, ray_session
 from lookalike.cluster.shards import read_about
 from lookalike.cluster.texts import embed_texts
 from lookalike.decode.formats import reader_version
-from lookalike.embed import Embedder, EmbedderSpec, PairedEmbedder, TextEmbedder
-from lookalike.embed.loaded import LoadedEmbedders
+from lookalike.embedders import Embedder, EmbedderSpec, PairedEmbedder, TextEmbedder
+from lookalike.embedders.loaded import LoadedEmbedders
 from lookalike.errors import ModelError, NotFoundError
 from lookalike.ingest.contents import begins_like_photo
 from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL

@@ -21,7 +21,7 @@ from lookalike.cluster.shards import read_about
 from lookalike.decode.remarks import Remarks
 from lookalike.decode.tables import ReadAs
 from lookalike.decode.texts import TextFile
-from lookalike.embed import TextEmbedder
+from lookalike.embedders import TextEmbedder
 from lookalike.errors import LookalikeError, NotFoundError
 from lookalike.ingest.texts import READER, damaged_rows, local_path, skipped_file
 from lookalike.records import FoundFile, Passage, Skipped

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookalike.collection import Collection
-from lookalike.embed import COMPANION
+from lookalike.embedders import COMPANION
 from lookalike.records import Item, SearchOptions
 from lookalike.search.queries import item_key, item_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lookalike.decode.tables import AS_FOUND, ReadAs, TableFile
 from lookalike.decode.texts import is_table
-from lookalike.embed import TextEmbedder
+from lookalike.embedders import TextEmbedder
 from lookalike.engine.writing import ItemStore
 from lookalike.errors import (
     FetchError,

@@ -8,8 +8,8 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import Embedder, PairedEmbedder
-from lookalike.embed.vectors import NO_DIRECTION, have_direction
+from lookalike.embedders import Embedder, PairedEmbedder
+from lookalike.embedders.vectors import NO_DIRECTION, have_direction
 from lookalike.ingest.phash import with_hashes
 from lookalike.records import Photo, Skipped, Vectors
 from lookalike.store import PhotoBatch

@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import Embedder, TextEmbedder
-from lookalike.embed.vectors import have_direction
+from lookalike.embedders import Embedder, TextEmbedder
+from lookalike.embedders.vectors import have_direction
 from lookalike.engine.writing import ItemStore
 from lookalike.ingest.batches import BATCH, embed_photos
 from lookalike.ingest.contents import decoded

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lookalike.embed import COMPANION
-from lookalike.embed.loaded import AnyEmbedder
+from lookalike.embedders import COMPANION
+from lookalike.embedders.loaded import AnyEmbedder
 from lookalike.errors import (
     ModelMismatchError,
     UsageError,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from lookalike.decode.formats import reader_version
 from lookalike.decode.pool import DecodePool
-from lookalike.embed import Embedder
+from lookalike.embedders import Embedder
 from lookalike.ingest.batches import Read, embed_batches
 from lookalike.ingest.contents import begins_like_photo, decoded
 from lookalike.ingest.gone import Presence

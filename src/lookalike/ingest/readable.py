@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.embed.known import other_model
+from lookalike.embedders.known import other_model
 from lookalike.records import Space
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from lookalike.decode.remarks import Remarks
 from lookalike.decode.tables import AS_FOUND, ReadAs
 from lookalike.decode.texts import TextFile
-from lookalike.embed import TextEmbedder
-from lookalike.embed.known import HARDLY, known_shares
-from lookalike.embed.vectors import NO_DIRECTION, have_direction
+from lookalike.embedders import TextEmbedder
+from lookalike.embedders.known import HARDLY, known_shares
+from lookalike.embedders.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import LookalikeError, QueryError, UsageError
 from lookalike.ingest.gone import Presence
 from lookalike.ingest.readable import hardly_readable

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import COMPANION
-from lookalike.embed.known import LONGEST_WORD, UNREAD, KnownShares, all_known
+from lookalike.embedders import COMPANION
+from lookalike.embedders.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.engine.protocol import Engine
 from lookalike.records import PHASH, Hit, Ids, Space, Vectors
 

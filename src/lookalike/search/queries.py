@@ -12,9 +12,9 @@ import numpy as np
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import MAX_PIXELS, PhotoRequest
-from lookalike.embed import Embedder, TextEmbedder, WordsEmbedder
-from lookalike.embed.known import KnownShares, all_known, is_plain, known_shares, other_model
-from lookalike.embed.vectors import NO_DIRECTION, have_direction, unit_length
+from lookalike.embedders import Embedder, TextEmbedder, WordsEmbedder
+from lookalike.embedders.known import KnownShares, all_known, is_plain, known_shares, other_model
+from lookalike.embedders.vectors import NO_DIRECTION, have_direction, unit_length
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.records import Box, Item, Photo, Skipped, Space, Vectors, Words

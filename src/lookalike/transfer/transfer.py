@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lookalike.embed import COMPANION, CompanionEmbedder, EmbedderSpec, PairedEmbedder
-from lookalike.embed.loaded import AnyEmbedder
+from lookalike.embedders import COMPANION, CompanionEmbedder, EmbedderSpec, PairedEmbedder
+from lookalike.embedders.loaded import AnyEmbedder
 from lookalike.engine.writing import ItemStore
 from lookalike.errors import LookalikeError, ModelMismatchError, UsageError
 from lookalike.ingest.add import WITHOUT_A_MODEL, fill_spaces, refresh_indexes

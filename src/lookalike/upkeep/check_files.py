@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from lookalike.decode.texts import TextFile
-from lookalike.embed import TextEmbedder
+from lookalike.embedders import TextEmbedder
 from lookalike.errors import LookalikeError
 from lookalike.files import open_bytes
 from lookalike.ingest.texts import local_path, read_before

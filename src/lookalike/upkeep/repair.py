@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lookalike.embed import TextEmbedder
+from lookalike.embedders import TextEmbedder
 from lookalike.errors import DamagedError
 from lookalike.ingest.add import fill_spaces
 from lookalike.ingest.photos import PhotoIngest, ingest_photos

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakePairedEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakePairedEmbedder
 from lookalike.engine.milvus.address import parse_address
 from lookalike.engine.milvus.client import MilvusConnection
 from lookalike.errors import LookalikeError, UnreachableError

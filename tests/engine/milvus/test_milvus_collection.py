@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder, FakeWordsEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder, FakeWordsEmbedder
 from lookalike.errors import (
     CollectionError,
     ModelMismatchError,

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import ended_after, execute
 from lookalike import Collection
-from lookalike.embed.fake import FakePairedEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakePairedEmbedder, FakeTextEmbedder
 from lookalike.engine.milvus import whole
 from lookalike.errors import UnreachableError, UsageError
 from lookalike.transfer.exporting.run import ExportOptions

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.engine.milvus import client
 from lookalike.errors import LookalikeError, UnreachableError
 from lookalike.transfer.transfer import ImportRequest
@@ -174,7 +174,7 @@ def test_an_engine_that_hangs_holds_nobody_up_for_long(
 _ADD = """
 import sys
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 with Collection(sys.argv[1], embedder=FakeEmbedder()) as collection:
     collection.add(sys.argv[2], on_commit=lambda each: print(each.uri, flush=True))
 """

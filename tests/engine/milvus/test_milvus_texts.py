@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.errors import BusyError
 from lookalike.store.text_commit import TextBatch
 from lookalike.transfer.transfer import ImportRequest

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lookalike import Collection
-from lookalike.embed import Embedder
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders import Embedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.faces.cli import main as cli
 from lookalike.faces.cli import options as cli_options
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.faces.cli import main as cli
 from lookalike.faces.cli import options as cli_options
 from lookalike.records import SearchOptions, Skipped

@@ -29,7 +29,7 @@ def labelled(run, tmp_path):
     (tmp_path / "list.txt").write_text("\n".join(names) + "\n")
     np.save(tmp_path / "noise.npy", random.normal(size=(60, 6)).astype(np.float32))
     from lookalike import Collection
-    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.embedders.fake import FakeEmbedder
 
     with Collection(tmp_path / "photos.lookalike", embedder=FakeEmbedder()) as collection:
         collection.import_vectors(ImportRequest(tmp_path / "noise.npy", tmp_path / "list.txt", name="noise"))
@@ -163,7 +163,7 @@ def test_sides_that_do_not_exist_are_one_clear_line(run, labelled, words, said):
 def test_votes_come_to_a_verdict(run, labelled):
     assert run("evaluate", "votes").err.startswith("lookalike: no votes yet: vote in the page")
     from lookalike import Collection
-    from lookalike.embed.fake import FakeEmbedder
+    from lookalike.embedders.fake import FakeEmbedder
     from lookalike.records import Credit
 
     with Collection(labelled / "photos.lookalike", embedder=FakeEmbedder()) as collection:

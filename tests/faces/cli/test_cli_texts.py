@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 
 TEXTS = (
     "my phone screen is broken",

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from lookalike import Collection, Example, SearchOptions
-from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeWordsEmbedder
 from lookalike.errors import FetchError, MissingExtraError, NotFoundError, UsageError
 from lookalike.faces.notebook.session import BrowseSession
 from lookalike.faces.notebook.widget import CollectionBrowser, browse, fetch_public

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.embed.fake import FakeEmbedder, FakeWordsEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeWordsEmbedder
 from lookalike.errors import FetchError
 from lookalike.faces.server import app as app_module
 from lookalike.faces.server.access import Access

@@ -15,7 +15,7 @@ from PIL import Image
 from served import served
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 
 CLIENTS, TURNS, PHOTOS = 1_000, 10, 60
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.faces.server import app as app_module
 from lookalike.faces.server import schema
 from lookalike.faces.server.access import Access

@@ -11,7 +11,7 @@ from served import served
 from starlette.testclient import TestClient
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeWordsEmbedder
+from lookalike.embedders.fake import FakeWordsEmbedder
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.app import build_app
 

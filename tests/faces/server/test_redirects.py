@@ -11,7 +11,7 @@ import pytest
 from served import served
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 
 TOKEN = "a-token-of-twenty-letters"
 METHODS = ("GET", "HEAD", "POST", "PUT", "OPTIONS")

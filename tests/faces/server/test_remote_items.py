@@ -14,7 +14,7 @@ from served import served
 
 from hostile_http import HostileServer, silent
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.sources.remote.patience import Patience
 
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.evaluate.votes import evaluate_votes
 from lookalike.faces.server.access import Access

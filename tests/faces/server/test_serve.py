@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.run import ServeOptions, _address, _listening
 

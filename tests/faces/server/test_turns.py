@@ -18,7 +18,7 @@ from served import served
 
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.faces.server import turns
 from lookalike.faces.server.rounds import Pair
 from lookalike.transfer.transfer import ImportRequest

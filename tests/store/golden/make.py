@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.records import Credit, FileStamp, Passage, Photo, Skipped
 from lookalike.store import PhotoBatch, Store
 from lookalike.store.commit import FilledVector

@@ -13,7 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, flip
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder, FakeTextEmbedder
+from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import MissingExtraError, StorageError, UsageError
 from lookalike.store import Store
 from lookalike.transfer.exporting import run as exporting

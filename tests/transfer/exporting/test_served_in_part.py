@@ -8,7 +8,7 @@ import pytest
 
 from helpers import execute
 from lookalike import Collection
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import UnreachableError
 from lookalike.transfer.exporting.run import ExportOptions, export_vectors
 

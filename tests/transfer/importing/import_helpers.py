@@ -10,8 +10,8 @@ import numpy as np
 
 from helpers import CountingDecoder
 from lookalike import Collection
-from lookalike.embed import EmbedderSpec
-from lookalike.embed.loaded import AnyEmbedder
+from lookalike.embedders import EmbedderSpec
+from lookalike.embedders.loaded import AnyEmbedder
 from lookalike.records import Committed
 from lookalike.store import Store
 from lookalike.transfer.importing.context import ImportContext

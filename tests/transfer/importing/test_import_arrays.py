@@ -13,7 +13,7 @@ from import_helpers import Imported, listed, random_rows, saved, unit
 from helpers import CountingDecoder
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
-from lookalike.embed.fake import FakeEmbedder
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError, LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.store import Store
 from lookalike.transfer.importing.arrays import open_npy, unit_rows

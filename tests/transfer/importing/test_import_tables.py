@@ -11,7 +11,7 @@ import pytest
 from import_helpers import Imported, listed, random_rows
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.errors import LookalikeError, UsageError
 
 pyarrow = pytest.importorskip("pyarrow")

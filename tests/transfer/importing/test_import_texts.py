@@ -9,7 +9,7 @@ import pytest
 from import_helpers import Imported, listed, random_rows, saved
 
 from lookalike import Collection
-from lookalike.embed.fake import FakeTextEmbedder
+from lookalike.embedders.fake import FakeTextEmbedder
 from lookalike.errors import ModelMismatchError, UsageError
 from lookalike.transfer.importing.checks import check_model
 from lookalike.transfer.importing.source import ImportRequest, open_source

@@ -9,7 +9,7 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
 from lookalike.decode.texts import clean
-from lookalike.embed import Embedder, TextEmbedder
+from lookalike.embedders import Embedder, TextEmbedder
 from lookalike.errors import ModelMismatchError
 from lookalike.records import Photo, Vectors
 from lookalike.sources.uris import path_of

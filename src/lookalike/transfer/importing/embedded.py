@@ -25,7 +25,7 @@ from lookalike.cluster.layout import (
 )
 from lookalike.cluster.place import Place, address_of, is_remote, place_at
 from lookalike.cluster.shards import COMPANION, VECTOR, items_of, read_shard, skipped_rows, vectors_of
-from lookalike.embed import EmbedderSpec
+from lookalike.embedders import EmbedderSpec
 from lookalike.errors import DamagedError, NotFoundError
 from lookalike.records import OnStep, Skipped, View
 from lookalike.store.text_commit import TextFileRead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lookalike.embed import EmbedderSpec
+from lookalike.embedders import EmbedderSpec
 from lookalike.errors import ModelError, UsageError
 from lookalike.models.files import read_json
 from lookalike.records import View

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from lookalike.embed import TextEmbedder
-from lookalike.embed.loaded import AnyEmbedder
-from lookalike.embed.vectors import have_direction
+from lookalike.embedders import TextEmbedder
+from lookalike.embedders.loaded import AnyEmbedder
+from lookalike.embedders.vectors import have_direction
 from lookalike.ingest.batches import embed_photos
 from lookalike.records import Passage, Photo, Space, Vectors
 

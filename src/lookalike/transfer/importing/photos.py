@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.vectors import NO_DIRECTION
+from lookalike.embedders.vectors import NO_DIRECTION
 from lookalike.ingest.batches import BATCH as EMBED_BATCH
 from lookalike.ingest.phash import with_hashes
 from lookalike.records import FileStamp, Photo, Skipped, View

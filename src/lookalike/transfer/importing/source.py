@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec
+from lookalike.embedders import EmbedderSpec
 from lookalike.errors import ModelMismatchError, UsageError
 from lookalike.files import open_bytes
 from lookalike.records import Kind, OnStep

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lookalike.decode.texts import clean
-from lookalike.embed.vectors import NO_DIRECTION
+from lookalike.embedders.vectors import NO_DIRECTION
 from lookalike.records import Committed, FileStamp, Passage, Skipped
 from lookalike.sources.uris import is_gone, path_of, uri_of
 from lookalike.sources.walk import examine

@@ -11,8 +11,8 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import COMPANION, EmbedderSpec
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders import COMPANION, EmbedderSpec
+from lookalike.embedders.vectors import unit_length
 from lookalike.records import Vectors, View
 
 

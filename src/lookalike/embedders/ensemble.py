@@ -12,11 +12,11 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec, TextEmbedder
-from lookalike.embed.batches import Batches
-from lookalike.embed.conse import ConseEmbedder
-from lookalike.embed.session import open_session, runs_on_gpu
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders import EmbedderSpec, TextEmbedder
+from lookalike.embedders.batches import Batches
+from lookalike.embedders.conse import ConseEmbedder
+from lookalike.embedders.session import open_session, runs_on_gpu
+from lookalike.embedders.vectors import unit_length
 from lookalike.models import ModelRecord
 from lookalike.models.words import ClassNames
 from lookalike.records import Vectors

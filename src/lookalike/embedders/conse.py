@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import COMPANION, EmbedderSpec, PairedEmbedder, TextEmbedder
-from lookalike.embed.known import known_shares
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders import COMPANION, EmbedderSpec, PairedEmbedder, TextEmbedder
+from lookalike.embedders.known import known_shares
+from lookalike.embedders.vectors import unit_length
 from lookalike.errors import ModelError
 from lookalike.models.words import ClassNames
 from lookalike.records import Vectors

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lookalike.embed.known import HARDLY, UNREAD, TellsKnown, is_plain, known_shares, other_model
-from lookalike.embed.load import load_embedder
-from lookalike.embed.texts import OnnxTextEmbedder
-from lookalike.embed.wordpiece import WordPiece
+from lookalike.embedders.known import HARDLY, UNREAD, TellsKnown, is_plain, known_shares, other_model
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.texts import OnnxTextEmbedder
+from lookalike.embedders.wordpiece import WordPiece
 from lookalike.models import load_bundled
 from lookalike.models.recommended import RECOMMENDED, of_many_languages
 
@@ -45,7 +45,7 @@ def test_what_is_known_is_what_has_tokens_of_its_own():
 
 def test_plain_english_is_known_without_a_look_at_the_vocabulary(monkeypatch):
     tokenizer = WordPiece(VOCAB)
-    monkeypatch.setattr("lookalike.embed.wordpiece._plain", None)
+    monkeypatch.setattr("lookalike.embedders.wordpiece._plain", None)
     assert tokenizer.known("It costs 5 $, doesn't it?") == (1, 0)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lookalike.embed.tokens import FileTokenizer, load_tokenizer
+from lookalike.embedders.tokens import FileTokenizer, load_tokenizer
 from lookalike.errors import MissingExtraError, ModelError
 from lookalike.models import ModelFile, TextTower
 

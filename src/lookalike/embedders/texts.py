@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec
-from lookalike.embed.known import share
-from lookalike.embed.session import open_session
-from lookalike.embed.vectors import unit_length
-from lookalike.embed.wordpiece import WordPiece
+from lookalike.embedders import EmbedderSpec
+from lookalike.embedders.known import share
+from lookalike.embedders.session import open_session
+from lookalike.embedders.vectors import unit_length
+from lookalike.embedders.wordpiece import WordPiece
 from lookalike.errors import ModelError
 from lookalike.models import ModelRecord, TextTower
 from lookalike.records import Vectors, View
@@ -145,6 +145,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 def _tokenizer(tower: TextTower) -> Tokenizer:
     if tower.tokenizer_kind == "wordpiece":
         return WordPiece(tower.tokenizer.read_bytes())
-    from lookalike.embed.tokens import load_tokenizer  # an optional package
+    from lookalike.embedders.tokens import load_tokenizer  # an optional package
 
     return load_tokenizer(tower)

@@ -8,9 +8,9 @@ from PIL import Image
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed.load import load_embedder
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.session import open_session
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.onnx import OnnxEmbedder
+from lookalike.embedders.session import open_session
 from lookalike.models import load_bundled
 from lookalike.records import Photo
 

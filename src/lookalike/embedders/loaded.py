@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import NoReturn
 
-from lookalike.embed import (
+from lookalike.embedders import (
     COMPANION,
     CompanionEmbedder,
     Embedder,
@@ -85,7 +85,7 @@ class LoadedEmbedders:
         return self._loaded[reference]
 
     def _run(self, reference: str, model_id: str | None = None, on_step: OnStep | None = None) -> AnyEmbedder:
-        from lookalike.embed.load import load_embedder  # ONNX Runtime is slow to import
+        from lookalike.embedders.load import load_embedder  # ONNX Runtime is slow to import
 
         heard = partial(on_step, "fetching the model") if on_step else None
         return load_embedder(reference, self._device, on_progress=heard, model_id=model_id)
@@ -94,7 +94,7 @@ class LoadedEmbedders:
         """Say why a model is not run; one that the user has named is looked into first."""
         reference = space.reference
         if is_named(reference):
-            from lookalike.embed.load import check_state  # as above
+            from lookalike.embedders.load import check_state  # as above
             from lookalike.models.find import find_model
 
             check_state(find_model(reference), space.model_id)

@@ -4,7 +4,7 @@ import sys
 
 SEARCH = """
 import numpy as np
-from lookalike.embed.load import load_embedder
+from lookalike.embedders.load import load_embedder
 embedder = load_embedder("efficientnet-lite0")
 embedder.embed(np.zeros((1, 224, 224, 3), np.uint8))
 """

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
 from lookalike.errors import ModelError
 
 if TYPE_CHECKING:
-    from lookalike.embed.texts import OnnxTextEmbedder
+    from lookalike.embedders.texts import OnnxTextEmbedder
     from lookalike.models import ModelRecord
     from lookalike.records import Vectors
 
@@ -44,7 +44,7 @@ class TwoTowerEmbedder(OnnxEmbedder):
     def _words(self) -> OnnxTextEmbedder:
         with self._lock:
             if self._texts is None:
-                from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
+                from lookalike.embedders.texts import OnnxTextEmbedder  # photos do not need it
 
                 self._texts = OnnxTextEmbedder(self._record, self.batches.threads, self._device)
             return self._texts

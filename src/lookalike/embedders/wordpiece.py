@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from lookalike.embed.known import SPELLED
+from lookalike.embedders.known import SPELLED
 
 _LONGEST_WORD = 100  # letters; longer ones are one unknown token
 _SPELLED_PIECES = 0.75  # for each letter

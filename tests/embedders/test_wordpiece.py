@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookalike.embed.wordpiece import WordPiece
+from lookalike.embedders.wordpiece import WordPiece
 from lookalike.models import load_bundled
 
 tokenizers = pytest.importorskip("tokenizers")

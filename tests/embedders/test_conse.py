@@ -8,8 +8,8 @@ import pytest
 
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
-from lookalike.embed import CompanionEmbedder, PairedEmbedder
-from lookalike.embed.load import load_embedder
+from lookalike.embedders import CompanionEmbedder, PairedEmbedder
+from lookalike.embedders.load import load_embedder
 from lookalike.models.words import load_class_names
 
 FEWEST = 5  # photos of a category that is asked for

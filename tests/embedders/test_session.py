@@ -3,9 +3,9 @@
 import onnxruntime as ort
 import pytest
 
-from lookalike.embed import session
-from lookalike.embed.load import load_embedder
-from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embedders import session
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.onnx import OnnxEmbedder
 from lookalike.errors import ModelError, UsageError
 from lookalike.models import load_bundled
 

@@ -1,4 +1,4 @@
-"""The golden vectors of the bundled models: `python tests/embed/golden.py` writes them anew.
+"""The golden vectors of the bundled models: `python tests/embedders/golden.py` writes them anew.
 
 They change only with a model, which changes its sha256 and so refuses old collections.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lookalike.embed.load import load_embedder
+from lookalike.embedders.load import load_embedder
 from lookalike.models import bundled_names
 from lookalike.records import View
 

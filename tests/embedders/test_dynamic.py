@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx_files import dynamic_photo_model, dynamic_text_model, photo_folder, text_folder
 
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.texts import OnnxTextEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
+from lookalike.embedders.texts import OnnxTextEmbedder
 from lookalike.models.folder import read_folder
 
 
@@ -17,7 +17,7 @@ def tokens(monkeypatch):
         def encode(self, text, limit):
             return [ord(letter) % 50 for letter in text[:limit]]
 
-    monkeypatch.setattr("lookalike.embed.texts._tokenizer", lambda _: Letters())
+    monkeypatch.setattr("lookalike.embedders.texts._tokenizer", lambda _: Letters())
 
 
 def test_a_text_has_one_vector(tmp_path, tokens):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lookalike.cores import cpu_count
-from lookalike.embed import Embedder, TextEmbedder
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.session import providers
+from lookalike.embedders import Embedder, TextEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
+from lookalike.embedders.session import providers
 from lookalike.errors import ModelError, ModelMismatchError
 from lookalike.models import ModelRecord, bundled_names
 from lookalike.models.find import find_model
@@ -44,12 +44,12 @@ def load_embedder(
     if record.photo is None:
         return _text_embedder(record, threads, device, measure=not is_bundled)
     if record.text is not None:
-        from lookalike.embed.towers import TwoTowerEmbedder  # few models have two
+        from lookalike.embedders.towers import TwoTowerEmbedder  # few models have two
 
         return TwoTowerEmbedder(record, threads, device)
     if not (record.parts and is_bundled):
         return OnnxEmbedder(record, threads, device)
-    from lookalike.embed.ensemble import EnsembleEmbedder  # photos that are brought do not need it
+    from lookalike.embedders.ensemble import EnsembleEmbedder  # photos that are brought do not need it
 
     names = load_class_names()
 
@@ -70,7 +70,7 @@ def check_state(record: ModelRecord, model_id: str) -> None:
 
 def _text_embedder(record: ModelRecord, threads: int, device: str, *, measure: bool) -> TextEmbedder:
     """Return what runs a text model; raises `ModelError` where it gives other vectors than it declares."""
-    from lookalike.embed.texts import OnnxTextEmbedder  # photos do not need it
+    from lookalike.embedders.texts import OnnxTextEmbedder  # photos do not need it
 
     embedder = OnnxTextEmbedder(record, threads, device)
     if measure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.embed import EmbedderSpec
-from lookalike.embed.batches import Batches
-from lookalike.embed.session import open_session, runs_on_gpu
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders import EmbedderSpec
+from lookalike.embedders.batches import Batches
+from lookalike.embedders.session import open_session, runs_on_gpu
+from lookalike.embedders.vectors import unit_length
 from lookalike.errors import ModelError
 from lookalike.models import ModelRecord, PhotoTower, Pixels
 from lookalike.records import Vectors

@@ -5,8 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from lookalike.embed import TextEmbedder
-from lookalike.embed.load import load_embedder
+from lookalike.embedders import TextEmbedder
+from lookalike.embedders.load import load_embedder
 
 
 @pytest.fixture(scope="module")

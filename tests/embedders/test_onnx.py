@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from golden import FILE, vectors
 
-from lookalike.embed.fake import FakeEmbedder
-from lookalike.embed.onnx import OnnxEmbedder
-from lookalike.embed.vectors import unit_length
+from lookalike.embedders.fake import FakeEmbedder
+from lookalike.embedders.onnx import OnnxEmbedder
+from lookalike.embedders.vectors import unit_length
 from lookalike.errors import ModelError
 from lookalike.models import ModelFile, bundled_names, load_bundled
 

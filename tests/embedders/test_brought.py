@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lookalike.embed.load import load_embedder
-from lookalike.embed.onnx import OnnxEmbedder
+from lookalike.embedders.load import load_embedder
+from lookalike.embedders.onnx import OnnxEmbedder
 from lookalike.errors import ModelError
 from lookalike.models.folder import read_folder
 
@@ -46,7 +46,7 @@ def hidden_model():
 
 
 def test_tokens_are_pooled_as_the_tower_says(tmp_path):
-    from lookalike.embed.onnx import _pooled
+    from lookalike.embedders.onnx import _pooled
 
     tower = read_folder(photo_folder(tmp_path), "it").photo
     tokens = np.arange(24, dtype=np.float16).reshape(2, 4, 3)
