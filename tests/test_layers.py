@@ -17,7 +17,7 @@ ROOT = Path(lookalike.__file__).parent
 FLOORS = [
     {"install"},
     {"errors", "records", "cores"},
-    {"reports", "durable", "files", "user_folders"},
+    {"reports", "durable", "files", "user_folders", "listed", "progress"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embedders"},
     {"indexing"},
@@ -27,6 +27,7 @@ FLOORS = [
     {"ingest"},
     {"cluster"},
     {"upkeep", "transfer"},
+    {"searchable", "direct"},
     {"collection"},
     {"evaluate"},
     {"__init__"},

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
+
+import numpy as np
 
 from lookalike.engine.protocol import EngineItems
 from lookalike.errors import NotFoundError, UsageError
-from lookalike.records import Box, SearchOptions, Words
-from lookalike.search.queries import Example, Query, Source
+from lookalike.records import Box, Hit, Item, SearchOptions, Words
+from lookalike.search.in_memory import as_vector_or_photo, is_picture, photo_of_picture
+from lookalike.search.queries import Example, Query, Source, Vector
 from lookalike.sources.paths import AnyPath, as_path, as_source
 from lookalike.sources.remote.addresses import is_address, normal
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.filters import Filter, parse_filter
 
 Where = str | Filter | Sequence[str | Filter]
-AnyQuery = AnyPath | SupportsIndex | bytes | Words | Example | list[Example] | tuple[Example, ...]
-"""A photo's path or bytes, an item's id, words, or weighted examples of these."""
+AnySource = AnyPath | SupportsIndex | bytes | Words | Item | Hit | Vector | Any
+"""A photo's path or bytes, a picture of Pillow, an array; an item, a hit or an id; words; a vector."""
+AnyQuery = AnySource | Example | list[Example] | tuple[Example, ...]
+"""One of these, or weighted examples of them."""
 
 _MOST_EXAMPLES = 32
 _LONGEST_KEY = 10_000  # letters of `SearchResult.key`
@@ -46,25 +53,42 @@ def as_query(given: AnyQuery) -> Query:
     return (_as_example(given),)
 
 
-def _as_example(given: AnyPath | SupportsIndex | bytes | Words | Example) -> Example:
+def _as_example(given: AnySource | Example) -> Example:
     example = given if isinstance(given, Example) else Example(_as_source(given))
     if not (math.isfinite(example.weight) and 0 < abs(example.weight) <= 1000):
         raise UsageError(f"a weight is a number from -1000 to 1000 other than 0, got {example.weight!r}")
+    example = replace(example, source=_as_source(example.source))
     if example.box is not None:
-        if isinstance(example.source, Words):
-            raise UsageError("a box is a part of a photo; words have none")
+        if isinstance(example.source, Words | Vector):
+            raise UsageError("a box is a part of a photo; words and vectors have none")
         _check_box(example.box)
-    return replace(example, source=_as_source(example.source))
+    return example
 
 
-def _as_source(given: AnyPath | SupportsIndex | bytes | Words) -> Source:
+def _as_source(given: AnySource) -> Source:
     if isinstance(given, Words):
         if not given.text.strip() or len(given.text) > _MOST_WORDS:
             raise UsageError(f"words to search by: 1 to {_MOST_WORDS:,} letters")
         return Words(" ".join(given.text.split()))
-    if isinstance(given, bytes):
-        return given
-    return as_target(given)
+    if isinstance(given, Item | Hit):
+        return given.id
+    if isinstance(given, Vector | np.ndarray) or (hasattr(given, "__array__") and not _is_number(given)):
+        made = as_vector_or_photo(given.row if isinstance(given, Vector) else given)
+        return made if isinstance(made, bytes) else Vector(made)
+    if is_picture(given):
+        return photo_of_picture(given)
+    if isinstance(given, bytes | bytearray | memoryview):
+        return bytes(given)
+    if isinstance(given, str | PathLike) or _is_number(given):
+        return as_target(given)
+    raise UsageError(
+        "a query is a photo (its path, its bytes, a picture of Pillow, an array of pixels), an item, a hit "
+        f"or an id, Words, or a vector; got {reprlib.repr(given)} of type {type(given).__name__}"
+    )
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, SupportsIndex) and not isinstance(given, np.ndarray)
 
 
 def _check_box(box: Box) -> None:
@@ -101,6 +125,8 @@ def as_search_options(options: SearchOptions) -> SearchOptions:
 def as_filters(where: Where) -> list[Filter]:
     """Return the conditions; folders are made absolute."""
     given = [where] if isinstance(where, str | Filter) else where
+    if not isinstance(given, Iterable) or not all(isinstance(each, str | Filter) for each in given):
+        raise UsageError(f"conditions are text such as 'taken>=2019', one or a list of them; got {given!r}")
     filters = [each if isinstance(each, Filter) else parse_filter(each) for each in given]
     return [
         replace(each, value=_place_of(each.value)) if each.field == "folder" else each for each in filters

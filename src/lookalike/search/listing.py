@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import SupportsIndex
 
-from lookalike.engine.protocol import EngineItems
+import numpy as np
+
+from lookalike.engine.protocol import EngineItems, EngineVectors
 from lookalike.errors import DamagedError, NotFoundError
-from lookalike.records import Item
+from lookalike.records import Item, Vectors
 from lookalike.store.filters import Filter
+
+_PAGE = 1_000  # items looked up together
+_LOG = logging.getLogger(__name__)
 
 
 def find_item(items: EngineItems, item_id: int) -> Item:
@@ -31,6 +39,42 @@ def list_items(items: EngineItems, filters: Sequence[Filter], *, limit: int, aft
         found += [sound[item_id] for item_id in ids if item_id in sound]
         after = ids[-1]
     return found
+
+
+def every_item(items: EngineItems) -> Iterator[Item]:
+    """Yield all items by ascending id, some looked up at a time; a warning tells of damaged ones."""
+    after, damaged = 0, 0
+    while ids := items.matching([], after=after, limit=_PAGE).tolist():
+        sound = items.get(ids)
+        yield from sound.values()
+        if len(sound) < len(ids):
+            damaged += len(items.damaged([each for each in ids if each not in sound]))
+        after = ids[-1]
+    if damaged:
+        _LOG.warning("%d damaged items were left out; run: lookalike verify --repair", damaged)
+
+
+def rows_in_order(vectors: EngineVectors, ids: Iterable[SupportsIndex] | None) -> Vectors:
+    """Return the vectors `(n, dim)` of items in the order of `ids`, or of all by ascending id.
+
+    Raises `NotFoundError` for an item without one, `DamagedError` where one is not what was written.
+    """
+    if ids is None:
+        blocks = list(vectors.blocks())
+        _refuse_damaged([item_id for block in blocks for item_id in block.damaged])
+        return np.concatenate([block.rows for block in blocks])
+    wanted = np.array([operator.index(each) for each in ids], np.int64)
+    block = vectors.fetch(np.unique(wanted).tolist())
+    _refuse_damaged(block.damaged)
+    missing = np.setdiff1d(wanted, block.ids)
+    if len(missing):
+        raise NotFoundError(f"item {missing[0]} has no vector in this space")
+    return block.rows[np.searchsorted(block.ids, wanted)]
+
+
+def _refuse_damaged(damaged: Sequence[int]) -> None:
+    if damaged:
+        raise DamagedError(f"the vector of item {damaged[0]} is damaged; run: lookalike verify --repair")
 
 
 def random_items(items: EngineItems, filters: Sequence[Filter], count: int) -> list[Item]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -28,8 +29,16 @@ _ITEM = "item:"
 _EMBED_AT_ONCE = 32
 _NO_DIRECTION = 1e-4  # a sum of examples shorter than this is rounding error
 
-Source = Path | bytes | int | Words
-"""A photo's file, the bytes of one, the id of an item, or words."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vector:
+    """A direction of the space that is searched, `(dim,)`, of any length above 0."""
+
+    row: Vectors
+
+
+Source = Path | bytes | int | Words | Vector
+"""A photo's file, the bytes of one, the id of an item, words, or a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class ResolvedQuery:
 
 def needs_model(query: Query) -> bool:
     """Whether a photo or words must be embedded to answer."""
-    return any(not isinstance(each.source, int) or each.box is not None for each in query)
+    return any(not isinstance(each.source, int | Vector) or each.box is not None for each in query)
 
 
 def item_key(item_id: int) -> str:
@@ -139,6 +148,13 @@ def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQue
         if isinstance(source, Words):
             one.is_understood &= _is_understood(context, one, source)
             _put(one, at, _words_row(context, source), f"words:{json.dumps(source.text, ensure_ascii=False)}")
+        elif isinstance(source, Vector):
+            _put(
+                one,
+                at,
+                _given_row(context, source),
+                f"vector:{sha256(source.row.tobytes()).hexdigest()[:32]}",
+            )
         elif isinstance(source, int) and one.query[at].box is None:
             _put(one, at, _stored(context, source), item_key(source))
         if isinstance(source, int):
@@ -240,6 +256,16 @@ def _words_row(context: QueryContext, words: Words) -> Vectors:
     if not isinstance(context.embedder, WordsEmbedder):
         raise UsageError("this collection has no space that words can search")
     row: Vectors = context.embedder.embed_words([words.text])[0]
+    return row
+
+
+def _given_row(context: QueryContext, vector: Vector) -> Vectors:
+    if len(vector.row) != context.space.dim:
+        raise UsageError(
+            f"a vector of {len(vector.row):,} numbers cannot be searched for in {context.space.name}, whose "
+            f"vectors have {context.space.dim:,}"
+        )
+    row: Vectors = unit_length(vector.row[None])[0]
     return row
 
 

@@ -81,11 +81,11 @@ def add(
     """
     from lookalike.decode.tables import ReadAs
     from lookalike.faces.cli.printing import print_report
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, report_json
     from lookalike.faces.text import counted, extras_needed, printable
     from lookalike.install import install_line
     from lookalike.models.find import with_pooling
+    from lookalike.progress import StepProgress
     from lookalike.sources.paths import read_list
 
     read_as = ReadAs(how.pop("encoding"), how.pop("delimiter"))

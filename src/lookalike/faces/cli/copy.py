@@ -22,8 +22,8 @@ def copy(source: Path | str, target: Path | str, as_json: bool) -> None:
     Items with their ids, texts, the vectors of all models, votes and credits; no photo is read or embedded
     again. At the end numbers and checksums of both are compared. Run again after an interruption, it goes on.
     """
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import counted, printable
+    from lookalike.progress import StepProgress
 
     with (
         cli_options.open_collection(source) as old,

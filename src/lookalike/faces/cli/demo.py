@@ -10,8 +10,8 @@ from lookalike.collection import Collection
 from lookalike.datasets.demo import demo_photos
 from lookalike.errors import NotFoundError
 from lookalike.faces.cli.printing import print_hits, write_hits_sheet
-from lookalike.faces.cli.progress import StepProgress
 from lookalike.faces.text import printable, tally
+from lookalike.progress import StepProgress
 from lookalike.search.copies import NEAR_COPY
 from lookalike.sources.uris import path_of, uri_of
 from lookalike.store.filters import Filter

@@ -45,9 +45,9 @@ def embed(sources: tuple[Path | str, ...], *, as_json: bool, **how: Any) -> None
     """
     from lookalike.cluster.embed import embed as embed_sources
     from lookalike.cluster.run import EmbedRequest
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import embed_json
     from lookalike.models.find import with_pooling
+    from lookalike.progress import StepProgress
 
     how["model"] = with_pooling(how.pop("model"), how.pop("pooling"))
     with StepProgress(quiet=as_json) as progress:

@@ -54,9 +54,9 @@ def add_model(model: str, pooling: str | None, device: str, folder: Path | None)
 
     MODEL is a bundled name, a Hugging Face repository (owner/name or owner/name@revision), or a folder.
     """
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import counted, printable
     from lookalike.models.find import with_pooling
+    from lookalike.progress import StepProgress
 
     model = with_pooling(model, pooling) or model
     with cli_options.open_collection(folder, device=device) as collection, StepProgress() as progress:
@@ -77,11 +77,11 @@ def trust_model(model: str) -> None:
 
     MODEL is a Hugging Face repository or a folder. What you named by --model or models add needs no more.
     """
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import printable
     from lookalike.models import bundled_names
     from lookalike.models.find import find_model
     from lookalike.models.trust import trust
+    from lookalike.progress import StepProgress
 
     with StepProgress() as progress:
         record = find_model(

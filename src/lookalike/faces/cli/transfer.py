@@ -40,8 +40,8 @@ def import_(vectors: Path, as_json: bool, folder: Path | None, device: str, **wh
     lookalike embed wrote, also at an address as s3://bucket/out. Nothing is touched unless vectors and names
     fit each other; run it again after an interruption, and it goes on.
     """
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.contract import committed_json, import_json
+    from lookalike.progress import StepProgress
     from lookalike.transfer.transfer import ImportRequest
 
     with (
@@ -77,7 +77,7 @@ def export(
     vectors.npy, items.parquet and, with --faiss, an index that plain Faiss opens; row i of each is the same
     item, and README.txt says so.
     """
-    from lookalike.faces.cli.progress import StepProgress
+    from lookalike.progress import StepProgress
     from lookalike.transfer.transfer import ExportOptions
 
     with cli_options.open_collection(folder) as collection, StepProgress() as progress:
@@ -108,8 +108,8 @@ def get_dataset(name: str, target: Path) -> None:
     Run again after an interruption, it goes on; every photo is checked.
     """
     from lookalike.datasets import find_dataset
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.text import counted, printable
+    from lookalike.progress import StepProgress
 
     wanted = find_dataset(name)
     with StepProgress() as progress:

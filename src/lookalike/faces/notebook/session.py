@@ -12,7 +12,7 @@ from lookalike.collection import Collection
 from lookalike.errors import NotFoundError
 from lookalike.records import Hit, Item, SearchOptions, SearchResult, Words
 from lookalike.search.arguments import AnyQuery, as_count, as_query
-from lookalike.search.queries import Example, Query
+from lookalike.search.queries import Example, Query, Vector
 
 _KEPT = 20  # answers to go back to; each may hold a photo that was brought
 
@@ -91,6 +91,8 @@ class BrowseSession:
             return f"“{source.text}”"
         if isinstance(source, Path):
             return source.name
+        if isinstance(source, Vector):
+            return "a vector"
         if isinstance(source, bytes):
             return answer.name
         try:

@@ -38,7 +38,7 @@ from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.schema import MAX_UPLOAD_BYTES
 from lookalike.records import Hit, Item, Words
 from lookalike.search.arguments import AnyQuery
-from lookalike.search.queries import Example
+from lookalike.search.queries import Example, Vector
 
 try:
     import anywidget
@@ -189,7 +189,7 @@ class CollectionBrowser(anywidget.AnyWidget):
         """Send an answer, then the pictures of its examples."""
         self.send({"kind": "answer", **_answer_json(self._browsing, answer)})
         for at, example in enumerate(answer.query):
-            if not isinstance(example.source, Words):
+            if not isinstance(example.source, Words | Vector):
                 self._later(self._pictures, partial(self._send_picture, answer.number, at, example))
 
     def _send_more(self, number: int) -> None:
@@ -201,7 +201,7 @@ class CollectionBrowser(anywidget.AnyWidget):
         )
 
     def _send_picture(self, number: int, at: int, example: Example) -> None:
-        assert not isinstance(example.source, Words)  # the caller leaves them out
+        assert not isinstance(example.source, Words | Vector)  # the caller leaves them out
         picture = self._picture(example.source, _PICTURE)
         self.send({"kind": "picture", "answer": number, "example": at}, picture)
 
@@ -259,7 +259,7 @@ def _example_json(browsing: BrowseSession, answer: Answer, example: Example) -> 
         "name": browsing.name_of(answer, example),
         "weight": example.weight,
         "is_part": example.box is not None,
-        "is_words": isinstance(example.source, Words),
+        "is_words": isinstance(example.source, Words | Vector),
     }
 
 

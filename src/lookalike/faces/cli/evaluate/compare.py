@@ -47,8 +47,8 @@ def compare_command(
     """
     from lookalike.evaluate.compare import compare, matching
     from lookalike.faces.cli.evaluate import reporting
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.report.html import check_report
+    from lookalike.progress import StepProgress
 
     if report is not None:
         check_report()

@@ -51,9 +51,9 @@ def index_command(
     from lookalike.evaluate.factories import sweep
     from lookalike.evaluate.index import SweepLimits, evaluate_index
     from lookalike.faces.cli.evaluate import reporting
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.report.html import check_report
     from lookalike.faces.report.plots import check_plots, write_plot
+    from lookalike.progress import StepProgress
 
     if plot is not None:
         check_plots(plot)

@@ -56,8 +56,8 @@ def labels_command(
     """
     from lookalike.evaluate.quality import evaluate_labels
     from lookalike.faces.cli.evaluate import reporting
-    from lookalike.faces.cli.progress import StepProgress
     from lookalike.faces.report.html import check_report
+    from lookalike.progress import StepProgress
 
     if report is not None:
         check_report()
