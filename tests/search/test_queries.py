@@ -155,7 +155,7 @@ def test_a_negative_example_pushes_away(collection):
         ([Example(1, float("nan"))], "a weight is a number"),
         ([Example(1), Example(1, -1)], "cancel each other out"),
         (Words("  "), "words to search by"),
-        (Example(Words("red"), box=LEFT), "words have none"),
+        (Example(Words("red"), box=LEFT), "words and vectors have none"),
     ],
 )
 def test_examples_that_make_no_sense_are_refused(collection, query, said):

@@ -52,7 +52,7 @@ def square(path):
 
 def test_the_nearest_come_back_best_first_with_their_cosine(collection, photos):
     for query in photos[:5]:
-        result = collection.search(query, 6)
+        result = collection.search(query, 6, rerank=False)
         truth = expected(photos, query, 6)
         assert [hit.uri for hit in result] == [uri for uri, _ in truth]
         assert [hit.score for hit in result] == pytest.approx([score for _, score in truth], abs=1e-5)
@@ -70,7 +70,7 @@ def test_the_same_photo_is_first_under_another_name_and_format(collection, photo
 
 def test_an_item_is_left_out_of_its_own_hits(collection, photos):
     own = collection.search(photos[3], 1)[0].id
-    result = collection.search(own, 5)
+    result = collection.search(own, 5, rerank=False)
     assert [hit.uri for hit in result] == [uri for uri, _ in expected(photos, photos[3], 6)][1:]
 
 
@@ -160,7 +160,7 @@ def true_nearest(rows, item, k, allowed=None):
 def share_found(collection, rows, k=10, allowed=None, where=()):
     shares = []
     for item in range(1, 4000, 97):
-        found = [hit.id for hit in collection.search(item, k, where=where)]
+        found = [hit.id for hit in collection.search(item, k, where=where, rerank=False)]
         truth = true_nearest(rows, item, k, allowed)
         assert len(found) == min(k, len(truth))
         shares.append(len(set(found) & set(truth)) / len(truth))
@@ -169,7 +169,7 @@ def share_found(collection, rows, k=10, allowed=None, where=()):
 
 def test_without_an_index_the_answers_are_exact_while_it_is_built(large):
     collection, rows = large
-    first = collection.search(5, 10)
+    first = collection.search(5, 10, rerank=False)
     assert [hit.id for hit in first] == true_nearest(rows, 5, 10)
     assert first.recall == 1.0
     collection.close()  # waits for the build
@@ -188,7 +188,7 @@ def test_a_damaged_index_is_rebuilt_and_answers_are_right_meanwhile(large):
     content[len(content) // 2] ^= 4
     path.write_bytes(content)
     with Collection(collection.path, embedder=FakeEmbedder()) as again:
-        assert [hit.id for hit in again.search(8, 10)] == true_nearest(rows, 8, 10)
+        assert [hit.id for hit in again.search(8, 10, rerank=False)] == true_nearest(rows, 8, 10)
     with Collection(collection.path, embedder=FakeEmbedder()) as again:
         assert not again.is_building
         assert share_found(again, rows) >= 0.98
@@ -212,5 +212,5 @@ def test_results_are_plain_json(collection, photos):
     from lookalike.faces.contract import result_json
 
     shown = json.loads(json.dumps(result_json(collection.search(photos[0], 2))))
-    assert list(shown) == ["query", "space", "recall", "hits"]
+    assert list(shown) == ["query", "space", "recall", "hits", "reranked"]
     assert [list(hit) for hit in shown["hits"]] == [["id", "uri", "content", "score", "metadata"]] * 2

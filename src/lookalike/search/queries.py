@@ -143,6 +143,7 @@ def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQue
     photos = [place for place in places if _is_photo(_example(place))]
     for (one, at), row, digest in _photo_rows(context, photos):
         _put(one, at, row, photo_key(digest))
+    stored = _stored_rows(context, places)
     for one, at in places:
         source = one.query[at].source
         if isinstance(source, Words):
@@ -156,7 +157,8 @@ def resolve(context: QueryContext, queries: Sequence[Query]) -> list[ResolvedQue
                 f"vector:{sha256(source.row.tobytes()).hexdigest()[:32]}",
             )
         elif isinstance(source, int) and one.query[at].box is None:
-            _put(one, at, _stored(context, source), item_key(source))
+            row = stored[source] if source in stored else _stored(context, source)
+            _put(one, at, row, item_key(source))
         if isinstance(source, int):
             one.names[at] = item_key(source)
     for one in resolved:
@@ -285,6 +287,16 @@ def _unreadable(context: QueryContext, what: str) -> str:
         f"the model {space.name} knows no word of {what}, so that any answer would be by chance{exact}"
         f"{other_model(space.kind, space.reference)}"
     )
+
+
+def _stored_rows(context: QueryContext, places: list[tuple[ResolvedQuery, int]]) -> dict[int, Vectors]:
+    """Return the vectors of photos that are examples, where several are: read together."""
+    examples = map(_example, places)
+    wanted = {each.source for each in examples if isinstance(each.source, int) and each.box is None}
+    if len(wanted) < 2 or context.space.kind == "text":  # which are looked into one by one
+        return {}
+    block = context.engine.vectors(context.space).fetch(sorted(wanted))
+    return dict(zip(block.ids.tolist(), block.rows, strict=True))
 
 
 def _stored(context: QueryContext, item_id: int) -> Vectors:

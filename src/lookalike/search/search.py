@@ -12,6 +12,7 @@ from lookalike.engine.protocol import Candidates, Engine, EngineVectors, Selecti
 from lookalike.errors import QueryError
 from lookalike.records import Hit, Ids, Item, SearchOptions, SearchResult, Space, Vectors, Words
 from lookalike.search.background import Background, BackgroundScores
+from lookalike.search.batch import Fetches, LookedUp, for_each_query
 from lookalike.search.copies import mark_copies, rows_of, space_of_copies
 from lookalike.search.fusion import fuse
 from lookalike.search.queries import Query, QueryContext, ResolvedQuery, resolve
@@ -69,18 +70,22 @@ def search(
     context: SearchContext, queries: Sequence[Query], options: SearchOptions, filters: Sequence[Filter]
 ) -> list[SearchResult]:
     """Answer each query with its nearest items, fewer than asked for only where there are no more."""
+    if not queries:
+        return []
     resolved = resolve(context.queries, queries)
     among = context.engine.select(filters)
-    rerank = [_is_reranked(context, query, options) for query in resolved]
-    scored = _nearest(context, resolved, options, among, rerank=any(rerank))
+    scored = _nearest(context, resolved, options, among)
     if options.hybrid:
         scored = [
             _with_words(context, query, one, among) for query, one in zip(resolved, scored, strict=True)
         ]
-    for at in np.flatnonzero(rerank).tolist():
-        scored[at] = _reranked(context, resolved[at], scored[at])
+    items = LookedUp(context.engine.items)
+    if len(scored) > 1:
+        items.get(
+            np.unique(np.concatenate([one.ids[: options.offset + options.k] for one in scored])).tolist()
+        )
     return [
-        _result(context, query, one, options, one.total - _own_among(query, among))
+        _result(context, query, one, options, items, one.total - _own_among(query, among))
         for query, one in zip(resolved, scored, strict=True)
     ]
 
@@ -90,28 +95,29 @@ def _nearest(
     resolved: Sequence[ResolvedQuery],
     options: SearchOptions,
     among: Selection | None,
-    *,
-    rerank: bool,
 ) -> list[_Scored]:
-    """Find candidates for all queries at once and let the store's vectors decide."""
+    """Find candidates for all queries at once; the store's vectors decide, then the hits for each other."""
     space, end = context.space, options.offset + options.k
-    rows = np.stack([one.row for one in resolved]) if resolved else np.empty((0, space.dim), np.float32)
+    rows = np.stack([one.row for one in resolved])
     # Its own items are no hits, and one more tells whether hits follow.
     wanted = end + 1 + max((len(one.own) for one in resolved), default=0)
     if options.hybrid:
         wanted = max(wanted, _FUSED)
+    rerank = [_is_reranked(context, query, options) for query in resolved]
     reach = 0
-    if rerank and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
+    if any(rerank) and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
         wanted, reach = wanted - end + _SURE, wanted - end + BEST
     found = context.engine.nearest(space, rows, wanted, among, reach=reach)
-    scored = []
-    for at, query in enumerate(resolved):
-        one = _rescored(context.vectors, query, found, at)
+
+    def score(vectors: Fetches, at: int) -> _Scored:
+        query = resolved[at]
+        one = _rescored(vectors, query, found, at)
         if len(one.ids) < end and len(found.ids[at]) < found.total:  # the index lost some to the conditions
             every = context.engine.nearest(space, query.row[None], wanted, among, reach=reach, exact=True)
             one = _rescored(context.vectors, query, every, 0, found.damaged)
-        scored.append(one)
-    return scored
+        return _reranked(context, query, one) if rerank[at] else one
+
+    return for_each_query(context.vectors, space.dim, found.ids, score)
 
 
 def _own_among(query: ResolvedQuery, among: Selection | None) -> int:
@@ -120,7 +126,7 @@ def _own_among(query: ResolvedQuery, among: Selection | None) -> int:
 
 
 def score_exactly(
-    vectors: EngineVectors, row: Vectors, candidates: Ids
+    vectors: Fetches, row: Vectors, candidates: Ids
 ) -> tuple[VectorBlock, Vectors, npt.NDArray[np.int64]]:
     """Return the candidates' stored vectors, their scores with a query's `row`, and the order of the best.
 
@@ -132,7 +138,7 @@ def score_exactly(
 
 
 def _rescored(
-    vectors: EngineVectors,
+    vectors: Fetches,
     query: ResolvedQuery,
     found: Candidates,
     at: int,
@@ -201,7 +207,12 @@ def _is_of_words(context: SearchContext, query: ResolvedQuery) -> bool:
 
 
 def _result(
-    context: SearchContext, query: ResolvedQuery, scored: _Scored, options: SearchOptions, available: int
+    context: SearchContext,
+    query: ResolvedQuery,
+    scored: _Scored,
+    options: SearchOptions,
+    found: LookedUp,
+    available: int,
 ) -> SearchResult:
     """Look the best items up; one that is damaged, or was removed a moment ago, makes room for the next.
 
@@ -213,7 +224,7 @@ def _result(
     end = options.offset + options.k
     for at in range(0, len(scored.ids), end):
         ids, scores = scored.ids[at : at + end].tolist(), scored.scores[at : at + end].tolist()
-        items = context.engine.items.get(ids)
+        items = found.get(ids)
         kept += [at + place for place, each in enumerate(ids) if each in items]
         hits += [
             _hit(items[each], score, matched=each in scored.matched)
