@@ -26,7 +26,7 @@ from lookalike.models.words import load_class_names
 from lookalike.records import PHASH, Item
 from lookalike.search import background as line_of
 from lookalike.search.background import Background, BackgroundScores
-from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY, SAME_PHOTO
+from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY_OF_PHOTO, SAME_PHOTO
 from lookalike.store import Store
 
 QUERIES = 1_000
@@ -37,7 +37,11 @@ DRAWS = 20
 SPREADS = np.arange(2.5, 5.01, 0.25)
 MOST_FALSE = 0.02
 EDITED = 60  # photos of each set
-BARS = ((NEAR_COPY, 64), (SAME_PHOTO, 64), *((NEAR_COPY, bits) for bits in (2, MOST_DIFFERENT_BITS, 6, 8)))
+BARS = (
+    (NEAR_COPY_OF_PHOTO, 64),
+    (SAME_PHOTO, 64),
+    *((NEAR_COPY_OF_PHOTO, bits) for bits in (2, MOST_DIFFERENT_BITS, 6, 8)),
+)
 """Least scores, and how many bits of the perceptual hashes differ at most."""
 Picture = Image.Image
 
@@ -220,7 +224,7 @@ def copies() -> dict[str, Any]:
         compared += len(upper[0])
         for bar in BARS:
             pairs[bar_name(*bar)] += int(are_copies(these, hashes, *bar)[upper].sum())
-    chosen = bar_name(NEAR_COPY, MOST_DIFFERENT_BITS)
+    chosen = bar_name(NEAR_COPY_OF_PHOTO, MOST_DIFFERENT_BITS)
     return {"edits": edits, "pairs": compared, "pairs_near": pairs, "chosen": chosen}
 
 
@@ -232,7 +236,7 @@ def bar_name(score: float, bits: int) -> str:
 def are_copies(
     rows: npt.NDArray[np.float32],
     bits: npt.NDArray[np.bool_],
-    score: float = NEAR_COPY,
+    score: float = NEAR_COPY_OF_PHOTO,
     most: int = MOST_DIFFERENT_BITS,
 ) -> npt.NDArray[np.bool_]:
     """Tell for each pair whether its score and its hashes are those of copies."""

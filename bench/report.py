@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lookalike.models.box import CHOICES
+
 Figures = dict[str, Any]
 
 _HEAD = """# Benchmarks
@@ -25,6 +27,15 @@ _RERANKED = {
     "edited": "edited photos whose original is there: blurred, cropped, turned, written on …",
     "banking77": "questions of Banking77, 77 intents",
 }
+
+_CHOICES_NOTE = """
+Mean average precision in the plain order → re-ranked, as a search does: each labelled photo a query among the
+others; held out: every fifth a query among the rest. Right first: the share of queries whose first hit is
+right (caltech50 / clothing), the same in both orders. Edited: the share of edited photos (blurred, cropped,
+turned, mirrored, grey, written on …) whose original comes first among all. Photos/s, CPU milliseconds (of all
+processes) and KB of the store are those of `add`, medians of turns, 640 × 480 JPEGs.
+(`python bench/choices.py`)
+"""
 
 _RERANKING_NOTE = """
 The default models, every item a query or a sample of them; the same query in both orders. The nearest hit
@@ -117,6 +128,36 @@ def _reranking(f: Figures) -> str:
         lines.append(f"| {title} | {shown[0]}{firsts[0]} | {shown[1]}{firsts[1]} |")
     told = f"\nRanking the best 200 anew takes {f['rank_ms']:.1f} ms.\n"
     return "## Re-ranking\n\n" + "\n".join(lines) + "\n" + told + _RERANKING_NOTE
+
+
+def _choices(f: Figures) -> str:
+    called = {name: f"{choice}: {name}" for choice, name in CHOICES.items()}
+    lines = [
+        "| model | caltech50 mAP | clothing mAP | mean | held out | right first | edited "
+        "| photos/s | CPU ms | KB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for model, figures in f.items():
+        sets = [figures[name] for name in ("caltech50", "clothing")]
+        held = [figures[f"{name}, held out"] for name in ("caltech50", "clothing")]
+        cells = [_arrow(each["plain"]["map"], each["reranked"]["map"]) for each in sets]
+        cells.append(_arrow(figures["mean"]["plain"], figures["mean"]["reranked"]))
+        cells.append(
+            _arrow(*(sum(each[order]["map"] for each in held) / 2 for order in ("plain", "reranked")))
+        )
+        cells.append(" / ".join(f"{each['reranked']['first']:.3f}" for each in sets))
+        cells += [
+            f"{figures['edited']:.3f}",
+            f"{figures['photos_per_second']:.0f}",
+            f"{figures['cpu_ms']:.1f}",
+        ]
+        cells.append(f"{figures['store_bytes'] / 1_000:.1f}")
+        lines.append(f"| {called.get(model, model)} | " + " | ".join(cells) + " |")
+    return "## The choices\n\n" + "\n".join(lines) + "\n" + _CHOICES_NOTE
+
+
+def _arrow(plain: float, reranked: float) -> str:
+    return f"{plain:.3f} → {reranked:.3f}"
 
 
 def _reading(f: Figures) -> str:
@@ -408,6 +449,7 @@ def _embedding(f: Figures) -> str:
 
 SECTIONS = {
     "quality": _quality,
+    "choices": _choices,
     "reranking": _reranking,
     "background": _background,
     "reading": _reading,

@@ -4,8 +4,8 @@
     python bench/run.py reading cold    only these parts; figures of the others are kept
     python bench/run.py page            nothing: write the page from the figures that are kept
 
-Parts: quality, reranking, background, reading, texts, words, search40k, cold, serving, search1m, engine,
-answers, embedding, memory, size. Figures are kept in docs/benchmarks.json.
+Parts: quality, choices, reranking, background, reading, texts, words, search40k, cold, serving, search1m,
+engine, answers, embedding, memory, size. Figures are kept in docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ def serving() -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "quality": quality,
+    "choices": lambda: run_json("choices.py")[0],
     "reranking": lambda: run_json("reranking.py")[0],
     "background": lambda: run_json("background.py")[0],
     "reading": reading.measure,

@@ -58,7 +58,8 @@ def all_commands(group=cli):
 
 
 def test_options_named_in_the_text_exist():
-    known = {name for command in all_commands() for option in command.params for name in option.opts}
+    options = [option for command in all_commands() for option in command.params]
+    known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
     named = set(re.findall(r"`(--?[a-z][a-z-]*)", README))
     assert named - {"--help"} <= known
 
@@ -72,7 +73,7 @@ def test_make_targets_named_in_the_text_exist():
 def test_the_json_shown_has_the_shape_of_the_contract():
     (shown,) = blocks("json")
     result = json.loads(shown)
-    assert list(result) == ["query", "space", "recall", "hits", "background"]
+    assert list(result) == ["query", "space", "recall", "hits", "reranked", "background"]
     assert list(result["hits"][0]) == ["id", "uri", "content", "score", "metadata", "closer_than"]
 
 
@@ -96,6 +97,33 @@ def test_the_python_example_runs(tmp_path, make_photo):
     assert lines[0] == "18 0"
     assert lines[1].split()[1].endswith("Pictures/3.jpg")
     assert lines[-1].endswith("True")
+
+
+@pytest.mark.slow
+def test_the_second_python_example_runs(tmp_path, make_photo):
+    """As in a notebook, where one may await; with photos and ids that are there."""
+    example = blocks("python")[1]
+    for name in ("holiday", "a", "b", *map(str, range(24))):
+        make_photo(tmp_path / f"{name}.jpg", len(name) + ord(name[0]))
+    body = "".join(f"    {line}\n" for line in example.splitlines() if "import" not in line)
+    script = f"""
+import asyncio, lookalike
+from lookalike import Collection, Example
+with Collection("photos.lookalike") as photos:
+    photos.add(".")
+async def main():
+{body}
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
 
 
 @pytest.mark.parametrize(("name", "module"), [("benchmarks", "report"), ("quality", "evaluating")])

@@ -11,7 +11,14 @@ from lookalike.embedders import COMPANION
 from lookalike.embedders.fake import FakePairedEmbedder
 from lookalike.embedders.vectors import unit_length
 from lookalike.records import Hit, SearchOptions, Space, Words
-from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY, SAME_PHOTO, mark_copies, space_of_copies
+from lookalike.search.copies import (
+    MOST_DIFFERENT_BITS,
+    NEAR_COPY,
+    NEAR_COPY_OF_PHOTO,
+    SAME_PHOTO,
+    mark_copies,
+    space_of_copies,
+)
 from lookalike.search.queries import Example
 
 OPTIONS = SearchOptions(30, mark_copies=True)
@@ -134,8 +141,8 @@ def test_the_bar_is_where_it_is_said_to_be():
 @pytest.mark.parametrize(
     ("score", "differing", "is_copy"),
     [
-        (NEAR_COPY + 1e-4, MOST_DIFFERENT_BITS, True),
-        (NEAR_COPY - 1e-4, 0, False),
+        (NEAR_COPY_OF_PHOTO + 1e-4, MOST_DIFFERENT_BITS, True),
+        (NEAR_COPY_OF_PHOTO - 1e-4, 0, False),
         (0.9999, MOST_DIFFERENT_BITS + 1, False),
         (0.9999, 64, False),
     ],

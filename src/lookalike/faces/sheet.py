@@ -28,6 +28,17 @@ class Cell:
 
 def write_sheet(path: Path, rows: list[list[Cell]]) -> None:
     """Write one picture with a block of cells per query; raises `StorageError` when that fails."""
+    sheet = make_sheet(rows)
+    try:
+        with written_whole(path) as new:
+            sheet.save(new)
+    except (OSError, ValueError) as error:  # ValueError: an unknown extension
+        why = f"{error}; use .png or .jpg" if isinstance(error, ValueError) else error.strerror or error
+        raise StorageError(f"cannot write the sheet {path}: {why}") from error
+
+
+def make_sheet(rows: list[list[Cell]]) -> Image.Image:
+    """Return one picture with a block of cells per query."""
     blocks = [_block(row) for row in rows]
     width = max(block.width for block in blocks)
     sheet = Image.new("RGB", (width, sum(block.height for block in blocks)), _PAPER)
@@ -35,12 +46,7 @@ def write_sheet(path: Path, rows: list[list[Cell]]) -> None:
     for block in blocks:
         sheet.paste(block, (0, top))
         top += block.height
-    try:
-        with written_whole(path) as new:
-            sheet.save(new)
-    except (OSError, ValueError) as error:  # ValueError: an unknown extension
-        why = f"{error}; use .png or .jpg" if isinstance(error, ValueError) else error.strerror or error
-        raise StorageError(f"cannot write the sheet {path}: {why}") from error
+    return sheet
 
 
 def _block(cells: list[Cell]) -> Image.Image:

@@ -14,12 +14,15 @@ from lookalike.engine.protocol import Engine
 from lookalike.records import PHASH, Hit, Ids, Space, Vectors
 
 NEAR_COPY = 0.9
-"""From this score on two texts are taken for versions of the same one, and two photos whose perceptual hashes
-say so, too. Measured (`python bench/background.py copies`): of 590,110 pairs within Caltech-101, garments and
-COCO six pass, all of them copies or edits of one picture, though 26 score as high. Of copies, those pass
-that were saved as JPEG of quality 75 or as WebP (100 %) or as JPEG of quality 30 (95 %), given more contrast
-(95 %), made brighter (94 %) or half as large (88 %), or grey (47 %). What is missed shows as a hit; what is
-marked falsely would not show."""
+"""From this score on two texts are taken for versions of the same one."""
+
+NEAR_COPY_OF_PHOTO = 0.92
+"""From this score on two photos are taken for copies whose perceptual hashes say so, too. Measured
+(`python bench/background.py copies`): of 590,110 pairs within Caltech-101, garments and COCO six pass, all of
+them copies or edits of one picture, though 27 score as high. Of copies, those pass that were saved as JPEG of
+quality 75 or as WebP (100 %) or as JPEG of quality 30 (94 %), given more contrast (95 %), made brighter
+(94 %) or half as large (87 %), or grey (43 %). What is missed shows as a hit; what is marked falsely would
+not show."""
 
 MOST_DIFFERENT_BITS = 4
 """So many of the 64 bits of their perceptual hashes may differ at most between copies of a photo."""
@@ -91,7 +94,8 @@ def _keep_alike(hits: list[Hit], near: npt.NDArray[np.bool_], scores: Vectors) -
             for part in range(bits.shape[1]):
                 differing += _ONES[bits[block, None, part] ^ bits[None, others, part]]
             both = hashed[block, None] & hashed[None, others]
-            near[block] &= np.where(both, differing <= MOST_DIFFERENT_BITS, scores[block] >= SAME_PHOTO)
+            alike = (differing <= MOST_DIFFERENT_BITS) & (scores[block] >= NEAR_COPY_OF_PHOTO)
+            near[block] &= np.where(both, alike, scores[block] >= SAME_PHOTO)
 
 
 def _hashes(hits: list[Hit]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:

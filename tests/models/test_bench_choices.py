@@ -1,0 +1,45 @@
+"""The benchmark of the models in the box, tiny: it runs, and its figures are what they say."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
+import choices
+import common
+import report
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def some_data(shared_data, tmp_path, monkeypatch):
+    """A few kinds of each set, a few photos of each kind."""
+    for name in choices.SETS:
+        for kind in sorted((shared_data / name).iterdir())[:4]:
+            (tmp_path / name / kind.name).mkdir(parents=True)
+            for photo in sorted(kind.iterdir())[:6]:
+                shutil.copy(photo, tmp_path / name / kind.name)
+    (tmp_path / "coco256" / "images").mkdir(parents=True)
+    for photo in sorted((shared_data / "coco256" / "images").iterdir())[:8]:
+        shutil.copy(photo, tmp_path / "coco256" / "images")
+    for module in (choices, common):
+        monkeypatch.setattr(module, "DATA", tmp_path)
+    monkeypatch.setattr(common, "WORK", tmp_path / "work")
+
+
+def test_it_measures_every_model(some_data):
+    figures = choices.measure(10, edited=3, rounds=1)
+    assert list(figures) == list(choices.MODELS)
+    for each in figures.values():
+        for name in choices.SETS:
+            assert each[name]["plain"]["first"] == each[name]["reranked"]["first"] > 0.2
+            assert (
+                0.2 < each[name]["plain"]["map"] <= 1 and 0.2 < each[f"{name}, held out"]["plain"]["map"] <= 1
+            )
+        assert 0 < each["edited"] <= 1 and each["photos_per_second"] > 0
+    assert "best: efficientnet-pair-1008" in report._choices(figures)
