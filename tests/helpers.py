@@ -157,7 +157,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 def answers(collection: Collection, ids: Iterable[int], k: int = 5) -> list[tuple]:
     """What searching by each of the items answers, in comparable form."""
-    results = collection.search_many(list(ids), k)
+    results = collection.search_many(list(ids), k, rerank=False)
     return [
         tuple((hit.id, hit.uri, hit.score, *sorted(hit.metadata.items())) for hit in each) for each in results
     ]

@@ -45,9 +45,9 @@ def test_an_empty_text_is_never_the_current_folder(collection, photos, monkeypat
     assert collection.info().items == 12
 
 
-@pytest.mark.parametrize("query", [None, 2.5, True, object(), bytearray(b"x")])
+@pytest.mark.parametrize("query", [None, 2.5, True, object()])
 def test_what_is_no_query_is_refused(collection, query):
-    with pytest.raises(UsageError, match="expected"):
+    with pytest.raises(UsageError, match=r"a query is a photo|expected a photo's path"):
         collection.search(query)
 
 

@@ -14,7 +14,19 @@ from lookalike.errors import MissingExtraError
 from lookalike.install import install_line
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ["cluster", "demo", "gs", "heic", "keras", "milvus", "models", "notebook", "parquet", "remote"]
+EXTRAS = [
+    "cluster",
+    "demo",
+    "gs",
+    "heic",
+    "keras",
+    "milvus",
+    "models",
+    "notebook",
+    "pandas",
+    "parquet",
+    "remote",
+]
 EXTRAS.append("report")
 
 

@@ -44,7 +44,7 @@ def answers(collection: Collection) -> list[tuple]:
     store = collection._opened.store()
     found = [
         (hit.id, hit.uri, hit.score, hit.text, hit.places)
-        for result in collection.answer(range(4, 150, 20), SearchOptions(5))
+        for result in collection.answer(range(4, 150, 20), SearchOptions(5, rerank=False))
         for hit in result
     ]
     return [*found, store.texts.match("red boat", 20), store.texts.match("number 77", 3)]

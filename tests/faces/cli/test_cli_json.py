@@ -64,7 +64,7 @@ def test_search_tells_one_result_per_query(run, photos):
     assert (told.code, told.err) == (0, "")
     first, second = told.json
     for result in (first, second):
-        check_shape(result, {"query": str, "space": str, "recall": float, "hits": list})
+        check_shape(result, {"query": str, "space": str, "recall": float, "hits": list, "reranked": bool})
         assert (result["space"], result["recall"], len(result["hits"])) == ("fake", 1.0, 3)
         for hit in result["hits"]:
             check_shape(hit, HIT)

@@ -193,7 +193,7 @@ def test_pages_conditions_and_space_are_passed_on(served):
         ([{"item": 1, "weight": 1.5}], "<= 1"),
         ([{"item": 1, "box": [0, 0, 1]}], "length >= 4"),
         ([{"item": 1, "box": [0.5, 0, 0.6, 1]}], "a box is left, top, width and height"),
-        ([{"words": "red", "box": [0, 0, 1, 1]}], "words have none"),
+        ([{"words": "red", "box": [0, 0, 1, 1]}], "words and vectors have none"),
         ([{"upload": 0}], "upload 0 did not come along"),
         ([{"item": "1"}], "Expected `int`"),
         ([{"item": 2**63}], "<= 9223372036854775807"),

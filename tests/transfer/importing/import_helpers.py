@@ -60,7 +60,7 @@ class Imported:
         from lookalike.records import SearchOptions
 
         with Collection(self.folder) as collection:
-            (result,) = collection.answer([item_id], SearchOptions(k, space=space))
+            (result,) = collection.answer([item_id], SearchOptions(k, space=space, rerank=False))
             return [(hit.id, round(hit.score, 5)) for hit in result]
 
     def uris(self) -> dict[str, int]:

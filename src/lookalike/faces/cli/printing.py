@@ -41,8 +41,6 @@ def print_hits(results: list[SearchResult]) -> None:
             click.echo(f"{line}  {printable(hit.uri)}")
     if any(hit.closer_than is not None for result in results for hit in result):
         click.echo("closer than: so many random pairs of this collection score lower", err=True)
-    if any(result.reranked and not _falls(result.hits) for result in results):
-        click.echo("hits that are like other hits moved up; by score alone: --no-rerank", err=True)
 
 
 def _print_texts(result: SearchResult) -> None:
@@ -56,6 +54,12 @@ def _print_texts(result: SearchResult) -> None:
         aside = f"  ({', '.join(notes)})" if notes else ""
         line = f"{hit.score:5.3f}  {_share(hit):>{shares}}  {hit.id:>{ids}}"
         click.echo(f"{line}  {one_line(hit.text or '')}{aside}")
+
+
+def tell_order(results: list[SearchResult]) -> None:
+    """Say how hits are ordered, where that shows."""
+    if any(result.reranked and not _falls(result.hits) for result in results):
+        click.echo("hits that are like other hits moved up; by score alone: --no-rerank", err=True)
 
 
 def _falls(hits: Sequence[Hit]) -> bool:

@@ -21,6 +21,7 @@ from lookalike.faces.cli.options import (
 
 if TYPE_CHECKING:
     from lookalike.decode.pool import DecodePool
+    from lookalike.records import SearchResult
 
 
 @click.command()
@@ -67,10 +68,10 @@ def search(
     if not (queries or words or unlike or unlike_words):
         raise UsageError("name a photo, an item or --words to search by")
     decoder = _started_decoder((*queries, *unlike))
-    from lookalike.faces.cli.printing import print_hits, write_hits_sheet
+    from lookalike.faces.cli.printing import print_hits, tell_order, write_hits_sheet
     from lookalike.faces.cli.queries import answer, combined, read_inputs
     from lookalike.faces.contract import result_json
-    from lookalike.faces.text import counted, printable
+    from lookalike.faces.text import printable
     from lookalike.records import SearchOptions
 
     with cli_options.open_collection(folder, decoder=decoder, device=device) as collection:
@@ -84,15 +85,11 @@ def search(
                 emit(result_json(result))
         else:
             print_hits(results)
-        left_out = {item_id for result in results for item_id in result.damaged}
-        if left_out:
-            what = counted(len(left_out), "damaged vector")
-            click.echo(here(f"left out {what}; run: lookalike verify --repair"), err=True)
-        missing = max((result.missing for result in results), default=0)
-        if missing:
-            click.echo(here(_about_missing(missing, collection.path)), err=True)
+        _tell_left_out(results, collection.path)
         if sheet is not None and answered:
             write_hits_sheet(collection, sheet, answered)
+        if not as_json:
+            tell_order(results)
         for failure in failures:
             fail(failure, 1)
         if collection.is_building:
@@ -103,6 +100,19 @@ def search(
                 click.echo(f"the index could not be built: {printable(str(error))}", err=True)
     if failures:
         raise click.exceptions.Exit(1)
+
+
+def _tell_left_out(results: list[SearchResult], place: object) -> None:
+    """Say what could not be ranked: damaged vectors, and items that are not found."""
+    from lookalike.faces.text import counted
+
+    left_out = {item_id for result in results for item_id in result.damaged}
+    if left_out:
+        what = counted(len(left_out), "damaged vector")
+        click.echo(here(f"left out {what}; run: lookalike verify --repair"), err=True)
+    missing = max((result.missing for result in results), default=0)
+    if missing:
+        click.echo(here(_about_missing(missing, place)), err=True)
 
 
 def _same_file(one: str, other: Path) -> bool:
