@@ -2,6 +2,7 @@
 
     python bench/words.py             quality, and the cost of the second space per photo
     python bench/words.py add         how much slower `add` is for it
+    python bench/words.py ways        what else could be done with the same vectors, as a table
     python bench/words.py choices     templates, means and temperatures, one at a time, as a table
 
 A category's name is a query, the COCO photos that show one are right answers; chance is their share of all
@@ -33,6 +34,7 @@ from lookalike.embedders.load import load_embedder
 from lookalike.models.box import CHOICES
 from lookalike.models.words import load_class_names
 from lookalike.records import Photo, Vectors, View
+from lookalike.search.reranking import rerank
 
 MODELS = tuple(CHOICES.values())
 FEWEST = 5  # photos of a category that is asked for
@@ -80,6 +82,8 @@ def main() -> None:
     need_data()
     if sys.argv[1:] == ["choices"]:
         compare_choices()
+    elif sys.argv[1:] == ["ways"]:
+        compare_ways()
     elif sys.argv[1:] == ["add"]:
         print(json.dumps(slower_add()))
     else:
@@ -165,6 +169,60 @@ def compare_choices() -> None:
         for recipe in RECIPES:
             cells = figures(recipe, class_names, sets, scores)
             print(f"| {name} | {recipe.title} | " + " | ".join(f"{cell:.3f}" for cell in cells) + " |")
+
+
+def compare_ways() -> None:
+    """Print what could be done with the same vectors of photos and words."""
+    sets = {"COCO": coco_categories(), "Caltech": folders("caltech50"), "garments": folders("clothing")}
+    asked = [*sets.values(), captions()]
+    measured = "COCO P@10 | mAP | Caltech P@10 | mAP | garments P@10 | mAP | captions, recall@10"
+    print(f"| model | way | {measured} |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in MODELS:
+        embedder, rows = paired(name), dict[str, list[str]]()
+        for one in asked:
+            looks, photos = embedder.embed_pair(pixels_of(one.paths, embedder.spec.view))
+            words = embedder.companion.embed_words(one.words)
+            for way, scores in _ways(words, photos, looks):
+                at_10 = recall(scores, one.right) if one is asked[-1] else precision(scores, one.right)
+                rows.setdefault(way, []).append(f"{at_10:.3f}")
+                if one is not asked[-1]:
+                    rows[way].append(f"{average_precision(scores, one.right):.3f}")
+        for way, cells in rows.items():
+            print(f"| {name} | {way} | " + " | ".join(cells) + " |")
+
+
+def _ways(words: Vectors, photos: Vectors, looks: Vectors) -> Iterator[tuple[str, Floats]]:
+    plain = words @ photos.T
+    yield "as shipped", plain
+    yield "re-ranked", np.stack([_reranked(scores, photos) for scores in plain])
+    near = np.sort(plain, axis=0)[-10:].mean(axis=0)
+    yield "less half of what is nearest among the other words (hubness)", plain - near / 2
+    names = np.sort(load_class_names().vectors()[1] @ photos.T, axis=0)[-10:].mean(axis=0)
+    yield "less half of what is nearest among the class names", plain - names / 2
+    alike = looks @ looks.T
+    np.fill_diagonal(alike, -1)
+    for count in (5, 10):
+        nearest = np.argsort(-alike, axis=1)[:, :count]
+        weights = np.maximum(np.take_along_axis(alike, nearest, axis=1), 0)
+        smooth = unit(photos + np.einsum("nk,nkd->nd", weights, photos[nearest]))
+        yield f"each photo smoothed by its {count} nearest", words @ smooth.T
+
+
+def _reranked(scores: Floats, photos: Vectors) -> Floats:
+    """Return scores that rank as a search that re-ranks would."""
+    order = np.argsort(-scores, kind="stable")
+    ranks = np.empty(len(order), np.float32)
+    ranks[order[rerank(scores[order], photos[order])]] = -np.arange(len(order))
+    return ranks
+
+
+def average_precision(scores: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """Return the mean over all words."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    found = np.take_along_axis(right, order, axis=1)
+    precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
+    return float(np.mean((precisions * found).sum(axis=1) / found.sum(axis=1)))
 
 
 def figures(

@@ -22,7 +22,7 @@ FLOORS = [
     {"embedders"},
     {"indexing"},
     {"engine"},
-    {"search"},
+    {"search", "places"},
     {"open_collection"},
     {"ingest"},
     {"cluster"},

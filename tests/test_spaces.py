@@ -245,3 +245,21 @@ def test_without_its_model_a_space_is_searched_by_items(tmp_path, colours):
         assert len(plain.search(1, 3)) == 3
         with pytest.raises(UsageError, match="imported without their model"):
             plain.search(colours / "red.png")
+
+
+def test_words_go_to_a_model_of_their_own_once_all_items_are_in_it(collection, colours, second, monkeypatch):
+    """What reads photos and words understands more than the space that is filled beside the default."""
+    collection.add(colours)
+    of_words = FakeWordsEmbedder(dim=16, name="second")
+    of_words.spec = second["second"].spec
+    second["second"] = of_words
+    space, _ = collection.add_model("second")
+    embedders = type(collection._opened.embedders)
+    monkeypatch.setattr(embedders, "take_words", lambda _, space: space.name in ("second", "fake-words"))
+    with collection.engine.store.database.writing() as connection:
+        connection.execute(f"DELETE FROM vectors_{space.id} WHERE item_id = 1")
+    found = collection.search(Words("red"), 4)
+    assert (found.space, len(found)) == ("fake-words", 4)
+    collection.add_model("second")
+    assert collection.search(Words("red"), 1).space == "second"
+    assert collection.search(Words("red"), 1, space="fake").space == "fake-words"

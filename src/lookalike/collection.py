@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
 from lookalike.embedders import Embedder, TextEmbedder
-from lookalike.open_collection import OpenCollection, place_of
+from lookalike.open_collection import OpenCollection
+from lookalike.places import place_of
 from lookalike.progress import listening
 from lookalike.records import Committed, Credit, Kind, OnStep, Space
 from lookalike.search.arguments import check_vote, ids_of_all

@@ -1,7 +1,4 @@
-"""The parts of a collection while it is open: made when they are needed, shared by all threads.
-
-This is the only place that tells a collection in a folder from one in Milvus.
-"""
+"""The parts of a collection while it is open: made when they are needed, shared by all threads."""
 
 from __future__ import annotations
 
@@ -17,20 +14,16 @@ from lookalike.embedders import COMPANION, CompanionEmbedder, PairedEmbedder
 from lookalike.embedders.known import KnownShares, all_known, known_shares
 from lookalike.embedders.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.engine.local import LocalEngine
-from lookalike.engine.milvus.address import MilvusAddress, is_milvus, parse_address
 from lookalike.engine.protocol import Engine, EngineItems, EngineVectors
 from lookalike.engine.writing import ItemStore
 from lookalike.errors import LookalikeError, ModelMismatchError, NotFoundError, UsageError
 from lookalike.indexing.indexer import Indexer
 from lookalike.models import CHOICES, DEFAULT_MODEL, DEFAULT_TEXT_MODEL
+from lookalike.places import Place, open_place
 from lookalike.records import Kind, OnStep, Space
 from lookalike.search.background import Background
-from lookalike.sources.paths import AnyPath, as_path
 from lookalike.store.discard import discard_empty
 from lookalike.store.store import STORE_FILE, check_model
-
-Place = Path | MilvusAddress
-"""Where a collection is: a folder, or an address of Milvus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +73,7 @@ class OpenCollection:
         self._engine: Engine | None = None
         self._store: ItemStore | None = None
         self._backgrounds: dict[tuple[int, str], Background] = {}
+        self._filled: dict[tuple[int, str], tuple[int, bool]] = {}
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._left_behind: list[object] = []
@@ -90,7 +84,7 @@ class OpenCollection:
             self._start_over()
         with self._lock:
             if self._engine is None:
-                self._engine, self._store = _opened(self.path, create=create)
+                self._engine, self._store = open_place(self.path, create=create)
             return self._engine
 
     def store(self, *, create: bool = False) -> ItemStore:
@@ -154,7 +148,7 @@ class OpenCollection:
 
     def discard(self, *, with_folder: bool) -> None:
         """Take back a collection that was just made and has stayed empty."""
-        if isinstance(self.path, MilvusAddress):
+        if not isinstance(self.path, Path):
             self.store().discard()
             self.release()
             return
@@ -213,7 +207,8 @@ class OpenCollection:
     def space(self, name: str | None = None, *, words: bool = False) -> Space:
         """Return the space of a name or choice, or the default one; for words, the one that takes them.
 
-        Raises `NotFoundError`, `UsageError` where no space takes words.
+        That is one of a model that reads photos and words, where all items are in it, rather than the one
+        that is filled beside the default. Raises `NotFoundError`, `UsageError` where no space takes words.
         """
         engine = self.engine()
         spaces = {space.name: space for space in engine.spaces()}
@@ -235,7 +230,17 @@ class OpenCollection:
                 f"no model of {self.path} takes words; run lookalike add once to fill in the space for them, "
                 "or bring one in: lookalike models"
             )
-        return taking[0]
+        own = (each for each in taking if not each.reference.startswith(COMPANION) and self._is_filled(each))
+        return next(own, next((each for each in taking if each.reference.startswith(COMPANION)), taking[0]))
+
+    def _is_filled(self, space: Space) -> bool:
+        """Whether all items have their vector in a space; counted once after each change."""
+        engine = self.engine()
+        vectors = engine.vectors(space)
+        key, seq = (space.id, space.model_id), vectors.seq()
+        if self._filled.get(key, (-1, False))[0] != seq:
+            self._filled[key] = seq, space.is_default or vectors.count() >= engine.items.count()
+        return self._filled[key][1]
 
     def _taking_words(self, space: Space, spaces: Iterable[Space]) -> Space:
         """Return a space, or the one that its model fills beside it for words, where only that takes them."""
@@ -323,22 +328,3 @@ class OpenCollection:
         self.embedders = LoadedEmbedders(self.embedders.given, self._device, self._model)
         self._lock = threading.RLock()
         self._process = os.getpid()
-
-
-def place_of(given: AnyPath) -> Place:
-    """Return where a collection is that a caller names; raises `UsageError`."""
-    if isinstance(given, MilvusAddress):
-        return given
-    return parse_address(given) if isinstance(given, str) and is_milvus(given) else as_path(given).absolute()
-
-
-def _opened(path: Place, *, create: bool) -> tuple[Engine, ItemStore]:
-    """Open what keeps the collection at a place."""
-    if isinstance(path, Path):
-        engine = LocalEngine(path, create=create)
-        return engine, engine.store
-    from lookalike.engine.milvus.engine import MilvusEngine  # with what that imports
-    from lookalike.engine.milvus.store import MilvusStore
-
-    remote = MilvusEngine(path, create=create)
-    return remote, MilvusStore(remote)

@@ -7,7 +7,8 @@ import unicodedata
 
 import numpy as np
 
-from lookalike.open_collection import OpenCollection, place_of
+from lookalike.open_collection import OpenCollection
+from lookalike.places import place_of
 from lookalike.records import FileStamp, Passage, Photo
 from lookalike.store import PhotoBatch
 from lookalike.store.text_commit import TextBatch
