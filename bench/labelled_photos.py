@@ -27,10 +27,11 @@ class View:
 
 @dataclass(frozen=True)
 class Quality:
-    """Mean average precision and precision at 10, over every photo as a query against all others."""
+    """Mean average precision and precision at 10 and at 1, over every photo as a query against all others."""
 
     mean_average: float
     at_10: float
+    first: float
 
 
 def list_photos(folder: Path) -> tuple[list[Path], NDArray[np.str_]]:
@@ -65,4 +66,4 @@ def measure(vectors: NDArray[np.float32], labels: NDArray[np.str_]) -> Quality:
     hits = labels[ranked] == labels[:, None]
     precision = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
     average = (precision * hits).sum(axis=1) / hits.sum(axis=1)
-    return Quality(float(average.mean()), float(hits[:, :10].mean()))
+    return Quality(float(average.mean()), float(hits[:, :10].mean()), float(hits[:, 0].mean()))

@@ -4,6 +4,7 @@
     python bench/models.py                    quality and speed of every model
     python bench/models.py --save             the same, kept for the model cards
     python bench/models.py choices            crops, filters and heads, one at a time
+    python bench/models.py directions         fewer numbers than 1,280, and a second look
     python bench/models.py threads            ways to use two cores
 
 The photos come from --data, or LOOKALIKE_DATA: a folder holding `caltech50/<label>/` and `clothing/<label>/`.
@@ -12,7 +13,6 @@ The photos come from --data, or LOOKALIKE_DATA: a folder holding `caltech50/<lab
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import time
@@ -42,7 +42,9 @@ Run = Callable[[NDArray[np.uint8]], object]
 def main() -> None:
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=style)
-    parser.add_argument("what", nargs="?", choices=("models", "choices", "threads"), default="models")
+    parser.add_argument(
+        "what", nargs="?", choices=("models", "choices", "directions", "threads"), default="models"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of labelled photos")
     parser.add_argument("--float32", type=Path, default=ROOT / "build" / "models", help="the float32 graphs")
     parser.add_argument(
@@ -54,6 +56,8 @@ def main() -> None:
         compare_models(options)
     elif options.what == "choices":
         compare_choices(options)
+    elif options.what == "directions":
+        compare_directions(options)
     else:
         compare_threads(options.rounds)
 
@@ -65,7 +69,8 @@ def compare_models(options: argparse.Namespace) -> None:
         shipped = BUNDLED / name / "model.onnx"
         files = {"float32": options.float32 / f"{name}-float32.onnx", "int8": shipped}
         rows = [_model_row(name, kind, path, options) for kind, path in files.items()]
-        saved[hashlib.sha256(shipped.read_bytes()).hexdigest()] = [*HEADER.splitlines(), *rows]
+        record = json.loads((BUNDLED / name / "record.json").read_text(encoding="utf-8"))
+        saved[record["model_id"]] = [*HEADER.splitlines(), *rows]
     if options.save:
         MEASURED.write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
 
@@ -105,6 +110,49 @@ def compare_choices(options: argparse.Namespace) -> None:
     for title, head in _heads(session_constants(model)):
         qualities = [measure(head(out), labels) for out, (_, labels) in zip(outputs, sets, strict=True)]
         _print_choice(title, qualities)
+
+
+def compare_directions(options: argparse.Namespace) -> None:
+    """Take the strongest directions of the classifier's weights, with the shipped network of the default."""
+    shipped = onnx.load(BUNDLED / NAMES[0] / "model.onnx")
+    constants = session_constants(shipped)
+    session = open_session(shipped.SerializeToString(), threads=os.cpu_count() or 1)
+    base = View(session.get_inputs()[0].shape[1])
+    weights = (constants["classes.weight.int"] * constants["classes.weight.step"]).T.astype(np.float64)
+    _, strengths, directions = np.linalg.svd(weights - weights.mean(axis=0), full_matrices=False)
+    shared = constants["blind.half"].astype(np.float64) @ constants["blind.mean"]
+    shared /= np.linalg.norm(shared)
+
+    def strongest(count: int, power: float = 0.0) -> NDArray[np.float32]:
+        lengths = (strengths / strengths[255]) ** power
+        return np.column_stack([shared, (directions * lengths[:, None])[: count - 1].T]).astype(np.float32)
+
+    print(
+        "| numbers | caltech50 mAP | P@10 | clothing mAP | P@10 | mean mAP | mean right first |\n|---"
+        + "|---" * 6
+        + "|"
+    )
+    sets = [list_photos(options.data / name) for name in SETS]
+    whole = [embed(session, read_photos(paths, base), ["embedding"])[0] for paths, _ in sets]
+    closer = [
+        embed(session, read_photos(paths, replace(base, fraction=0.75)), ["embedding"])[0]
+        for paths, _ in sets
+    ]
+    ways: dict[str, Callable[[int], NDArray[np.float32]]] = {"all 1,280": lambda at: whole[at]}
+    for count in (256, 384, 504, 640):
+        ways[f"{count} strongest"] = lambda at, count=count: whole[at] @ strongest(count)
+    ways["504, the weaker lengthened (shipped)"] = lambda at: whole[at] @ strongest(504, -0.25)
+    ways["the same, with a second look at 0.75 of the square"] = lambda at: (
+        _unit(whole[at] @ strongest(504, -0.25)) + _unit(closer[at] @ strongest(504, -0.25))
+    )
+    for title, way in ways.items():
+        qualities = [measure(way(at), labels) for at, (_, labels) in enumerate(sets)]
+        means = (np.mean([getattr(each, name) for each in qualities]) for name in ("mean_average", "first"))
+        print(_row([title, *_cells(qualities), *(f"{mean:.4f}" for mean in means)]), flush=True)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _views(base: View) -> Iterator[tuple[str, View]]:

@@ -278,8 +278,8 @@ class SearchOptions:
     hybrid: bool = False
     """Let exact words count beside meaning; for texts."""
     rerank: bool | None = None
-    """Let hits vouch for each other in their order; scores stay cosines. None: yes, but not beside `hybrid`,
-    with which it cannot be, and not for words among photos, where it finds fewer of those that are meant."""
+    """Let hits vouch for each other in their order; scores stay cosines. None: yes for one example, but not
+    beside `hybrid`, with which it cannot be, nor for words among photos, where fewer are right then."""
 
 
 @dataclass(frozen=True, slots=True)

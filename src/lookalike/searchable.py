@@ -60,9 +60,11 @@ class SearchableCollection:
         length. Several weighted `Example`s make one query, too.
 
         `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"; `space` names
-        one of the collection's models. Hits that are like other hits move up unless `rerank` is False; with
-        `hybrid` exact words count beside meaning, in texts. Scores are cosine similarities, −1 to 1. Raises
-        `QueryError` for what is no photo, `NotFoundError` for an unknown item or an empty collection,
+        one of the collection's models. Hits of one example that are like other hits move up unless `rerank`
+        is False; with `hybrid` exact words count beside meaning, in texts. Scores are cosine similarities, −1
+        to 1.
+
+        Raises `QueryError` for what is no photo, `NotFoundError` for an unknown item or an empty collection,
         `UsageError` for what can be no query.
         """
         options = SearchOptions(k, space=space, hybrid=hybrid, rerank=rerank)

@@ -60,12 +60,13 @@ def test_photos_of_the_same_kind_come_first(page: Page, server: PageServer) -> N
 
 def test_hits_are_those_of_the_api_in_its_order(page: Page, server: PageServer) -> None:
     pizza = server.ids_of("pizza")[0]
-    found = [hit["id"] for hit in _answer(server, pizza)["hits"] if "copy_of" not in hit]  # type: ignore[attr-defined]
+    told = [hit for hit in _answer(server, pizza)["hits"] if "copy_of" not in hit]  # type: ignore[attr-defined]
+    found = [hit["id"] for hit in told]
     search_by(page, pizza)
     ours = shown(page)
     assert ours[: len(found)] == found[: len(ours)]
     scores = page.locator(".grid-score").all_text_contents()
-    assert scores == sorted(scores, key=float, reverse=True)
+    assert scores == [f"{hit['score']:.2f}" for hit in told][: len(scores)]
 
 
 def test_start_shows_photos_of_the_collection(page: Page, server: PageServer) -> None:
@@ -243,3 +244,28 @@ def test_votes_on_an_uploaded_query_are_shown_when_it_comes_again(
     do(page, item, "up")
     page.wait_for_timeout(200)
     assert server.get("/api/votes")["votes"] == []
+
+
+def test_hits_can_be_ordered_by_score_alone(page: Page, server: PageServer) -> None:
+    search_by(page, server.ids_of("panda")[1])
+    expect(page.get_by_text("Hits that are like other hits move up.")).to_be_visible()
+    vouched = shown(page)
+    with page.expect_request("**/api/search") as asking:
+        page.get_by_label("By score alone").check()
+    assert json.loads(asking.value.post_data or "")["rerank"] is False
+    asked(page, "plain=1")
+    plain = shown(page)
+    assert plain != vouched and plain[0] == vouched[0]
+    scores = [float(text) for text in page.locator(".grid-score").all_text_contents()]
+    assert scores == sorted(scores, reverse=True) and len(scores) > 10
+    page.reload()
+    settle(page)
+    expect(page.get_by_label("By score alone")).to_be_checked()
+    assert shown(page) == plain
+    page.get_by_label("By score alone").uncheck()
+    settle(page)
+    page.wait_for_function(f"() => document.querySelector('.grid-cell').dataset.id == {vouched[0]}")
+    expect(page).not_to_have_url("plain")
+    assert shown(page)[: len(vouched)] == vouched
+    start(page)
+    expect(page.get_by_label("By score alone")).to_be_hidden()

@@ -62,8 +62,8 @@ def make_record(source: Source, data: bytes) -> dict[str, Any]:
 
 
 def make_card(source: Source, record: dict[str, Any]) -> str:
-    """Return the model card; it shows the measurements only if they were made with this very file."""
-    measured = json.loads(MEASURED.read_text(encoding="utf-8")).get(record["sha256"])
+    """Return the model card; it shows the measurements only if they were made with these very vectors."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")).get(record["model_id"])
     return Template(CARD.read_text(encoding="utf-8")).substitute(
         name=source.name,
         description=source.description,

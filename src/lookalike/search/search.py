@@ -197,8 +197,14 @@ def _reranked(context: SearchContext, query: ResolvedQuery, scored: _Scored) -> 
 
 
 def _is_reranked(context: SearchContext, query: ResolvedQuery, options: SearchOptions) -> bool:
-    """Whether hits vouch for each other: by default not those of words among photos (`bench/words.py`)."""
-    return not _is_of_words(context, query) if options.rerank is None else options.rerank
+    """Whether hits vouch for each other.
+
+    By default not those of several examples, of which those that have fewer like them would lose, nor of
+    words among photos (`bench/words.py`).
+    """
+    if options.rerank is not None:
+        return options.rerank
+    return len(query.query) == 1 and not _is_of_words(context, query)
 
 
 def _is_of_words(context: SearchContext, query: ResolvedQuery) -> bool:

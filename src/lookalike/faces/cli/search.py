@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 @click.option(
     "--rerank/--no-rerank",
     default=None,
-    help="Hits that are like other hits move up, or the score alone orders.  [default: --rerank, but for "
-    "photos by words]",
+    help="Hits that are like other hits move up, or the score alone orders.  [default: --rerank for one "
+    "example, but not for photos by words]",
 )
 @click.option("--space", metavar="MODEL", help="Search by this one of the collection's models.")
 @click.option(

@@ -46,8 +46,8 @@ Key = Annotated[
 Rerank = Annotated[
     bool,
     Meta(
-        description="Whether hits that are like other hits move up; null: yes, but for photos by words and "
-        "with `hybrid`."
+        description="Whether hits that are like other hits move up; null: yes for one example, but not for "
+        "photos by words nor with `hybrid`."
     ),
 ]
 SpaceName = Annotated[str, Meta(min_length=1, max_length=200)]
