@@ -171,6 +171,8 @@ def test_many_queries_give_what_each_alone_gives(photos):
     for rerank in (None, False):
         together = photos.search_many(ids, 6, rerank=rerank)
         assert together == [photos.search(item_id, 6, rerank=rerank) for item_id in ids]
+    kinds = [ids[0], [Example(ids[1]), Example(ids[2])], photos.vectors(ids[:1])[0], Example(ids[3], -1)]
+    assert photos.search_many(kinds, 60) == [photos.search(each, 60) for each in kinds]
     rows = photos.vectors(ids[:9])
     assert [hits[0].id for hits in photos.search_many(rows, 1)] == ids[:9]
     assert photos.search_many([], 3) == []

@@ -81,9 +81,8 @@ def search(
         ]
     items = LookedUp(context.engine.items)
     if len(scored) > 1:
-        items.get(
-            np.unique(np.concatenate([one.ids[: options.offset + options.k] for one in scored])).tolist()
-        )
+        firsts = [one.ids[: options.offset + options.k] for one in scored]
+        items.get(np.unique(np.concatenate(firsts)).tolist())
     return [
         _result(context, query, one, options, items, one.total - _own_among(query, among))
         for query, one in zip(resolved, scored, strict=True)
@@ -96,16 +95,34 @@ def _nearest(
     options: SearchOptions,
     among: Selection | None,
 ) -> list[_Scored]:
-    """Find candidates for all queries at once; the store's vectors decide, then the hits for each other."""
+    """Find, for all queries at once, what is nearest; those that are re-ranked apart from the others."""
+    rerank = np.array([_is_reranked(context, query, options) for query in resolved])
+    scored: dict[int, _Scored] = {}
+    for kind in (False, True):
+        some = np.flatnonzero(rerank == kind).tolist()
+        if some:
+            found = _nearest_alike(context, [resolved[at] for at in some], options, among, rerank=kind)
+            scored |= zip(some, found, strict=True)
+    return [scored[at] for at in range(len(resolved))]
+
+
+def _nearest_alike(
+    context: SearchContext,
+    resolved: Sequence[ResolvedQuery],
+    options: SearchOptions,
+    among: Selection | None,
+    *,
+    rerank: bool,
+) -> list[_Scored]:
+    """Find candidates; the store's vectors decide, and then the hits for each other."""
     space, end = context.space, options.offset + options.k
     rows = np.stack([one.row for one in resolved])
     # Its own items are no hits, and one more tells whether hits follow.
     wanted = end + 1 + max((len(one.own) for one in resolved), default=0)
     if options.hybrid:
         wanted = max(wanted, _FUSED)
-    rerank = [_is_reranked(context, query, options) for query in resolved]
     reach = 0
-    if any(rerank) and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
+    if rerank and end <= BEST:  # whatever page is wanted, the same ones are ranked among themselves
         wanted, reach = wanted - end + _SURE, wanted - end + BEST
     found = context.engine.nearest(space, rows, wanted, among, reach=reach)
 
@@ -115,7 +132,7 @@ def _nearest(
         if len(one.ids) < end and len(found.ids[at]) < found.total:  # the index lost some to the conditions
             every = context.engine.nearest(space, query.row[None], wanted, among, reach=reach, exact=True)
             one = _rescored(context.vectors, query, every, 0, found.damaged)
-        return _reranked(context, query, one) if rerank[at] else one
+        return _reranked(context, query, one) if rerank else one
 
     return for_each_query(context.vectors, space.dim, found.ids, score)
 
