@@ -33,7 +33,7 @@ LEFT_OUT = ("brick", "gravel", "ihc", "page", "retina", "text")  # of scikit-ima
 COPIED = ("nikola-tesla4_lg.jpg", "scikit_image-chelsea.png")  # near copies are made of these
 LARGEST = 300_000  # bytes of a picture
 QUALITY = 84  # of WebP
-PAIR = ("efficientnet-lite0", "efficientnet-lite2")
+PAIR = ("fast", "better")
 QUESTIONS = {
     "delivery": (
         "When will my parcel arrive?",

@@ -10,6 +10,7 @@ import pytest
 
 from lookalike import Collection
 from lookalike.errors import NotFoundError
+from lookalike.faces.server.rounds import Pair
 from lookalike.models import CHOICES, bundled_names
 from lookalike.models.recommended import RECOMMENDED
 from lookalike.records import SearchOptions
@@ -56,6 +57,8 @@ def test_a_choice_names_its_model_wherever_a_model_is_named(shared_data, tmp_pat
         space, left = collection.add_model("better")
         assert (space.name, left) == ("efficientnet-pair-504", 0)
         first = min(photos.iterdir())
+        names = [each.name for each in collection.spaces()]
+        assert Pair("fast", "better").named(collection) == Pair(names[0], space.name)
         (hits,) = collection.answer([first], SearchOptions(3, space="better"))
         assert (hits.space, hits[0].uri) == (space.name, str(first))
         collection.use_model("better")

@@ -137,12 +137,12 @@ def test_a_query_that_nobody_can_answer_fails_as_it_would(served):
     ("pair", "error", "said"),
     [
         (Pair("fake", "fake"), UsageError, "--ab compares two models, got fake twice"),
-        (Pair("fake", "none"), NotFoundError, "no model 'none' in the collection; there are fake, other"),
+        (Pair("fake", "none"), NotFoundError, "no space named 'none'; there are fake, other"),
     ],
 )
 def test_a_pair_needs_two_models_of_the_collection(served, pair, error, said):
     with pytest.raises(error, match=said):
-        pair.check(served.collection)
+        pair.named(served.collection)
 
 
 def test_rounds_are_forgotten_in_the_end(served, monkeypatch):

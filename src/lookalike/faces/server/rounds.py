@@ -26,19 +26,20 @@ class Pair:
     a: str
     b: str
 
-    def check(self, collection: Collection) -> None:
-        """Raise `UsageError` or `NotFoundError` unless the collection has both."""
+    def named(self, collection: Collection) -> Pair:
+        """Return both by the names of their spaces, where they were called by a choice such as "better".
+
+        Raises `UsageError` or `NotFoundError` unless the collection has both.
+        """
         if not isinstance(collection.path, Path):
             raise UsageError(
                 "--ab keeps its rounds in the memory of one server, and others may serve this collection: "
                 "compare on one in a folder (lookalike copy makes one)"
             )
-        if self.a == self.b:
-            raise UsageError(f"--ab compares two models, got {self.a} twice")
-        names = [space.name for space in collection.spaces()]
-        for name in (self.a, self.b):
-            if name not in names:
-                raise NotFoundError(f"no model {name!r} in the collection; there are {', '.join(names)}")
+        a, b = (collection.open_space(name).space.name for name in (self.a, self.b))
+        if a == b:
+            raise UsageError(f"--ab compares two models, got {a} twice")
+        return Pair(a, b)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,14 +56,13 @@ def serve(collection: Collection, serving: ServeOptions, say: Callable[[str], No
     Raises `NotFoundError` where there is no collection, `LookalikeError` where the address cannot be used.
     """
     collection.info()
-    if serving.ab is not None:
-        serving.ab.check(collection)
+    ab = None if serving.ab is None else serving.ab.named(collection)
     local = not is_open(serving.host, serving.names, serving.https)
     token = serving.token or (None if local else secrets.token_urlsafe(24))
     with _listening(serving) as listener:
         port = listener.getsockname()[1]
         access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
-        options = ServerOptions(fetch=local if serving.fetch is None else serving.fetch, ab=serving.ab)
+        options = ServerOptions(fetch=local if serving.fetch is None else serving.fetch, ab=ab)
         app = build_app(collection, access, options)
         address = _address(serving, port) + (f"?token={quote(token, safe='')}" if token else "")
         config = uvicorn.Config(
