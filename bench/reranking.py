@@ -1,6 +1,6 @@
 """Answers in the plain order and re-ranked (`SearchOptions.rerank`), each query both ways.
 
-python bench/reranking.py [QUERIES]     at most so many of each set; without it, 1,000
+python bench/reranking.py [QUERIES]     at most so many of each set; without it, 300
 
 Photos of `caltech50` and `clothing` and texts of `banking77` by label, each item a query among the others; a
 fifth of the photos as queries that are not in the collection; all photos, and those of COCO, in one
@@ -37,7 +37,7 @@ Picture = Image.Image
 def main() -> None:
     """Measure, and print the figures as JSON."""
     need_data()
-    print(json.dumps(measure(int(sys.argv[1]) if sys.argv[1:] else 1_000)))
+    print(json.dumps(measure(int(sys.argv[1]) if sys.argv[1:] else 300)))
 
 
 def measure(most: int, edited: int = EDITED) -> dict[str, Any]:
@@ -137,8 +137,8 @@ def texts(most: int) -> dict[str, dict[str, float]]:
 
 
 def rank_ms() -> float:
-    """Return what ranking the best anew takes, of 1,280 numbers each."""
-    rows = np.random.default_rng(0).normal(size=(BEST, 1_280)).astype(np.float32) + 1
+    """Return what ranking the best anew takes, of 504 numbers each."""
+    rows = np.random.default_rng(0).normal(size=(BEST, 504)).astype(np.float32) + 1
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     scores = np.sort(rows @ rows[0])[::-1].copy()
     times = []

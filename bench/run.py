@@ -21,6 +21,7 @@ import embedding
 import footprint
 import reading
 from common import DATA, ROOT, WORK, machine, need_data, run_json
+from lookalike.models import DEFAULT_MODEL
 from report import render
 
 FIGURES = ROOT / "docs" / "benchmarks.json"
@@ -51,7 +52,7 @@ def search(count: int, *, with_example: bool) -> dict[str, Any]:
 
 def collection(count: int) -> Path:
     """Return a collection of `count` items, made once."""
-    folder = WORK / f"items-{count}.lookalike"
+    folder = WORK / f"items-{count}-{DEFAULT_MODEL}.lookalike"
     done = folder.with_suffix(".done")
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)

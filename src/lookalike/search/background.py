@@ -30,6 +30,7 @@ import numpy.typing as npt
 from lookalike.engine.protocol import EngineVectors
 from lookalike.records import Vectors
 from lookalike.search.copies import NEAR_COPY
+from lookalike.search.products import scores_of
 
 FALSE_ALARMS = 0.02
 """The share of random pairs above the line, at most, where all are of different kinds."""
@@ -110,7 +111,7 @@ class Background:
             if len(rows) < _FEWEST:
                 return None
             if not alike:
-                return BackgroundScores(np.sort(rows @ row))
+                return BackgroundScores(np.sort(scores_of(rows, row)))
             if self._pairs is None:
                 some = rows[:_PAIRED]
                 self._pairs = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])

@@ -12,6 +12,7 @@ from lookalike.embedders import COMPANION
 from lookalike.embedders.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.engine.protocol import Engine
 from lookalike.records import PHASH, Hit, Ids, Space, Vectors
+from lookalike.search.products import products_of
 
 NEAR_COPY = 0.9
 """From this score on two texts are taken for versions of the same one."""
@@ -66,7 +67,8 @@ def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_
     that are near for that reason alone: they are copies of nothing. `known_shares` is asked about texts that
     are near another and beyond ASCII.
     """
-    scores = np.tril(rows @ rows[:_COMPARED].T, -1)
+    few = len(rows) <= _COMPARED
+    scores = np.tril(products_of(rows) if few else rows @ rows[:_COMPARED].T, -1)
     near = scores >= NEAR_COPY
     if all(hit.text is None for hit in hits):
         _keep_alike(hits, near, scores)

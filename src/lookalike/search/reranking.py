@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from lookalike.records import Ids, Vectors
+from lookalike.search.products import products_of
 
 BEST = 200
 """So many of the best hits are ranked among themselves; those after them keep their places."""
@@ -53,7 +54,7 @@ def _vouched(cosines: Vectors, rows: Vectors) -> Vectors:
 
     All of it follows from the products of the hits with each other and with the query.
     """
-    products = rows @ rows.T
+    products = products_of(rows)
     last = slice(len(rows) - int(_LAST * len(rows)), None)
     means = products[last].mean(axis=0)
     mean, asked_mean = means[last].mean(), cosines[last].mean()

@@ -15,6 +15,7 @@ from lookalike.search.background import Background, BackgroundScores
 from lookalike.search.batch import Fetches, LookedUp, for_each_query
 from lookalike.search.copies import mark_copies, rows_of, space_of_copies
 from lookalike.search.fusion import fuse
+from lookalike.search.products import scores_of
 from lookalike.search.queries import Query, QueryContext, ResolvedQuery, resolve
 from lookalike.search.reranking import BEST, rerank
 from lookalike.store.filters import Filter
@@ -150,7 +151,7 @@ def score_exactly(
     Equal ones are in the order of their ids.
     """
     block = vectors.fetch(candidates.tolist())
-    scores: Vectors = np.clip(block.rows @ row, -1.0, 1.0)
+    scores = scores_of(block.rows, row)
     return block, scores, np.lexsort((block.ids, -scores))
 
 
@@ -196,7 +197,7 @@ def _with_words(
     rows = rows[order]
     return _Scored(
         ids[order],
-        np.clip(rows @ query.row, -1.0, 1.0),
+        scores_of(rows, query.row),
         rows,
         scored.damaged.union(block.damaged),
         scored.recall,
