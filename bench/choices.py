@@ -28,6 +28,7 @@ from common import DATA, distinct_copies, fresh, median, need_data
 from lookalike import Collection
 from lookalike.models.box import CHOICES
 from lookalike.records import Vectors
+from lookalike.search.background import Background
 from lookalike.search.reranking import rerank
 from reranking import EDITS
 
@@ -59,14 +60,15 @@ def quality(model: str, edited: int) -> dict[str, Any]:
     for name in (*SETS, "coco256/images"):
         with _read(model, DATA / name) as collection:
             rows, uris = collection.vectors(), [item.uri for item in collection]
+            line = Background(collection.open_space().vectors).line(rows[0])
         everything.append(rows)
         paths += uris
         if name in SETS:
             labels = np.array([Path(uri).parent.name for uri in uris])
             every = np.arange(len(rows))
-            figures[name] = both(rows, labels, every, every)
+            figures[name] = both(rows, labels, every, every, line)
             asked = every % 5 == 0
-            figures[f"{name}, held out"] = both(rows, labels, every[asked], every[~asked])
+            figures[f"{name}, held out"] = both(rows, labels, every[asked], every[~asked], line)
     mean = [figures[name][order]["map"] for order in ("plain", "reranked") for name in SETS]
     figures["mean"] = {"plain": sum(mean[:2]) / 2, "reranked": sum(mean[2:]) / 2}
     figures["edited"] = originals_first(model, np.concatenate(everything), paths, edited)
@@ -83,7 +85,9 @@ def _read(model: str, folder: Path) -> Iterator[Collection]:
         yield collection
 
 
-def both(rows: Vectors, labels: Labels, queries: Any, candidates: Any) -> dict[str, dict[str, float]]:
+def both(
+    rows: Vectors, labels: Labels, queries: Any, candidates: Any, line: float | None
+) -> dict[str, dict[str, float]]:
     """Rank the candidates for each query, itself left out, in both orders; labels say what is right."""
     found: dict[str, list[tuple[float, float]]] = {"plain": [], "reranked": []}
     for query in queries.tolist():
@@ -91,7 +95,7 @@ def both(rows: Vectors, labels: Labels, queries: Any, candidates: Any) -> dict[s
         scores = np.clip(rows[others] @ rows[query], -1, 1)
         order = np.argsort(-scores, kind="stable")
         scores, others = scores[order], others[order]
-        for name, places in (("plain", slice(None)), ("reranked", rerank(scores, rows[others]))):
+        for name, places in (("plain", slice(None)), ("reranked", rerank(scores, rows[others], line))):
             right = labels[others[places]] == labels[query]
             if right.any():
                 precision = np.cumsum(right) / np.arange(1, len(right) + 1)

@@ -64,7 +64,7 @@ def measure() -> dict[str, Any]:
     folder = made_collection(ITEMS)
     _json("index", "-c", folder)  # builds the index
     found["index"] = _json("index", "-c", folder)
-    found["sweep"] = _json("index", "--sweep", "--seconds", "300", "-c", folder)
+    found["sweep"] = _json("index", "--sweep", "--seconds", "120", "-c", folder)
     found["copies"] = copies()
     return found
 
