@@ -22,6 +22,7 @@ from lookalike.errors import (
     NotFoundError,
     UsageError,
 )
+from lookalike.models import DEFAULT_MODEL
 from lookalike.records import SearchOptions
 from lookalike.search.reranking import rerank
 
@@ -141,7 +142,7 @@ def test_hits_are_reranked_as_in_a_folder(milvus_place, shared_data):
         collection.add(*sorted((shared_data / "caltech50").iterdir())[:12])
         (space, *_), items = collection.spaces(), collection.items(limit=1_000)
         for query in [item.id for item in items[::60]]:
-            options = SearchOptions(len(items), background=True)
+            options = SearchOptions(len(items), background=True, rerank=False)
             (plain,) = collection.answer([query], options)
             (reranked,) = collection.answer([query], replace(options, rerank=True))
             ids = [hit.id for hit in plain]
@@ -163,9 +164,9 @@ def test_further_models_come_and_go(tmp_path, milvus_place, make_photo):
         found = collection.answer([item.id], SearchOptions(3, space="efficientnet-lite2"))[0]
         assert found.space == "efficientnet-lite2" and len(found) == 3
         with pytest.raises(UsageError):
-            collection.drop_model("efficientnet-lite0")
+            collection.drop_model(DEFAULT_MODEL)
         collection.use_model("efficientnet-lite2")
-        collection.drop_model("efficientnet-lite0")
+        collection.drop_model(DEFAULT_MODEL)
         assert {each.name for each in collection.spaces()} == {
             "efficientnet-lite2",
             "efficientnet-lite2-words",

@@ -17,6 +17,7 @@ from lookalike import Collection
 from lookalike.embedders.fake import FakeEmbedder
 from lookalike.engine.milvus import client
 from lookalike.errors import LookalikeError, UnreachableError
+from lookalike.models import DEFAULT_MODEL
 from lookalike.transfer.transfer import ImportRequest
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
@@ -282,6 +283,6 @@ def test_copy_says_what_it_did(new_milvus_place, photos, tmp_path):
     )
     told = json.loads(done.stdout)
     assert (told["event"], told["items"], told["known"]) == ("copied", 9, 0)
-    assert told["vectors"] == {"efficientnet-lite0": 9, "efficientnet-lite0-words": 9}
+    assert told["vectors"] == {DEFAULT_MODEL: 9, f"{DEFAULT_MODEL}-words": 9}
     again = subprocess.run([*run, "copy", str(folder), place], capture_output=True, text=True, check=True)
     assert again.stdout == f"9 items in {place}, 9 of them were there\n"
