@@ -223,7 +223,7 @@ def searches(collection: Collection, engine: MilvusEngine, rows: npt.NDArray[np.
         return {places[hit["entity"]["uri"]] for hit in hits[0] if hit["id"] != item}
 
     def ours(item: int, where: list[str]) -> set[int]:
-        found = collection.answer([item], SearchOptions(K), where=where)[0]
+        found = collection.answer([item], SearchOptions(K, rerank=False), where=where)[0]
         return {places[hit.uri] for hit in found}
 
     figures: dict[str, Any] = {}

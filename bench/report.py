@@ -137,6 +137,8 @@ def _choices(f: Figures) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for model, figures in f.items():
+        if model == "machine":
+            continue
         sets = [figures[name] for name in ("caltech50", "clothing")]
         held = [figures[f"{name}, held out"] for name in ("caltech50", "clothing")]
         cells = [_arrow(each["plain"]["map"], each["reranked"]["map"]) for each in sets]

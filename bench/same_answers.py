@@ -67,7 +67,10 @@ def compared(local: Collection, milvus: Collection, photos: Sequence[Path], coun
     asked = 0
     while asked < count:
         seed = asked // len(KINDS)
-        kind, options = asked % len(KINDS), SearchOptions((8, 20, 1)[seed % 3], offset=3 * (seed % 2))
+        kind, options = (
+            asked % len(KINDS),
+            SearchOptions((8, 20, 1)[seed % 3], offset=3 * (seed % 2), rerank=False),
+        )
         where = WHERE[(seed + kind) % len(WHERE)]
         answers = []
         for who, collection in enumerate(both):

@@ -138,7 +138,7 @@ class Driver:
         return {"damage": named, "repaired": len(report.repaired)}
 
     def search(self, items: list[int], space: str | None = None) -> dict[str, Any]:
-        results = self.opened.answer(items, SearchOptions(K, space=space))
+        results = self.opened.answer(items, SearchOptions(K, space=space, rerank=False))
         told = [
             {
                 "of": of,
