@@ -268,7 +268,12 @@ def _search(title: str, f: Figures, limits: tuple[float, float | None]) -> str:
     ]
     if e:
         rows += [
-            ("the example's `IVF√n,PQ16`, nprobe 4: recall@10", f"{e['recall']:.4f}", "", None),
+            (
+                f"the example's `IVF√n,PQ{e.get('codes', 16)}`, nprobe 4: recall@10",
+                f"{e['recall']:.4f}",
+                "",
+                None,
+            ),
             ("the example's: median", f"{e['ms']:.2f} ms", "", None),
             ("the example's: size", f"{e['bytes_per_item']:.0f} bytes per item", "", None),
             ("exact float32 in memory, median", f"{e['exact_ms']:.1f} ms", "", None),

@@ -119,7 +119,9 @@ def _example(folder: Path) -> dict[str, Any]:
     ids = _sample(vectors)
     block = vectors.fetch(vectors.ids().tolist())
     where = {item: at for at, item in enumerate(block.ids.tolist())}
-    index = faiss.index_factory(block.rows.shape[1], f"IVF{int(np.sqrt(len(block.ids)))},PQ16")
+    dim = block.rows.shape[1]
+    codes = next(each for each in range(16, 0, -1) if dim % each == 0)  # Faiss wants them to divide it
+    index = faiss.index_factory(dim, f"IVF{int(np.sqrt(len(block.ids)))},PQ{codes}")
     seconds = timed(lambda: (index.train(block.rows), index.add(block.rows)))
     index.nprobe = 4
     times, exact_times, shares = [], [], []
@@ -132,6 +134,7 @@ def _example(folder: Path) -> dict[str, Any]:
         shares.append(len(set(answer) & right) / K)
         exact_times.append(timed(lambda query=query: np.argpartition(-(block.rows @ query[0]), K)))
     return {
+        "codes": codes,
         "build_seconds": seconds,
         "ms": 1e3 * median(times),
         "recall": float(np.mean(shares)),

@@ -21,7 +21,7 @@ from lookalike.transfer.exporting.faiss_index import Factory, fill, reason
 
 SWEEP = (
     "Flat",
-    "IVF{lists},PQ16",
+    "IVF{lists},PQ{codes}",
     "IVF{lists},Flat",
     "IVF{lists},SQ8",
     "IVF{lists},RaBitQ",
@@ -30,7 +30,8 @@ SWEEP = (
     "PQ{quarter}x4fs",
     "HNSW32",
 )
-"""What a sweep tries; {lists} is the square root of the count of items, {quarter} a quarter of the dim."""
+"""What a sweep tries; {lists} is the square root of the count of items, {quarter} a quarter of the dim, and
+{codes} 16, or the next fewer that divide it."""
 
 _PROBES = (1, 4, 16, 64)  # 4 is what the notebooks that many started with use
 _BEAMS = (32, 128)  # of HNSW's search
@@ -41,7 +42,8 @@ _FULL = re.compile(r"(?:^|,)(?:Flat|HNSW|NSG|NNDescent)")
 def sweep(items: int, dim: int) -> tuple[str, ...]:
     """Return what is worth trying for so many items of so many numbers."""
     lists = max(1, int(np.sqrt(items)))
-    return tuple(each.format(lists=lists, quarter=dim // 4) for each in SWEEP)
+    codes = next(each for each in range(16, 0, -1) if dim % each == 0)
+    return tuple(each.format(lists=lists, quarter=dim // 4, codes=codes) for each in SWEEP)
 
 
 def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> Iterator[IndexRow]:

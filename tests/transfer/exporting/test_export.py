@@ -203,6 +203,7 @@ def test_photos_with_their_facts_and_texts_with_their_places(tmp_path, make_phot
     [
         ("Flatt", "makes no index 'Flatt' for 32 numbers: could not parse"),
         ("", "makes no index ''"),
+        ("IVF4,PQ12", "PQ8 or PQ16 would do"),
         ("BFlat", "makes no index"),
         ("PQ7", r"'PQ7' for 32 numbers: The dimension of the vector \(d\) should be a multiple"),
         ("IVF701,Flat", "IVF701,Flat learns 701 lists, for which 700 vectors are too few"),

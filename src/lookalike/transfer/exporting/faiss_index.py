@@ -60,7 +60,8 @@ class Factory:
                     raise
                 return faiss.index_factory(dim, text, faiss.METRIC_L2)  # ranks unit vectors alike
         except (RuntimeError, MemoryError, ValueError, TypeError) as error:
-            raise UsageError(f"Faiss makes no index {text!r} for {dim:,} numbers: {reason(error)}") from error
+            why = reason(error) + _fitting(text, dim)
+            raise UsageError(f"Faiss makes no index {text!r} for {dim:,} numbers: {why}") from error
 
     def _need(self, wanted: int, count: int, what: str) -> None:
         if wanted > count:
@@ -68,6 +69,16 @@ class Factory:
                 f"{self.text} learns {wanted:,} {what}, for which {count:,} vectors are too few; "
                 "name a smaller index, or Flat"
             )
+
+
+def _fitting(text: str, dim: int) -> str:
+    """Name the numbers of codes next to the one asked for that divide a vector, where that is wrong."""
+    asked = re.search(r"PQ(\d+)", text)
+    if asked is None or int(asked[1]) < 1 or dim % int(asked[1]) == 0:
+        return ""
+    few, many = range(int(asked[1]), 0, -1), range(int(asked[1]), dim + 1)
+    near = [next((each for each in some if dim % each == 0), None) for some in (few, many)]
+    return "; " + " or ".join(f"PQ{each}" for each in near if each) + " would do"
 
 
 def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], None]) -> int:
