@@ -6,12 +6,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import choices
 import common
 import report
+from lookalike.models import CHOICES
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +45,16 @@ def test_it_measures_every_model(some_data):
             )
         assert 0 < each["edited"] <= 1 and each["photos_per_second"] > 0
     assert "best: efficientnet-pair-1008" in report._choices(figures)
+
+
+@pytest.mark.parametrize(
+    ("choice", "plain", "reranked", "held_out"),
+    [("fast", 0.65, 0.72, 0.73), ("better", 0.685, 0.75, 0.76), ("best", 0.69, 0.755, 0.77)],
+)
+def test_what_they_find_does_not_fall_below_what_was_measured(shared_data, choice, plain, reranked, held_out):
+    """On the whole sets: mean average precision, right first hits, edited photos (docs/models.md)."""
+    found = choices.quality(CHOICES[choice], 15)
+    assert found["mean"]["plain"] > plain and found["mean"]["reranked"] > reranked
+    assert np.mean([found[f"{name}, held out"]["reranked"]["map"] for name in choices.SETS]) > held_out
+    assert found["caltech50"]["reranked"]["first"] > 0.925 and found["clothing"]["reranked"]["first"] > 0.72
+    assert found["edited"] > 0.88
