@@ -234,15 +234,15 @@ def test_votes_on_an_uploaded_query_are_shown_when_it_comes_again(
     choose(page, sorted((photo_folder / "cup").iterdir())[0])
     asked(page, "upload")
     item = shown(page)[1]
-    do(page, item, "up")
-    page.wait_for_timeout(200)
+    with page.expect_response(lambda answer: answer.request.method != "GET" and "/api/votes" in answer.url):
+        do(page, item, "up")
     page.click(".brand")
     asked(page, "#$")
     choose(page, sorted((photo_folder / "cup").iterdir())[0])
     asked(page, "upload")
     page.wait_for_selector(f'.grid-cell[data-id="{item}"] [data-name=up][aria-pressed=true]')
-    do(page, item, "up")
-    page.wait_for_timeout(200)
+    with page.expect_response(lambda answer: answer.request.method != "GET" and "/api/votes" in answer.url):
+        do(page, item, "up")
     assert server.get("/api/votes")["votes"] == []
 
 
