@@ -12,10 +12,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,7 @@ from lookalike.models.box import CHOICES
 from lookalike.records import Vectors
 from lookalike.search.background import Background
 from lookalike.search.reranking import rerank
-from reranking import EDITS
+from reranking import EDITS, photos_of
 
 MODELS = ("efficientnet-lite0", *CHOICES.values())
 SETS = ("caltech50", "clothing")
@@ -58,7 +55,7 @@ def quality(model: str, edited: int) -> dict[str, Any]:
     everything: list[Vectors] = []
     paths: list[str] = []
     for name in (*SETS, "coco256/images"):
-        with _read(model, DATA / name) as collection:
+        with photos_of(DATA / name, model=model) as collection:
             rows, uris = collection.vectors(), [item.uri for item in collection]
             line = Background(collection.open_space().vectors).line(rows[0])
         everything.append(rows)
@@ -73,16 +70,6 @@ def quality(model: str, edited: int) -> dict[str, Any]:
     figures["mean"] = {"plain": sum(mean[:2]) / 2, "reranked": sum(mean[2:]) / 2}
     figures["edited"] = originals_first(model, np.concatenate(everything), paths, edited)
     return figures
-
-
-@contextmanager
-def _read(model: str, folder: Path) -> Iterator[Collection]:
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        Collection(Path(scratch) / "c.lookalike", model=model) as collection,
-    ):
-        collection.add(folder)
-        yield collection
 
 
 def both(

@@ -44,10 +44,10 @@ def measure(most: int, edited: int = EDITED) -> dict[str, Any]:
     """Return mean average precision and the share of right first hits of each set, both ways."""
     figures: dict[str, Any] = {}
     for name in PHOTOS:
-        with _photos(DATA / name) as collection:
+        with photos_of(DATA / name) as collection:
             figures[name] = both(collection, _folder, _items(collection, most))
         figures[f"{name}, held out"] = held_out(name, most)
-    with _photos(*(DATA / name for name in PHOTOS), DATA / "coco256" / "images") as collection:
+    with photos_of(*(DATA / name for name in PHOTOS), DATA / "coco256" / "images") as collection:
         labelled = [item for item in _items(collection, 10_000) if "coco256" not in item.uri]
         figures["mixed"] = both(collection, _folder, _some(labelled, most))
         figures["edited"] = copies(collection, edited)
@@ -56,8 +56,12 @@ def measure(most: int, edited: int = EDITED) -> dict[str, Any]:
 
 
 @contextmanager
-def _photos(*folders: Path) -> Iterator[Collection]:
-    with tempfile.TemporaryDirectory() as scratch, Collection(Path(scratch) / "c.lookalike") as collection:
+def photos_of(*folders: Path, model: str | None = None) -> Iterator[Collection]:
+    """Give a collection of these folders, made by a model or the default, for as long as the block lasts."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        Collection(Path(scratch) / "c.lookalike", model=model) as collection,
+    ):
         collection.add(*folders)
         yield collection
 
@@ -96,7 +100,7 @@ def both(
 
 def held_out(name: str, most: int) -> dict[str, dict[str, float]]:
     """Ask by files of which the collection has none: every fifth of a set."""
-    with _photos(DATA / name) as collection:
+    with photos_of(DATA / name) as collection:
         asked = collection.items(limit=100_000)[::5]
         collection.remove(*(item.id for item in asked))
         return both(collection, _folder, _some(asked, most), by_file=True)

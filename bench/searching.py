@@ -21,6 +21,7 @@ from lookalike import Collection
 from lookalike.index.exact import TopK
 from lookalike.store import Store
 from lookalike.store.vectors import SpaceVectors
+from lookalike.transfer.exporting.faiss_index import most_codes
 
 QUERIES, K = 300, 10
 
@@ -120,7 +121,7 @@ def _example(folder: Path) -> dict[str, Any]:
     block = vectors.fetch(vectors.ids().tolist())
     where = {item: at for at, item in enumerate(block.ids.tolist())}
     dim = block.rows.shape[1]
-    codes = next(each for each in range(16, 0, -1) if dim % each == 0)  # Faiss wants them to divide it
+    codes = most_codes(dim)
     index = faiss.index_factory(dim, f"IVF{int(np.sqrt(len(block.ids)))},PQ{codes}")
     seconds = timed(lambda: (index.train(block.rows), index.add(block.rows)))
     index.nprobe = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -198,3 +199,15 @@ def ended_after(pages: int, target: Collection) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(store, "put_copied", put_copied)
         yield
+
+
+def few_labelled(shared_data: Path, folder: Path, sets: Iterable[str]) -> None:
+    """Copy a few kinds of each set and a few photos of each kind to a folder, and some photos of COCO."""
+    for name in sets:
+        for kind in sorted((shared_data / name).iterdir())[:4]:
+            (folder / name / kind.name).mkdir(parents=True)
+            for photo in sorted(kind.iterdir())[:6]:
+                shutil.copy(photo, folder / name / kind.name)
+    (folder / "coco256" / "images").mkdir(parents=True)
+    for photo in sorted((shared_data / "coco256" / "images").iterdir())[:8]:
+        shutil.copy(photo, folder / "coco256" / "images")

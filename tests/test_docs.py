@@ -77,6 +77,17 @@ def test_the_json_shown_has_the_shape_of_the_contract():
     assert list(result["hits"][0]) == ["id", "uri", "content", "score", "metadata", "closer_than"]
 
 
+def run_python(script, home):
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=home,
+        env={"HOME": str(home), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 def test_the_python_example_runs(tmp_path, make_photo):
     example = blocks("python")[0]
@@ -84,14 +95,7 @@ def test_the_python_example_runs(tmp_path, make_photo):
         make_photo(tmp_path / "Pictures" / f"{seed}.jpg", seed)
     make_photo(tmp_path / "holiday.jpg", 3)
     script = example.replace('where=["taken>=2019"]', 'where=["width>=10"]')
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env={"HOME": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(script, tmp_path)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0] == "18 0"
@@ -115,14 +119,7 @@ async def main():
 {body}
 asyncio.run(main())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env={"HOME": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(script, tmp_path)
     assert (done.stderr, done.returncode) == ("", 0)
 
 

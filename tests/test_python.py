@@ -25,8 +25,10 @@ from lookalike import (
     Vector,
     Words,
 )
+from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import DamagedError
 from lookalike.records import Box
+from lookalike.search.listing import every_item
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +59,6 @@ def test_a_collection_has_a_length_and_is_walked_through(photos, tmp_path):
 
 
 def test_walking_says_what_it_left_out(tmp_path, make_photo, caplog):
-    from lookalike.embedders.fake import FakeEmbedder
-
     for seed in range(3):
         make_photo(tmp_path / "p" / f"{seed}.png", seed)
     with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
@@ -74,6 +74,26 @@ def test_walking_says_what_it_left_out(tmp_path, make_photo, caplog):
         for ids in (None, [1, 3]):
             with pytest.raises(DamagedError, match="vector of item 3 is damaged"):
                 collection.vectors(ids)
+
+
+def test_items_come_by_id_in_whatever_order_an_engine_finds_them():
+    class Items:
+        def matching(self, filters, *, after=0, limit=-1):
+            return np.array([each for each in (2, 3, 7, 9) if each > after][:2])
+
+        def get(self, ids):
+            return {each: f"item {each}" for each in reversed(ids)}
+
+    assert list(every_item(Items())) == ["item 2", "item 3", "item 7", "item 9"]
+
+
+def test_a_space_that_is_still_empty_has_no_vectors(tmp_path, make_photo):
+    make_photo(tmp_path / "p" / "0.png", 0)
+    with Collection(tmp_path / "c.lookalike", embedder=FakeEmbedder()) as collection:
+        collection.add(tmp_path / "p")
+        collection.engine.store.ensure_space("empty", "0" * 64, 8, kind="photo", reference="")
+        assert collection.vectors(space="empty").shape == (0, 8)
+        assert collection.vectors().shape == (1, 32)
 
 
 def test_vectors_come_in_the_order_that_is_asked_for(photos):

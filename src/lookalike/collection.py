@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Self, SupportsIndex
 
 from lookalike.decode.pool import DecodePool
 from lookalike.embedders import Embedder, TextEmbedder
 from lookalike.open_collection import OpenCollection
 from lookalike.places import place_of
-from lookalike.progress import listening
+from lookalike.progress import listening, unheard
 from lookalike.records import Committed, Credit, Kind, OnStep, Space
 from lookalike.search.arguments import check_vote, ids_of_all
 from lookalike.searchable import SearchableCollection
@@ -67,9 +67,9 @@ class Collection(SearchableCollection):
         rows of CSV, TSV, JSON and Parquet files, whose text is in `column`, and .txt and .md files; `read_as`
         says what is not to be found out about them. With `prune`, items below these paths whose files are
         gone, or are left out now, are removed. With `afresh`, unchanged files are read again, too. `exclude`
-        holds patterns in the manner of .gitignore. `on_step(name, done, total)` hears of progress
-        (else bars show it in a notebook),
-        `on_commit` of every file once its outcome is on disk. Addresses (`s3://bucket/photos`) are text.
+        holds patterns in the manner of .gitignore. `on_step(name, done, total)` hears of progress (else bars
+        show it in a notebook), `on_commit` of every file once its outcome is on disk. Addresses
+        (`s3://bucket/photos`) are text.
         Paths that do not exist are in the report's `absent`; `NotFoundError` is raised when none does, or
         where a new collection stays empty.
         """
@@ -78,7 +78,7 @@ class Collection(SearchableCollection):
         present, absent = split_present(as_source(path) for path in paths)
         require_some(present, absent)
         with listening(on_step) as heard:
-            listeners = heard, on_commit or _ignore
+            listeners = heard, on_commit or unheard
             how = AddOptions(column, read_as, kind, prune, afresh, tuple(exclude), *listeners)
             report = add_items(self._opened, present, how)
         return replace(report, absent=(*absent, *report.absent))
@@ -122,7 +122,7 @@ class Collection(SearchableCollection):
         from lookalike.transfer.transfer import import_space
 
         with listening(on_step) as heard:
-            return import_space(self._opened, request, heard, on_commit or _ignore)
+            return import_space(self._opened, request, heard, on_commit or unheard)
 
     def export(
         self, folder: AnyPath, *, space: str | None = None, options: ExportOptions | None = None
@@ -196,7 +196,3 @@ class Collection(SearchableCollection):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _ignore(*_: Any) -> None:
-    """Stand in for a listener that nobody gave."""

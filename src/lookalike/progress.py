@@ -32,7 +32,7 @@ _NAMES = {
 def listening(on_step: OnStep | None) -> Iterator[OnStep]:
     """Give who hears of the steps of a call: `on_step`; where nobody listens, bars in a notebook."""
     if on_step is not None or not is_notebook():
-        yield on_step or _unheard
+        yield on_step or unheard
         return
     with StepProgress(shown=True) as progress:
         yield progress.step
@@ -44,7 +44,7 @@ def is_notebook() -> bool:
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
 
 
-def _unheard(*_: Any) -> None:
+def unheard(*_: Any) -> None:
     """Stand in for a listener that nobody gave."""
 
 

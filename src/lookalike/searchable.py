@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.engine.protocol import Engine
@@ -22,7 +22,6 @@ from lookalike.records import (
     Vote,
     Words,
 )
-from lookalike.reports import Info
 from lookalike.search.arguments import AnyQuery, Where, as_filters, as_query, as_search_options, as_target
 from lookalike.search.listing import every_item, find_item, list_items, random_items, rows_in_order
 from lookalike.search.pictures import picture_request
@@ -31,6 +30,9 @@ from lookalike.search.search import SearchContext, search
 from lookalike.sources.paths import AnyPath
 from lookalike.sources.recorded import read_recorded
 from lookalike.store.facets import Facets
+
+if TYPE_CHECKING:  # a search from a cold start does without it
+    from lookalike.reports import Info
 
 
 class SearchableCollection:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from helpers import few_labelled
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import choices
@@ -21,14 +22,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def some_data(shared_data, tmp_path, monkeypatch):
     """A few kinds of each set, a few photos of each kind."""
-    for name in choices.SETS:
-        for kind in sorted((shared_data / name).iterdir())[:4]:
-            (tmp_path / name / kind.name).mkdir(parents=True)
-            for photo in sorted(kind.iterdir())[:6]:
-                shutil.copy(photo, tmp_path / name / kind.name)
-    (tmp_path / "coco256" / "images").mkdir(parents=True)
-    for photo in sorted((shared_data / "coco256" / "images").iterdir())[:8]:
-        shutil.copy(photo, tmp_path / "coco256" / "images")
+    few_labelled(shared_data, tmp_path, choices.SETS)
     for module in (choices, common):
         monkeypatch.setattr(module, "DATA", tmp_path)
     monkeypatch.setattr(common, "WORK", tmp_path / "work")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
+
+from helpers import few_labelled
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 import report
@@ -18,14 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def some_data(shared_data, tmp_path, monkeypatch):
     """A few kinds of each set, a few photos of each kind."""
-    for name in reranking.PHOTOS:
-        for kind in sorted((shared_data / name).iterdir())[:4]:
-            (tmp_path / name / kind.name).mkdir(parents=True)
-            for photo in sorted(kind.iterdir())[:6]:
-                shutil.copy(photo, tmp_path / name / kind.name)
-    (tmp_path / "coco256" / "images").mkdir(parents=True)
-    for photo in sorted((shared_data / "coco256" / "images").iterdir())[:8]:
-        shutil.copy(photo, tmp_path / "coco256" / "images")
+    few_labelled(shared_data, tmp_path, reranking.PHOTOS)
     (tmp_path / "banking77").mkdir()
     lines = (shared_data / "banking77" / "train.csv").read_text().splitlines(keepends=True)
     (tmp_path / "banking77" / "train.csv").write_text("".join([lines[0], *lines[1::30]]))

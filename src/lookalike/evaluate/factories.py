@@ -17,7 +17,7 @@ from lookalike.evaluate.trial import OUT_OF_TIME, IndexRow, Trial, one_thread, r
 from lookalike.indexing.live import is_small
 from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Vectors
-from lookalike.transfer.exporting.faiss_index import Factory, fill, reason
+from lookalike.transfer.exporting.faiss_index import Factory, fill, most_codes, reason
 
 SWEEP = (
     "Flat",
@@ -42,8 +42,7 @@ _FULL = re.compile(r"(?:^|,)(?:Flat|HNSW|NSG|NNDescent)")
 def sweep(items: int, dim: int) -> tuple[str, ...]:
     """Return what is worth trying for so many items of so many numbers."""
     lists = max(1, int(np.sqrt(items)))
-    codes = next(each for each in range(16, 0, -1) if dim % each == 0)
-    return tuple(each.format(lists=lists, quarter=dim // 4, codes=codes) for each in SWEEP)
+    return tuple(each.format(lists=lists, quarter=dim // 4, codes=most_codes(dim)) for each in SWEEP)
 
 
 def measure_factory(opened: OpenSpace, trial: Trial, text: str, memory: int) -> Iterator[IndexRow]:

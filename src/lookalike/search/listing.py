@@ -46,7 +46,7 @@ def every_item(items: EngineItems) -> Iterator[Item]:
     after, damaged = 0, 0
     while ids := items.matching([], after=after, limit=_PAGE).tolist():
         sound = items.get(ids)
-        yield from sound.values()
+        yield from (sound[each] for each in ids if each in sound)
         if len(sound) < len(ids):
             damaged += len(items.damaged([each for each in ids if each not in sound]))
         after = ids[-1]
@@ -59,22 +59,17 @@ def rows_in_order(vectors: EngineVectors, ids: Iterable[SupportsIndex] | None) -
 
     Raises `NotFoundError` for an item without one, `DamagedError` where one is not what was written.
     """
-    if ids is None:
-        blocks = list(vectors.blocks())
-        _refuse_damaged([item_id for block in blocks for item_id in block.damaged])
-        return np.concatenate([block.rows for block in blocks])
-    wanted = np.array([operator.index(each) for each in ids], np.int64)
+    wanted = vectors.ids() if ids is None else np.array([operator.index(each) for each in ids], np.int64)
     block = vectors.fetch(np.unique(wanted).tolist())
-    _refuse_damaged(block.damaged)
+    if block.damaged:
+        damaged = block.damaged[0]
+        raise DamagedError(f"the vector of item {damaged} is damaged; run: lookalike verify --repair")
+    if ids is None:  # without what was removed a moment ago
+        return block.rows
     missing = np.setdiff1d(wanted, block.ids)
     if len(missing):
         raise NotFoundError(f"item {missing[0]} has no vector in this space")
     return block.rows[np.searchsorted(block.ids, wanted)]
-
-
-def _refuse_damaged(damaged: Sequence[int]) -> None:
-    if damaged:
-        raise DamagedError(f"the vector of item {damaged[0]} is damaged; run: lookalike verify --repair")
 
 
 def random_items(items: EngineItems, filters: Sequence[Filter], count: int) -> list[Item]:

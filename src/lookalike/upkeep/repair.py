@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lookalike.embedders import TextEmbedder
 from lookalike.errors import DamagedError
@@ -13,6 +12,7 @@ from lookalike.ingest.add import fill_spaces
 from lookalike.ingest.photos import PhotoIngest, ingest_photos
 from lookalike.ingest.texts import TextIngest, ingest_texts
 from lookalike.open_collection import OpenCollection
+from lookalike.progress import unheard
 from lookalike.sources.remote.addresses import Source, is_address
 from lookalike.sources.uris import container_of, path_of
 from lookalike.store import Store
@@ -99,7 +99,7 @@ def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     if sources := _sources_of(report):
         _read_again(opened, store, sources)
     if not store.items.is_empty():
-        fill_spaces(opened, store, _ignore)
+        fill_spaces(opened, store, unheard)
         opened.engine().refresh_indexes()
 
 
@@ -117,18 +117,14 @@ def _read_again(opened: OpenCollection, store: Store, files: list[Source]) -> No
     space = opened.space()
     embedder = opened.main_embedder(space.kind)  # refuses another model than the collection's
     if isinstance(embedder, TextEmbedder):
-        texts = TextIngest(store, space, _ignore, _ignore, embedder)
+        texts = TextIngest(store, space, unheard, unheard, embedder)
         ingest_texts(texts, files, None, afresh=True)
     else:
         ingest_photos(
-            PhotoIngest(store, space, _ignore, _ignore, opened.decoder, embedder), files, afresh=True
+            PhotoIngest(store, space, unheard, unheard, opened.decoder, embedder), files, afresh=True
         )
 
 
 def _store(opened: OpenCollection) -> Store:
     """Return the store, which is on this machine."""
     return opened.local_engine("verify", "Milvus has its own tools for that").store
-
-
-def _ignore(*_: Any) -> None:
-    """Stand in for a listener that nobody gave."""

@@ -76,9 +76,14 @@ def _fitting(text: str, dim: int) -> str:
     asked = re.search(r"PQ(\d+)", text)
     if asked is None or int(asked[1]) < 1 or dim % int(asked[1]) == 0:
         return ""
-    few, many = range(int(asked[1]), 0, -1), range(int(asked[1]), dim + 1)
-    near = [next((each for each in some if dim % each == 0), None) for some in (few, many)]
-    return "; " + " or ".join(f"PQ{each}" for each in near if each) + " would do"
+    few = most_codes(dim, int(asked[1]))
+    many = next((each for each in range(int(asked[1]), dim + 1) if dim % each == 0), few)
+    return "; " + " or ".join(f"PQ{each}" for each in sorted({few, many})) + " would do"
+
+
+def most_codes(dim: int, limit: int = 16) -> int:
+    """Return how many codes a vector can have at most, up to `limit`: Faiss wants them to divide it."""
+    return next(each for each in range(limit, 0, -1) if dim % each == 0)
 
 
 def build(factory: Factory, vectors: Path, path: Path, on_rows: Callable[[int], None]) -> int:
