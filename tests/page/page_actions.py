@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from page_server import PageServer
 from playwright.sync_api import Page, expect
 
 NewPage = Callable[..., Page]
@@ -84,6 +85,16 @@ def asked(page: Page, pattern: str) -> None:
     """Wait until the page's address asks for something, and for the answer."""
     expect(page).to_have_url(re.compile(pattern))
     settle(page)
+
+
+def expect_votes(page: Page, server: PageServer, votes: dict[int, int]) -> None:
+    """Wait until the server keeps just these votes, by item: a thumb shows before it is sent."""
+    for _ in range(100):
+        kept = {vote["item"]: vote["vote"] for vote in server.get("/api/votes")["votes"]}
+        if kept == votes:
+            return
+        page.wait_for_timeout(50)
+    assert kept == votes
 
 
 def choose(page: Page, *photos: Path, add: bool = False) -> None:

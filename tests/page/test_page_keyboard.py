@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from page_actions import Faults, asked, search_by, settle, shown, start
+from page_actions import Faults, asked, expect_votes, search_by, settle, shown, start
 from page_server import PageServer
 from playwright.sync_api import Page, expect
 
@@ -45,8 +45,7 @@ def test_from_the_start_to_a_vote_without_a_mouse(page: Page, server: PageServer
     page.wait_for_selector(f'[data-id="{hit}"] [data-name=down][aria-pressed=true]')
     page.keyboard.press("-")
     page.wait_for_selector(f'[data-id="{hit}"] [data-name=down][aria-pressed=false]')
-    page.wait_for_timeout(200)
-    assert server.get("/api/votes")["votes"] == []
+    expect_votes(page, server, {})
     page.keyboard.press("m")
     asked(page, f"e=1%3Aitem%3A{hit}")
     other = page.evaluate(FOCUSED)

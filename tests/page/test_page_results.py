@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 
 import pytest
-from page_actions import asked, by_item, choose, do, pick, search_by, settle, shown, start
+from page_actions import asked, by_item, choose, do, expect_votes, pick, search_by, settle, shown, start
 from page_server import PageServer
 from playwright.sync_api import Page, expect
 
@@ -210,13 +211,9 @@ def test_votes_are_kept_shown_again_and_withdrawn(page: Page, server: PageServer
         button = page.locator(f'.grid-cell[data-id="{item}"] [data-name="{name}"]')
         return button.get_attribute("aria-pressed") == "true"
 
-    def kept() -> dict[int, int]:
-        page.wait_for_timeout(200)
-        return {vote["item"]: vote["vote"] for vote in server.get("/api/votes")["votes"]}
-
     assert pressed(good, "up")
     assert not pressed(good, "down")
-    assert kept() == {good: 1, bad: -1}
+    expect_votes(page, server, {good: 1, bad: -1})
     page.reload()
     settle(page)
     page.wait_for_selector("[data-name=down][aria-pressed=true]")
@@ -224,7 +221,7 @@ def test_votes_are_kept_shown_again_and_withdrawn(page: Page, server: PageServer
     do(page, good, "up")
     do(page, bad, "down")
     assert not pressed(good, "up")
-    assert kept() == {}
+    expect_votes(page, server, {})
 
 
 def test_votes_on_an_uploaded_query_are_shown_when_it_comes_again(
@@ -234,16 +231,15 @@ def test_votes_on_an_uploaded_query_are_shown_when_it_comes_again(
     choose(page, sorted((photo_folder / "cup").iterdir())[0])
     asked(page, "upload")
     item = shown(page)[1]
-    with page.expect_response(lambda answer: answer.request.method != "GET" and "/api/votes" in answer.url):
-        do(page, item, "up")
+    do(page, item, "up")
+    expect_votes(page, server, {item: 1})
     page.click(".brand")
     asked(page, "#$")
     choose(page, sorted((photo_folder / "cup").iterdir())[0])
     asked(page, "upload")
     page.wait_for_selector(f'.grid-cell[data-id="{item}"] [data-name=up][aria-pressed=true]')
-    with page.expect_response(lambda answer: answer.request.method != "GET" and "/api/votes" in answer.url):
-        do(page, item, "up")
-    assert server.get("/api/votes")["votes"] == []
+    do(page, item, "up")
+    expect_votes(page, server, {})
 
 
 def test_hits_can_be_ordered_by_score_alone(page: Page, server: PageServer) -> None:
@@ -255,17 +251,16 @@ def test_hits_can_be_ordered_by_score_alone(page: Page, server: PageServer) -> N
     assert json.loads(asking.value.post_data or "")["rerank"] is False
     asked(page, "plain=1")
     plain = shown(page)
-    assert plain != vouched and plain[0] == vouched[0]
+    assert plain[:20] != vouched[:20] and plain[0] == vouched[0]
     scores = [float(text) for text in page.locator(".grid-score").all_text_contents()]
     assert scores == sorted(scores, reverse=True) and len(scores) > 10
     page.reload()
     settle(page)
     expect(page.get_by_label("By score alone")).to_be_checked()
-    assert shown(page) == plain
+    assert shown(page)[:20] == plain[:20]  # how many more there are depends on the moment
     page.get_by_label("By score alone").uncheck()
+    expect(page).not_to_have_url(re.compile("plain"))
     settle(page)
-    page.wait_for_function(f"() => document.querySelector('.grid-cell').dataset.id == {vouched[0]}")
-    expect(page).not_to_have_url("plain")
-    assert shown(page)[: len(vouched)] == vouched
+    assert shown(page)[:20] == vouched[:20]
     start(page)
     expect(page.get_by_label("By score alone")).to_be_hidden()
