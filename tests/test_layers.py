@@ -17,13 +17,14 @@ ROOT = Path(lookalike.__file__).parent
 FLOORS = [
     {"install"},
     {"errors", "records", "cores"},
-    {"reports", "durable", "files", "user_folders", "listed", "progress"},
+    {"reports", "durable", "files", "user_folders", "listed", "progress", "decisions"},
     {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
     {"embedders"},
     {"indexing"},
     {"engine"},
     {"search", "places"},
     {"open_collection"},
+    {"copies"},
     {"ingest"},
     {"cluster"},
     {"upkeep", "transfer"},

@@ -1,0 +1,1 @@
+"""Copies: the same file, the same photo, the same scene."""
