@@ -21,12 +21,13 @@ from PIL import Image, ImageEnhance
 import words as word_search
 from common import DATA, fresh, need_data
 from lookalike import Collection
+from lookalike.matching.hashes import ALIKE_BITS
 from lookalike.models import DEFAULT_MODEL
 from lookalike.models.words import load_class_names
 from lookalike.records import PHASH, Item
 from lookalike.search import background as line_of
 from lookalike.search.background import Background, BackgroundScores
-from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY_OF_PHOTO, SAME_PHOTO
+from lookalike.search.copies import NEAR_COPY_OF_PHOTO, SAME_PHOTO
 from lookalike.store import Store
 
 QUERIES = 1_000
@@ -38,9 +39,9 @@ SPREADS = np.arange(2.5, 5.01, 0.25)
 MOST_FALSE = 0.02
 EDITED = 60  # photos of each set
 BARS = (
-    (NEAR_COPY_OF_PHOTO, 64),
-    (SAME_PHOTO, 64),
-    *((NEAR_COPY_OF_PHOTO, bits) for bits in (2, MOST_DIFFERENT_BITS, 6, 8)),
+    (NEAR_COPY_OF_PHOTO, 256),
+    (SAME_PHOTO, 256),
+    *((NEAR_COPY_OF_PHOTO, bits) for bits in (15, ALIKE_BITS, 47, 63)),
 )
 """Least scores, and how many bits of the perceptual hashes differ at most."""
 Picture = Image.Image
@@ -224,20 +225,20 @@ def copies() -> dict[str, Any]:
         compared += len(upper[0])
         for bar in BARS:
             pairs[bar_name(*bar)] += int(are_copies(these, hashes, *bar)[upper].sum())
-    chosen = bar_name(NEAR_COPY_OF_PHOTO, MOST_DIFFERENT_BITS)
+    chosen = bar_name(NEAR_COPY_OF_PHOTO, ALIKE_BITS)
     return {"edits": edits, "pairs": compared, "pairs_near": pairs, "chosen": chosen}
 
 
 def bar_name(score: float, bits: int) -> str:
     """Return what is asked of copies, as a title."""
-    return f"≥ {score:g}" + (f", ≤ {bits} bits" if bits < 64 else "")
+    return f"≥ {score:g}" + (f", ≤ {bits} bits" if bits < 256 else "")
 
 
 def are_copies(
     rows: npt.NDArray[np.float32],
     bits: npt.NDArray[np.bool_],
     score: float = NEAR_COPY_OF_PHOTO,
-    most: int = MOST_DIFFERENT_BITS,
+    most: int = ALIKE_BITS,
 ) -> npt.NDArray[np.bool_]:
     """Tell for each pair whether its score and its hashes are those of copies."""
     ones = bits.astype(np.float32)
@@ -246,8 +247,8 @@ def are_copies(
 
 
 def bits_of(items: list[Item]) -> npt.NDArray[np.bool_]:
-    """Return the perceptual hashes `(n, 64)` of photos; zeros for what has none."""
-    hashes = [bytes.fromhex(str(item.metadata.get(PHASH, "00" * 8))) for item in items]
+    """Return the perceptual hashes `(n, 256)` of photos; zeros for what has none."""
+    hashes = [bytes.fromhex(str(item.metadata.get(PHASH, "00" * 32))) for item in items]
     return np.unpackbits(np.array([list(each) for each in hashes], np.uint8), axis=1).astype(bool)
 
 
@@ -325,7 +326,7 @@ def space_of(name: str) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[n
 def items_of(
     name: str,
 ) -> tuple[Background, npt.NDArray[np.str_], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return what `space_of` does, and the bits of perceptual hashes `(n, 64)`."""
+    """Return what `space_of` does, and the bits of perceptual hashes `(n, 256)`."""
     folder = fresh(f"background-{name}") / "items.lookalike"
     is_text = name == "banking77"
     with Collection(folder) as collection:

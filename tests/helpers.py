@@ -19,7 +19,7 @@ from lookalike.decode.requests import PhotoRequest
 from lookalike.decode.worker import Refused, read_photos
 from lookalike.embedders.fake import FakeEmbedder
 from lookalike.errors import CollectionError, LookalikeError, StorageError
-from lookalike.records import Committed, FileStamp, Photo, Skipped
+from lookalike.records import GREY_SIDE, Committed, FileStamp, Photo, Skipped
 from lookalike.reports import AddReport
 
 
@@ -37,16 +37,18 @@ class CountingDecoder:
             if isinstance(answer, Refused):
                 yield Skipped(request.uri, answer.reason, request.stamp, answer.lasting)
                 continue
-            pixels = None
+            pixels = grey = None
             if answer.pixels is not None:
                 self.decoded.append(Path(request.path).name)
                 side = request.view.size
-                pixels = np.frombuffer(answer.pixels, np.uint8).reshape(side, side, 3)
+                blob = np.frombuffer(answer.pixels, np.uint8)
+                pixels = blob[: side * side * 3].reshape(side, side, 3)
+                grey = blob[side * side * 3 :].reshape(GREY_SIDE, GREY_SIDE)
             stamp = FileStamp(answer.size, answer.mtime_ns)
             if (request.content is not None or request.is_copy) and request.stamp is not None:
                 stamp = request.stamp
             facts = {**request.facts, **answer.metadata}
-            yield Photo(request.uri, stamp, answer.content_hash, pixels, facts)
+            yield Photo(request.uri, stamp, answer.content_hash, pixels, facts, grey)
 
     def close(self) -> None:
         self.read.clear()

@@ -18,7 +18,8 @@ FLOORS = [
     {"install"},
     {"errors", "records", "cores"},
     {"reports", "durable", "files", "user_folders", "listed", "progress", "decisions"},
-    {"sources", "decode", "models", "store", "index", "datasets"},  # stages, which know nothing of each other
+    # the stages, which know nothing of each other
+    {"sources", "decode", "models", "store", "index", "datasets", "matching"},
     {"embedders"},
     {"indexing"},
     {"engine"},

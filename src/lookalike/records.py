@@ -18,11 +18,10 @@ Ids: TypeAlias = "npt.NDArray[np.int64]"
 
 MetadataValue = str | int | float
 Metadata = Mapping[str, MetadataValue]
-"""Facts of one photo, read from its file and the sidecars beside it: see `FACTS`.
-
-Only facts that are stated are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees,
-`exposure` is seconds, `rating` −1 (rejected) to 5, `keywords` are one text, joined by "; ", as are in
-`sidecar` the names of the files beside it that state some of them."""
+"""Facts of one photo, read from its file and the sidecars beside it: see `FACTS`. Only facts that are stated
+are present. `taken` is local time in ISO 8601, `lat` and `lon` are degrees, `exposure` is seconds, `rating`
+−1 (rejected) to 5, `keywords` are one text, joined by "; ", as are in `sidecar` the names of the files beside
+it that state some of them."""
 
 FACTS = frozenset(
     (
@@ -33,7 +32,9 @@ FACTS = frozenset(
 """The names of what is read from a photo, and may be stated otherwise another time."""
 
 PHASH = "phash"
-"""The name of a photo's perceptual hash among its metadata, 16 hexadecimal digits; see `ingest/phash.py`."""
+"""The name of a photo's perceptual hash among its metadata; see `matching/hashes.py`."""
+
+GREY_SIDE = 64  # pixels of a photo's whole frame in grey, of which that hash is made
 
 Kind = Literal["photo", "text"]
 """What the items of a collection are; one collection holds one kind."""
@@ -139,6 +140,8 @@ class Photo:
     """RGB 0–255, of the view's shape `(height, width, 3)`; None when the content was known and decoding was
     not needed."""
     metadata: Metadata = field(default_factory=dict)
+    grey: npt.NDArray[np.uint8] | None = None
+    """The whole frame in grey, `(64, 64)`, however wide it is; None where `pixels` is."""
 
 
 @dataclass(frozen=True, slots=True)

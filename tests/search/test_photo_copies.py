@@ -10,9 +10,9 @@ from lookalike import Collection
 from lookalike.embedders import COMPANION
 from lookalike.embedders.fake import FakePairedEmbedder
 from lookalike.embedders.vectors import unit_length
+from lookalike.matching.hashes import ALIKE_BITS
 from lookalike.records import Hit, SearchOptions, Space, Words
 from lookalike.search.copies import (
-    MOST_DIFFERENT_BITS,
     NEAR_COPY,
     NEAR_COPY_OF_PHOTO,
     SAME_PHOTO,
@@ -141,24 +141,24 @@ def test_the_bar_is_where_it_is_said_to_be():
 @pytest.mark.parametrize(
     ("score", "differing", "is_copy"),
     [
-        (NEAR_COPY_OF_PHOTO + 1e-4, MOST_DIFFERENT_BITS, True),
+        (NEAR_COPY_OF_PHOTO + 1e-4, ALIKE_BITS, True),
         (NEAR_COPY_OF_PHOTO - 1e-4, 0, False),
-        (0.9999, MOST_DIFFERENT_BITS + 1, False),
-        (0.9999, 64, False),
+        (0.9999, ALIKE_BITS + 1, False),
+        (0.9999, 256, False),
     ],
 )
 def test_both_score_and_hash_must_say_so(score, differing, is_copy):
     rows = np.array([[1, 0], [score, np.sqrt(1 - score * score)]], np.float32)
     photos, _ = shots(None, None)
-    hashes = (f"{0:016x}", f"{(1 << differing) - 1:016x}")
+    hashes = (f"{0:064x}", f"{(1 << differing) - 1:064x}")
     hits = [replace(hit, metadata={"phash": each}) for hit, each in zip(photos, hashes, strict=True)]
     assert (mark_copies(hits, rows)[1].copy_of == 1) == is_copy
 
 
-@pytest.mark.parametrize("value", ["", "no hash", "12", 7, "f" * 18])
+@pytest.mark.parametrize("value", ["", "no hash", "12", 7, "f" * 16, "f" * 66])
 def test_another_value_of_that_name_is_no_hash(value):
     photos, rows = shots(None, None, None)
-    stated = ({"phash": value}, {"phash": "0" * 16}, {})
+    stated = ({"phash": value}, {"phash": "0" * 64}, {})
     hits = [replace(hit, metadata=each) for hit, each in zip(photos, stated, strict=True)]
     assert [hit.copy_of for hit in mark_copies(hits, rows)] == [None, 1, 1]
 

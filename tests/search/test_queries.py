@@ -205,8 +205,8 @@ def test_pages_meet_the_conditions(collection):
 
 def test_near_copies_name_the_best_of_them(collection, photos):
     with Image.open(photos / "05.png") as picture:
-        picture.save(photos / "05-poor.jpg", quality=50)
-        picture.save(photos / "05.jpg", quality=80)
+        picture.save(photos / "05-poor.jpg", quality=85)
+        picture.save(photos / "05.jpg", quality=95)
     collection.add(photos)
     hits = collection.answer([1], SearchOptions(20, mark_copies=True))[0].hits
     family = [hit for hit in hits if hit.uri.rsplit("/", 1)[1].startswith("05")]

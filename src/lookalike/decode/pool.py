@@ -17,7 +17,7 @@ from lookalike.cores import cpu_count
 from lookalike.decode.budget import current_budget
 from lookalike.decode.processes import Answer, WorkerDiedError, WorkerPool
 from lookalike.decode.requests import MEMORY_BYTES, PhotoRequest, ThumbnailRequest
-from lookalike.records import FileStamp, Photo, Skipped
+from lookalike.records import GREY_SIDE, FileStamp, Photo, Skipped
 
 _CHUNK = (
     8  # files per task: few enough to lose little time when one kills its worker, enough to hide the pipe
@@ -189,11 +189,13 @@ def _content_bytes(chunk: Sequence[PhotoRequest]) -> int:
 def _as_record(request: PhotoRequest, answer: Any, pixels: Iterator[bytes]) -> Photo | Skipped:
     if "refused" in answer:
         return Skipped(request.uri, answer["refused"], request.stamp, answer["lasting"])
-    square = None
+    square = grey = None
     if answer["has_pixels"]:
-        square = np.frombuffer(next(pixels), np.uint8).reshape(*request.view.shape, 3)
+        blob = np.frombuffer(next(pixels), np.uint8)
+        square = blob[: -(GREY_SIDE**2)].reshape(*request.view.shape, 3)
+        grey = blob[-(GREY_SIDE**2) :].reshape(GREY_SIDE, GREY_SIDE)
     stamp = FileStamp(answer["size"], answer["mtime_ns"])
     if (request.content is not None or request.is_copy) and request.stamp is not None:
         stamp = request.stamp  # bytes have no time of their own
     facts = {**request.facts, **answer["metadata"]}
-    return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, facts)
+    return Photo(request.uri, stamp, bytes.fromhex(answer["sha256"]), square, facts, grey)

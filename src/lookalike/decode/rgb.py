@@ -10,7 +10,7 @@ from PIL.ExifTags import Base
 from lookalike.decode import colour
 from lookalike.decode.strips import Scaling, resized
 from lookalike.decode.tones import Convert, displayer
-from lookalike.records import Box, View
+from lookalike.records import GREY_SIDE, Box, View
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _LONGEST = 8  # squares in a row that a photo may be while it is scaled
@@ -76,6 +76,16 @@ def thumbnail(image: Image.Image, longest: int) -> Image.Image:
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = resized(image, convert, Scaling(size, "BICUBIC", gap=3.0))
     return _finished(small, image, convert)
+
+
+def grey(image: Image.Image, box: Box | None = None) -> Image.Image:
+    """Return the whole frame of a loaded `image`, or of a part, upright, in grey, as a square."""
+    image = _upright(image)
+    convert = displayer(image)
+    if box is not None:
+        image = _cut(image, box)
+    small = resized(image, convert, Scaling((GREY_SIDE, GREY_SIDE), "BOX", gap=3.0))
+    return _finished(small, image, convert).convert("L")
 
 
 def _centre(image: Image.Image, convert: Convert | None, view: View) -> Image.Image:

@@ -39,6 +39,7 @@ _T = TypeVar("_T")
 class Decoded:
     """What one file holds; `pixels` is RGB bytes of the view's square, or None for known content.
 
+    Behind them come those of the whole frame in grey, 64 × 64.
     Without any `metadata`, known content says nothing new.
     """
 
@@ -174,7 +175,8 @@ def _decode(file: File, request: PhotoRequest, memory: int) -> tuple[bytes, dict
         picture.load(rgb.shortest_side(view, box))
         facts = _facts(picture, request)
         small = rgb.square(picture.image, view, box)
-    return small.tobytes(), facts
+        grey = rgb.grey(picture.image, box)
+    return small.tobytes() + grey.tobytes(), facts
 
 
 def _facts_alone(file: File, request: PhotoRequest, memory: int) -> exif.Facts:

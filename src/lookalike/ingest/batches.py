@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lookalike.embedders import Embedder, PairedEmbedder
 from lookalike.embedders.vectors import NO_DIRECTION, have_direction
-from lookalike.ingest.phash import with_hashes
+from lookalike.ingest.hashes import with_hashes
 from lookalike.records import Photo, Skipped, Vectors
 from lookalike.store import PhotoBatch
 from lookalike.store.shards import ShardRead

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from lookalike.embedders import COMPANION
 from lookalike.embedders.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.engine.protocol import Engine
+from lookalike.matching.hashes import ALIKE_BITS, HASH_BYTES
 from lookalike.records import PHASH, Hit, Ids, Space, Vectors
 from lookalike.search.products import products_of
 
@@ -19,19 +20,13 @@ NEAR_COPY = 0.9
 
 NEAR_COPY_OF_PHOTO = 0.92
 """From this score on two photos are taken for copies whose perceptual hashes say so, too. Measured
-(`python bench/background.py copies`): of 590,110 pairs within Caltech-101, garments and COCO six pass, all of
-them copies or edits of one picture, though 27 score as high. Of copies, those pass that were saved as JPEG of
-quality 75 or as WebP (100 %) or as JPEG of quality 30 (94 %), given more contrast (95 %), made brighter
-(94 %) or half as large (87 %), or grey (43 %). What is missed shows as a hit; what is marked falsely would
-not show."""
-
-MOST_DIFFERENT_BITS = 4
-"""So many of the 64 bits of their perceptual hashes may differ at most between copies of a photo."""
+(`python bench/background.py copies`). What is missed shows as a hit; what is marked falsely would not
+show."""
 
 SAME_PHOTO = 0.96
 """From this score on two photos are taken for copies where one has no hash, as what older versions read."""
 
-_HASH = re.compile("[0-9a-f]{16}")
+_HASH = re.compile("[0-9a-f]{64}")  # as versions before made it, it had 16
 _ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
 _BLOCK = 256  # hits whose pairs are looked at together
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
@@ -92,17 +87,17 @@ def _keep_alike(hits: list[Hit], near: npt.NDArray[np.bool_], scores: Vectors) -
         block = slice(begin, begin + _BLOCK)
         if near[block].any():
             others = slice(near.shape[1])
-            differing = np.zeros(near[block].shape, np.uint8)
+            differing = np.zeros(near[block].shape, np.uint16)
             for part in range(bits.shape[1]):
                 differing += _ONES[bits[block, None, part] ^ bits[None, others, part]]
             both = hashed[block, None] & hashed[None, others]
-            alike = (differing <= MOST_DIFFERENT_BITS) & (scores[block] >= NEAR_COPY_OF_PHOTO)
+            alike = (differing <= ALIKE_BITS) & (scores[block] >= NEAR_COPY_OF_PHOTO)
             near[block] &= np.where(both, alike, scores[block] >= SAME_PHOTO)
 
 
 def _hashes(hits: list[Hit]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Return the perceptual hashes `(n, 8)` of hits, and which of them have one."""
-    bits, hashed = np.zeros((len(hits), 8), np.uint8), np.zeros(len(hits), bool)
+    """Return the perceptual hashes `(n, 32)` of hits, and which of them have one."""
+    bits, hashed = np.zeros((len(hits), HASH_BYTES), np.uint8), np.zeros(len(hits), bool)
     for at, hit in enumerate(hits):
         stated = hit.metadata.get(PHASH)
         if isinstance(stated, str) and _HASH.fullmatch(stated):  # else an import's column of that name

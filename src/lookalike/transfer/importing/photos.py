@@ -11,7 +11,7 @@ from itertools import islice
 from lookalike.decode.requests import PhotoRequest
 from lookalike.embedders.vectors import NO_DIRECTION
 from lookalike.ingest.batches import BATCH as EMBED_BATCH
-from lookalike.ingest.phash import with_hashes
+from lookalike.ingest.hashes import with_hashes
 from lookalike.records import FileStamp, Photo, Skipped, View
 from lookalike.sources.sidecars import Sidecars
 from lookalike.sources.uris import is_gone, path_of
@@ -55,7 +55,8 @@ def _commit_new_photos(run: ImportRun, made: list[tuple[Photo | Skipped, int]], 
     photos = {each.uri: (each, at) for each, at in made if isinstance(each, Photo)}
     batch, companion = PhotoBatch(skipped=[each for each, _ in made if isinstance(each, Skipped)]), None
     if run.is_default:
-        batch.photos = [(photo, page.rows[at]) for photo, at in photos.values()]
+        hashed = with_hashes([photo for photo, _ in photos.values()])
+        batch.photos = [(photo, page.rows[photos[photo.uri][1]]) for photo in hashed]
     elif photos:
         model = run.default_model()
         is_target = model.companion is not None and model.companion.id == run.space.id

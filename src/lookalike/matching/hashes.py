@@ -1,0 +1,88 @@
+"""The perceptual hash of photos: 256 bits that stay nearly the same when a photo is saved anew.
+
+After PDQ (Facebook, The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm, 2019): the
+signs of the lowest 16 × 16 frequencies of the cosine transform of the grey picture of 64 × 64 pixels. PDQ
+compares with their median instead, which is nearly 0; with the signs themselves, the hash of a turned or
+mirrored photo is made of the bits of the photo's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lookalike.records import GREY_SIDE
+
+HASH_BYTES = 32
+
+ALIKE_BITS = 31
+"""So many of the 256 bits may differ between two savings of one photo."""
+
+_KEPT = 16  # lowest frequencies in each direction, beyond the mean
+_PLACES = 2 * np.arange(GREY_SIDE) + 1
+_WAVES = (
+    np.cos(np.pi / (2 * GREY_SIDE) * np.outer(np.arange(1, _KEPT + 1), _PLACES)) * np.sqrt(2 / GREY_SIDE)
+).astype(np.float32)
+_NOISE = 1.0  # of a frequency, as rounding to 256 levels of grey and saving as JPEG leave it
+_LEAST_TOLD = 128  # frequencies that must stand out from it
+
+Bits = npt.NDArray[np.uint8]
+"""Hashes `(n, 32)`, eight bits a byte."""
+
+TURNS = (
+    (False, False, False),
+    (True, False, True),
+    (False, True, True),
+    (True, True, False),
+    (False, False, True),
+    (True, False, False),
+    (False, True, False),
+    (True, True, True),
+)
+"""The eight ways a picture may lie: whether its rows and columns change places, whether then its rows are
+read from below, and its columns from the right."""
+
+TURN_NAMES = (
+    (),
+    ("turned 90°",),
+    ("turned 180°",),
+    ("turned 270°",),
+    ("mirrored",),
+    ("mirrored", "turned 270°"),
+    ("mirrored", "turned 180°"),
+    ("mirrored", "turned 90°"),
+)
+"""What each of `TURNS` makes of a picture: mirrored left to right first, then turned clockwise."""
+
+
+def perceptual_hashes(greys: Sequence[npt.NDArray[np.uint8]] | npt.NDArray[np.uint8]) -> list[str | None]:
+    """Return the hash of each grey picture `(64, 64)` as 64 hexadecimal digits.
+
+    None for what has too little in it to be told from others: one colour, a gradient, a mere line.
+    """
+    if not len(greys):
+        return []
+    grey = np.stack(list(greys)).astype(np.float32)
+    # The threads of a matrix product would take their time from the network, which runs beside it.
+    low = np.einsum("ux,nvx->nvu", _WAVES, np.einsum("vy,nyx->nvx", _WAVES, grey, optimize=False))
+    told = (np.abs(low) > _NOISE).sum(axis=(1, 2)) >= _LEAST_TOLD
+    bits = np.packbits((low > 0).reshape(len(low), -1), axis=1)
+    return [each.tobytes().hex() if enough else None for each, enough in zip(bits, told, strict=True)]
+
+
+def hash_bits(hashes: Sequence[str]) -> Bits:
+    """Return hashes of 64 hexadecimal digits as `(n, 32)`."""
+    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, HASH_BYTES)
+
+
+def turned(bits: Bits, turn: int) -> Bits:
+    """Return the hashes of the same pictures lying in the way `TURNS[turn]`."""
+    transposed, flipped, mirrored = TURNS[turn]
+    signs = np.unpackbits(bits, axis=1).reshape(-1, _KEPT, _KEPT)  # vertical frequency, horizontal one
+    if transposed:
+        signs = signs.transpose(0, 2, 1)
+    odd = np.arange(1, _KEPT + 1) % 2 == 1  # waves that are their own negative when read backwards
+    swap = (odd[:, None] & flipped) ^ (odd[None, :] & mirrored)
+    return np.packbits((signs ^ swap).reshape(len(bits), -1), axis=1)
