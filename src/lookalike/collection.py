@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, SupportsIndex
 
+from lookalike.decisions import Decision
 from lookalike.decode.pool import DecodePool
 from lookalike.embedders import Embedder, TextEmbedder
 from lookalike.open_collection import OpenCollection
@@ -160,6 +161,14 @@ class Collection(SearchableCollection):
     def credit(self, credit: Credit) -> None:
         """Keep what a space earned in a round of interleaved hits; see `interleaving`."""
         self.engine.credits.put(credit)
+
+    def decide(self, decisions: Iterable[Decision]) -> None:
+        """Keep what was decided about pairs of contents, all or none; it holds wherever these lie.
+
+        Each replaces the former one on its pair, and a verdict of None withdraws that. Raises `UsageError`
+        for what can be no decision.
+        """
+        self.engine.decisions.put(list(decisions))
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, SupportsIndex
 
+from lookalike.decisions import Decision
 from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.engine.protocol import Engine
 from lookalike.errors import NotFoundError
@@ -171,6 +172,10 @@ class SearchableCollection:
     def credits(self) -> list[Credit]:
         """Return all credits in the order given."""
         return list(self.engine.credits.all())
+
+    def decisions(self) -> list[Decision]:
+        """Return what was decided about copies, in the order given."""
+        return list(self.engine.decisions.all())
 
     def original(self, item: Item) -> bytes:
         """Return the bytes of an item's file; `NotFoundError` unless they are those that were added."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from lookalike.decisions import Decision
 from lookalike.engine.protocol import Engine
 from lookalike.errors import NotFoundError, UsageError
 from lookalike.records import Credit, FileStamp, Passage, Space
@@ -239,6 +240,40 @@ class EngineContract:
         for _ in range(2):
             photos.engine.credits.put(click)
         assert list(photos.engine.credits.all()) == [click]
+
+    def test_decisions_hold_for_pairs_in_either_order(self, photos):
+        decisions, (one, two, three) = photos.engine.decisions, (bytes([n]) * 32 for n in (1, 2, 3))
+        decisions.put([Decision(two, one, "first is best", AT), Decision(one, three, "keep both", AT)])
+        assert list(decisions.all()) == [
+            Decision(one, two, "second is best", AT),
+            Decision(one, three, "keep both", AT),
+        ]
+        decisions.put([Decision(one, two, "different", AT)])
+        assert [each.verdict for each in decisions.all()] == ["keep both", "different"]
+        decisions.put([Decision(three, one, None, AT), Decision(two, three, None, AT)])
+        assert list(decisions.all()) == [Decision(one, two, "different", AT)]
+
+    def test_what_can_be_no_decision_keeps_none(self, photos):
+        decisions, (one, two) = photos.engine.decisions, (bytes([n]) * 32 for n in (1, 2))
+        for wrong in (Decision(one, one, "different", AT), Decision(one, b"short", "different", AT)):
+            with pytest.raises(UsageError):
+                decisions.put([Decision(one, two, "keep both", AT), wrong])
+        assert list(decisions.all()) == []
+
+    def test_the_clock_of_decisions_stands_still_while_none_changes(self, photos):
+        decisions, (one, two, three) = photos.engine.decisions, (bytes([n]) * 32 for n in (1, 2, 3))
+        seen = [decisions.seq()]
+        assert decisions.seq() == seen[0]
+        for changed in (
+            [Decision(one, two, "different", AT)],
+            [Decision(one, two, "keep both", AT)],
+            [Decision(two, three, "keep both", AT), Decision(one, two, None, AT)],
+            [Decision(two, three, None, AT)],
+        ):
+            decisions.put(changed)
+            seen.append(decisions.seq())
+            assert decisions.seq() == seen[-1]
+        assert len(set(seen)) == 5
 
     def test_exact_words_find_texts(self, texts):
         engine, ids = texts.engine, texts.ids.tolist()

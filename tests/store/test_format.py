@@ -13,6 +13,7 @@ import pytest
 
 from helpers import CountingDecoder, execute, fingerprint, select
 from lookalike import Collection
+from lookalike.decisions import Decision
 from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.errors import (
     DamagedError,
@@ -52,7 +53,7 @@ def test_every_released_format_has_a_golden_collection():
     names = {path.name for path in GOLDEN.glob("v*")}
     texts = {f"v{n}-texts" for n in range(3, schema.FORMAT + 1)}
     assert names == texts | {f"v{n + 1}" for n in range(schema.FORMAT)}
-    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 1_200_000
+    assert sum(path.stat().st_size for path in GOLDEN.rglob("*")) < 1_500_000
 
 
 def test_a_golden_collection_opens_and_holds_what_was_written(golden, request):
@@ -98,6 +99,16 @@ def test_a_golden_collection_holds_the_credits_that_were_given(golden, request):
         assert credits == [
             Credit("r1", "item:1", "fake", "second", 2, "click", 1, "2026-11-27"),
             Credit("r1", "item:1", "second", "fake", 3, "vote", -1, "2026-11-27"),
+        ]
+
+
+def test_a_golden_collection_holds_what_was_decided(golden, request):
+    if request.node.callspec.params["golden"] in {f"v{n}" for n in range(1, 6)}:  # before them
+        assert golden.decisions() == []
+    else:
+        assert golden.decisions() == [
+            Decision(bytes([0]) * 32, bytes([1]) * 32, "different", "2026-12-05T12:00:00+00:00"),
+            Decision(bytes([2]) * 32, bytes([4]) * 32, "second is best", "2026-12-05T12:00:01+00:00"),
         ]
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from helpers import ended_after, execute, select
 from lookalike import Collection
+from lookalike.decisions import Decision
 from lookalike.embedders.fake import FakePairedEmbedder, FakeTextEmbedder
-from lookalike.errors import UsageError
+from lookalike.errors import DamagedError, UsageError
 from lookalike.store import Store
 from lookalike.store.copy_mark import COPY_FILE, read_copy_mark
+from lookalike.store.decisions import Decisions
 from text_helpers import write_csv
 
+AT = "2026-12-05T12:00:00+00:00"
 TEXTS = [f"a text about the number {number}" for number in range(1_200)]  # three pages
 
 
@@ -47,10 +50,10 @@ def target(tmp_path):
 def contents(collection):
     """All that a copy is to have, read beside the code that copies."""
     folder = collection.path
-    tables = ["items", "votes"]
+    tables = ["items", "votes", "decisions"]
     tables += [f"vectors_{number}" for (number,) in select(folder, "SELECT id FROM spaces")]
     found = {name: select(folder, f"SELECT * FROM {name} ORDER BY 1") for name in tables}
-    for name in tables[2:]:
+    for name in tables[3:]:
         found[name] = [(row[0], row[3]) for row in found[name]]  # but the clock, and what is made with it
     found["places"] = select(folder, "SELECT uri, item_id FROM places ORDER BY uri")
     found["texts"] = select(folder, "SELECT item_id, text FROM texts ORDER BY 1")
@@ -66,13 +69,27 @@ def test_all_is_copied_to_the_last_bit(photos, target):
     found = photos.search(photos.items()[0].id, 3)
     photos.vote(found.key, found[0].id, 1)
     photos.vote(found.key, found[1].id, -1)
+    one, two, three = (item.content_hash for item in photos.items()[:3])
+    photos.decide([Decision(one, two, "different", AT), Decision(three, bytes(32), "keep both", AT)])
     report = photos.copy_to(target)
     assert (report.items, report.known, report.votes, report.notes) == (20, 0, 2, ())
+    assert report.decisions == 2
+    assert target.decisions() == photos.decisions()
     assert list(report.vectors.values()) == [20, 20]
     assert contents(target) == contents(photos)
     assert target.verify().sound
     assert photos.copy_to(target).known == 20
     assert not (target.path / COPY_FILE).exists()
+
+
+def test_a_copy_without_a_decision_is_told(photos, target, monkeypatch):
+    photos.decide([Decision(bytes(32), b"1" * 32, "different", AT)])
+    with monkeypatch.context() as patched:
+        patched.setattr(Decisions, "put", lambda *_: None)
+        with pytest.raises(DamagedError, match="1 of the decisions in "):
+            photos.copy_to(target)
+    assert photos.copy_to(target).decisions == 1
+    assert target.decisions() == photos.decisions()
 
 
 def test_texts_keep_all_their_places(texts, target):

@@ -18,6 +18,7 @@ from lookalike.indexing.live import LiveIndex
 from lookalike.records import Ids, Space, Vectors
 from lookalike.store import Store
 from lookalike.store.credits import Credits
+from lookalike.store.decisions import Decisions
 from lookalike.store.filters import Filter
 from lookalike.store.items import Items
 from lookalike.store.store import STORE_FILE
@@ -68,6 +69,11 @@ class LocalEngine:
     def credits(self) -> Credits:
         """The credits."""
         return self.store.credits
+
+    @property
+    def decisions(self) -> Decisions:
+        """What was decided about copies."""
+        return self.store.decisions
 
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""

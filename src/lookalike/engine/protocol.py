@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from lookalike.decisions import Decision
 from lookalike.records import Credit, Ids, Item, Skipped, Space, Vectors, Vote
 from lookalike.store.facets import Facets
 from lookalike.store.filters import Filter
@@ -141,6 +142,22 @@ class EngineCredits(Protocol):
         """Yield all credits in the order given."""
 
 
+class EngineDecisions(Protocol):
+    """What was decided about copies; see `store.decisions.Decisions`."""
+
+    def put(self, decisions: Sequence[Decision]) -> None:
+        """Keep decisions, each in the place of the former one on that pair, all or none; None withdraws.
+
+        What this returns from survives whatever happens next. Raises `UsageError` for what can be none.
+        """
+
+    def all(self) -> Iterator[Decision]:
+        """Yield all decisions in the order given."""
+
+    def seq(self) -> int:
+        """Return a clock of the decisions alone, which stands still while none changes."""
+
+
 class Engine(Protocol):
     """Items and vectors of one collection, kept and searched somewhere; may be used by several threads."""
 
@@ -155,6 +172,10 @@ class Engine(Protocol):
     @property
     def credits(self) -> EngineCredits:
         """The credits."""
+
+    @property
+    def decisions(self) -> EngineDecisions:
+        """What was decided about copies."""
 
     def spaces(self) -> list[Space]:
         """Return the spaces, the oldest first."""

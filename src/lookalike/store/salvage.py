@@ -18,6 +18,8 @@ from lookalike.store.checksums import row_checksum
 from lookalike.store.clock import Clock, clock_of, set_clock
 from lookalike.store.credits import COLUMNS as CREDIT_COLUMNS
 from lookalike.store.credits import copy_credit, credit_is_sound
+from lookalike.store.decisions import COLUMNS as DECISION_COLUMNS
+from lookalike.store.decisions import copy_decision, decision_is_sound
 from lookalike.store.header import is_damaged_header
 from lookalike.store.lock import rescue_lock
 from lookalike.store.log import log_of
@@ -222,10 +224,11 @@ def _copy_skipped(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _copy_given(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Copy what people gave: votes and credits."""
+    """Copy what people gave: votes, credits and decisions."""
     for table, columns, is_sound, copy in (
         ("votes", VOTE_COLUMNS, vote_is_sound, copy_vote),
         ("credits", CREDIT_COLUMNS, credit_is_sound, copy_credit),
+        ("decisions", DECISION_COLUMNS, decision_is_sound, copy_decision),
     ):
         given = f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'"
         last = _first_readable(source, [f"SELECT max(id) FROM {table}", given]) or 0

@@ -164,6 +164,18 @@ UPDATE texts SET checksum = bound(checksum, 'texts', item_id);
 DROP TABLE IF EXISTS text_words;
 """
 
+_V6 = """
+CREATE TABLE decisions (                   -- on pairs of contents, see decisions.Decision
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    first BLOB NOT NULL,                   -- sha256, the smaller one of the two
+    second BLOB NOT NULL,
+    verdict TEXT NOT NULL,
+    at TEXT NOT NULL,                      -- UTC, ISO 8601
+    checksum INTEGER NOT NULL,             -- of the columns above but id, see checksums.row_checksum
+    UNIQUE (first, second)
+);
+"""
+
 WORDS_INDEX = """
 CREATE VIEW IF NOT EXISTS text_words_source AS SELECT item_id, indexed(CAST(text AS BLOB)) AS text FROM texts;
 CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact words: see words.py
@@ -171,7 +183,7 @@ CREATE VIRTUAL TABLE text_words USING fts5(  -- a cache of texts, for exact word
 );
 """
 
-MIGRATIONS = (_V1, _V2, _V3, _V4, _V5)
+MIGRATIONS = (_V1, _V2, _V3, _V4, _V5, _V6)
 """Each changes what a table is, so that a flipped bit of the number is told from another format."""
 
 FORMAT = len(MIGRATIONS)

@@ -23,6 +23,7 @@ from lookalike.store.commit import FilledVector, Written, fill_vector
 from lookalike.store.copied import put_copied_item, put_copied_vote
 from lookalike.store.copy_mark import read_copy_mark, write_copy_mark
 from lookalike.store.credits import Credits
+from lookalike.store.decisions import Decisions
 from lookalike.store.discard import discard_empty
 from lookalike.store.items import Items, delete_item
 from lookalike.store.lock import LOCK_FILE, CollectionLock
@@ -81,6 +82,7 @@ class Store:
         self.texts = Texts(self.database)
         self.votes = Votes(self.database)
         self.credits = Credits(self.database)
+        self.decisions = Decisions(self.database)
 
     @property
     def writers(self) -> int:

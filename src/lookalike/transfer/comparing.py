@@ -10,7 +10,7 @@ import numpy as np
 
 from lookalike.engine.protocol import Engine
 from lookalike.engine.writing import SERVED_IN_PART, ItemStore
-from lookalike.errors import UnreachableError
+from lookalike.errors import DamagedError, UnreachableError
 from lookalike.records import Item, Space
 from lookalike.store.rows import encode_metadata
 
@@ -89,6 +89,15 @@ def check_unchanged(side: Side, before: Mapping[str, int], found: Mapping[str, S
     for name, summed_up in found.items():
         if side.store.folder is None and not before[name] == summed_up.seen == after[name]:
             raise UnreachableError(f"{side.name} {SERVED_IN_PART}")
+
+
+def check_decisions(old: Side, new: Side) -> None:
+    """Raise `DamagedError` where a decision of the source is not among those of its copy."""
+    missing = set(old.engine.decisions.all()) - set(new.engine.decisions.all())
+    if missing:
+        raise DamagedError(
+            f"{len(missing):,} of the decisions in {old.name} are not in {new.name}; run it again"
+        )
 
 
 def _of(space: Space) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from lookalike.errors import DamagedError, UsageError
 from lookalike.open_collection import OpenCollection
 from lookalike.records import CopiedItem, Item, OnStep
-from lookalike.transfer.comparing import Side, check_unchanged, counted, summed
+from lookalike.transfer.comparing import Side, check_decisions, check_unchanged, counted, summed
 from lookalike.transfer.left_out import LeftOut
 
 
@@ -27,12 +27,13 @@ class CopyReport:
     known: int
     votes: int
     credits: int
+    decisions: int
     vectors: dict[str, int]
     notes: tuple[str, ...] = ()
 
 
 def copy_collection(source: OpenCollection, target: OpenCollection, on_step: OnStep) -> CopyReport:
-    """Copy items, texts, vectors of all spaces, votes and credits; run again, it goes on where it stopped.
+    """Copy items, texts, vectors of all spaces and what people gave; run again, it goes on where it stopped.
 
     Ids are kept, since votes and links name items by them. Raises `UsageError` where the target has other
     items, before anything is written, and `DamagedError` where the two do not agree in the end. A target in
@@ -57,13 +58,14 @@ def copy_collection(source: OpenCollection, target: OpenCollection, on_step: OnS
         copied, there = _copy_page(old, new, ids, left)
         done, known = done + copied, known + there
         on_step("copying", done + len(left.ids), before["items"])
-    votes, credits = _copy_books(old, new)
+    given = _copy_given(old, new)
     new.store.checkpoint()
     target.engine().refresh_indexes()
     vectors = _compared(old, new, left, before, on_step)
+    check_decisions(old, new)
     new.store.note_copy_source(None)
     notes = [*left.notes(), *_more_notes(old, new, removed)]
-    return CopyReport(done, known, votes, credits, vectors, tuple(notes))
+    return CopyReport(done, known, *given, vectors, tuple(notes))
 
 
 def _begin(old: Side, new: Side) -> int:
@@ -169,12 +171,15 @@ def _places(side: Side, item: Item) -> list[str]:
     return side.store.texts.places(item.id) if item.places > 1 else [item.uri]
 
 
-def _copy_books(old: Side, new: Side) -> tuple[int, int]:
+def _copy_given(old: Side, new: Side) -> tuple[int, int, int]:
+    """Copy votes, credits and decisions; returns how many there are of each."""
     votes, credits = old.engine.votes.page(), list(old.engine.credits.all())
+    decisions = list(old.engine.decisions.all())
     new.store.put_copied_votes(votes)
     for credit in credits:
         new.engine.credits.put(credit)
-    return len(votes), len(credits)
+    new.engine.decisions.put(decisions)
+    return len(votes), len(credits), len(decisions)
 
 
 def _compared(old: Side, new: Side, left: LeftOut, before: dict[str, int], on_step: OnStep) -> dict[str, int]:

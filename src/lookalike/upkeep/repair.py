@@ -93,6 +93,7 @@ def _restore(opened: OpenCollection, report: VerifyReport) -> None:
     store.texts.mend()
     store.votes.drop_damaged()
     store.credits.drop_damaged()
+    store.decisions.drop_damaged()
     for space in store.spaces():
         if not space.is_default:
             store.vectors(space).drop_damaged()  # filled in again below

@@ -65,7 +65,7 @@ def verify(store: Store, index_folder: Path) -> VerifyReport:
             vectors += store.vectors(space).count()
             damage += _check_vectors(store, space)
         damage += _check_texts(store)
-        damage += _check_votes(store)
+        damage += _check_given(store)
     damage += _check_indexes(index_folder)
     if any(space.kind == "text" for space in (store.spaces() if items else ())):
         damage = [replace(each, uri=each.uri and file_of(each.uri)) for each in damage]
@@ -132,10 +132,16 @@ def _check_texts(store: Store) -> Iterator[Damage]:
         yield Damage(what, detail, item_id, _text(uri))
 
 
-def _check_votes(store: Store) -> Iterator[Damage]:
-    for name, damaged in (("vote", store.votes.damaged()), ("credit", store.credits.damaged())):
-        for given in damaged:
-            yield Damage(f"{name} {given}", "its row is not what was written; a repair drops it")
+def _check_given(store: Store) -> Iterator[Damage]:
+    """Check what people gave."""
+    given = {
+        "vote": store.votes.damaged(),
+        "credit": store.credits.damaged(),
+        "decision": store.decisions.damaged(),
+    }
+    for name, numbers in given.items():
+        for number in numbers:
+            yield Damage(f"{name} {number}", "its row is not what was written; a repair drops it")
 
 
 def _check_indexes(folder: Path) -> Iterator[Damage]:

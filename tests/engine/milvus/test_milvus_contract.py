@@ -59,7 +59,7 @@ class TestMilvusEngine(EngineContract):
         written = store.commit(space, batch, reader="test", is_gone=never)
         store.checkpoint()
         yield Filled(engine, space, np.array([each.item_id for each in written.committed]), rows)
-        for book in ("vote", "credit"):
+        for book in ("vote", "credit", "decision"):
             for page in engine.books.pages(book):
                 engine.books.delete(page)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lookalike.decisions import Decision
 from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
 from lookalike.records import Credit, FileStamp, Passage, Photo, Skipped
 from lookalike.store import PhotoBatch, Store
@@ -60,7 +61,7 @@ def passage(n: int) -> Passage:
 
 
 def photos(store: Store) -> None:
-    """Twelve photos of which one is removed, in two spaces; skipped files and votes."""
+    """Twelve photos of which one is removed, in two spaces; skipped files, votes, credits and decisions."""
     spec = FakeEmbedder(dim=8).spec
     space = store.ensure_space(spec.name, spec.model_id, spec.dim, reference=spec.name)
     second = store.ensure_space("second", "2" * 64, 4, reference="second", approximate=True)
@@ -76,6 +77,9 @@ def photos(store: Store) -> None:
     store.votes.put("item:1", 5, -1, spec.name, "2026-11-25T12:00:01+00:00")
     store.credits.put(Credit("r1", "item:1", spec.name, "second", 2, "click", 1, "2026-11-27"))
     store.credits.put(Credit("r1", "item:1", "second", spec.name, 3, "vote", -1, "2026-11-27"))
+    contents = [photo(n).content_hash for n in range(12)]
+    store.decisions.put([Decision(contents[0], contents[1], "different", "2026-12-05T12:00:00+00:00")])
+    store.decisions.put([Decision(contents[4], contents[2], "first is best", "2026-12-05T12:00:01+00:00")])
     store.items.remove([5])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lookalike.engine.milvus.address import MilvusAddress
 from lookalike.engine.milvus.books import Books, Entry
 from lookalike.engine.milvus.client import MilvusConnection
+from lookalike.engine.milvus.decisions import MilvusDecisions
 from lookalike.engine.milvus.items import CHANCES, MilvusItems
 from lookalike.engine.milvus.layout import books_name, search_params, vectors_name
 from lookalike.engine.milvus.recall import (
@@ -69,6 +70,7 @@ class MilvusEngine:
         self.space_book = MilvusSpaces(self.books)
         self.votes = MilvusVotes(self.books, lambda: self.items, self.moments)
         self.credits = MilvusCredits(self.books, self.moments)
+        self.decisions = MilvusDecisions(self.books, self.moments)
         self._known = _Remembered()
         self._items: dict[str, MilvusItems] = {}
         self._lock = threading.RLock()

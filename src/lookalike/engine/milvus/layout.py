@@ -3,7 +3,7 @@
 A Milvus collection has one vector field, and conditions can only be on what lies beside it. So each space has
 a Milvus collection of its own, `NAME__<number>`, in which every row is a whole item with its vector in that
 space; those of the default space are what counts as the items. The collection `NAME` has the books: the
-spaces, which of them is the default, what was skipped, votes, credits, and where texts stand.
+spaces, which of them is the default, what was skipped, votes, credits, decisions, and where texts stand.
 """
 
 from __future__ import annotations

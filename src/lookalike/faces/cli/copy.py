@@ -19,8 +19,9 @@ from lookalike.faces.cli.options import emit, json_option
 def copy(source: Path | str, target: Path | str, as_json: bool) -> None:
     """Copy a collection to another place: a folder to Milvus, Milvus to a folder, or to another of its kind.
 
-    Items with their ids, texts, the vectors of all models, votes and credits; no photo is read or embedded
-    again. At the end numbers and checksums of both are compared. Run again after an interruption, it goes on.
+    Items with their ids, texts, the vectors of all models, votes, credits and decisions; no photo is read or
+    embedded again. At the end numbers and checksums of both are compared. Run again after an interruption, it
+    goes on.
     """
     from lookalike.faces.text import counted, printable
     from lookalike.progress import StepProgress
@@ -38,7 +39,8 @@ def copy(source: Path | str, target: Path | str, as_json: bool) -> None:
     click.echo(f"{counted(report.items, 'item')} in {printable(str(target))}{known}")
     for name, count in report.vectors.items():
         click.echo(f"{printable(name)}: {counted(count, 'vector')}, the same to the last bit", err=True)
-    if report.votes or report.credits:
-        click.echo(f"{counted(report.votes, 'vote')}, {counted(report.credits, 'credit')}", err=True)
+    given = {"vote": report.votes, "credit": report.credits, "decision": report.decisions}
+    if any(given.values()):
+        click.echo(", ".join(counted(count, name) for name, count in given.items()), err=True)
     for note in report.notes:
         click.echo(printable(note), err=True)
