@@ -27,7 +27,7 @@ EXTRAS = [
     "parquet",
     "remote",
 ]
-EXTRAS.append("report")
+EXTRAS += ["report", "trash"]
 
 
 class Distribution:

@@ -114,6 +114,15 @@ def test_a_file_of_another_that_took_the_place_is_not_removed(moved):
     assert told == [] and report.notes == ()
 
 
+def test_a_reserved_name_goes_when_the_file_itself_is_gone(moved):
+    put(moved, lines(moved)[:-1])
+    target = next(moved.joinpath("out").rglob("3.jpg"))
+    target.write_bytes(b"")
+    report, told = heard_of_nothing(moved)
+    assert told == [] and not target.exists()
+    assert "is neither there nor at" in report.notes[0]
+
+
 def test_numbers_are_not_given_twice_after_damage(moved):
     given = lines(moved)
     given[3] = b"damaged\n"  # an intent, whose outcome is there

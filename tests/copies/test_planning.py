@@ -10,7 +10,7 @@ import pytest
 from copies_helpers import contents, group_of, item_of, write
 
 from lookalike.copies.planning import GroupChoice, ToFolder, ToTrash, all_but_best, plan_removal
-from lookalike.errors import UsageError
+from lookalike.errors import MissingExtraError, UsageError
 from lookalike.records import FileStamp, Item
 
 
@@ -132,8 +132,9 @@ def test_what_can_be_no_plan_is_refused(photos, tmp_path, monkeypatch):
         plan_removal([GroupChoice(group, frozenset({3}))], ToFolder(tmp_path / "out"))
     with pytest.raises(UsageError, match="is no folder"):
         plan_removal([all_but_best(group)], ToFolder(write(tmp_path / "file", b"")))
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(UsageError, match="move the copies to a folder instead"):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "send2trash", None)
+    with pytest.raises(MissingExtraError, match="the trash of this system needs an optional package"):
         plan_removal([all_but_best(group)], ToTrash())
 
 

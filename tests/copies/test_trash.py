@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
@@ -136,3 +137,43 @@ def test_a_user_without_a_home_is_told(monkeypatch):
     monkeypatch.setattr(trash_module, "expanded", no_home)
     with pytest.raises(UsageError, match="no such home folder"):
         home_trash()
+
+
+@pytest.fixture
+def other_system(tmp_path, monkeypatch) -> Path:
+    """A system whose trash is sent to by a package, which fails for one name; returns where it puts files."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+
+    def send(path: str) -> None:
+        if path.endswith("locked.jpg"):
+            raise PermissionError(13, "Permission denied")
+        Path(path).rename(bin_folder / Path(path).name)
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setitem(sys.modules, "send2trash", SimpleNamespace(send2trash=send))
+    return bin_folder
+
+
+def test_the_trash_of_another_system_takes_files_and_says_that_it_keeps_them(other_system, tmp_path):
+    copies = [write(tmp_path / "photos" / name, name.encode()) for name in ("a.jpg", "locked.jpg")]
+    report = trashed(tmp_path / "photos", tmp_path / JOURNAL_FILE, copies)
+    assert [each.item_id for each in report.moved] == [2]
+    assert [(each.item.id, each.reason) for each in report.refused] == [(3, "Permission denied")]
+    assert "only there can they be put back" in report.notes[0]
+    assert contents(other_system) == {"a.jpg": b"a.jpg"}
+    undone = undo(tmp_path / JOURNAL_FILE, lambda _: None)
+    assert undone.restored == ()
+    assert undone.refused[0].reason == "it is in the trash of this system: put it back there"
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_killed_sending_is_told_by_whether_the_file_is_there(other_system, tmp_path, sent):
+    copy = write(tmp_path / "photos/a.jpg", b"copy")
+    trashed(tmp_path / "photos", tmp_path / JOURNAL_FILE, [copy])
+    lines = (tmp_path / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
+    (tmp_path / JOURNAL_FILE).write_bytes(b"".join(lines[:-1]))
+    if not sent:
+        copy.write_bytes(b"copy")
+    plan = plan_removal([], ToTrash())
+    assert len(carry_out(plan, tmp_path / JOURNAL_FILE, lambda _: None).settled) == sent

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from lookalike.copies.contents import SeenFile, look_at_recorded, reason_of
 from lookalike.copies.journal import Journal
-from lookalike.copies.journaled import MovedFile, OnMoved, moved_one, settle_all, told
-from lookalike.copies.moving import Move
+from lookalike.copies.journaled import MovedFile, OnMoved, moved_one, settle_all, told, trashed_one
+from lookalike.copies.moving import SYSTEM_TRASH, Move
 from lookalike.copies.planning import Names, PlannedMove, Refusal, RemovalPlan, ToFolder, ToTrash, below
-from lookalike.copies.trash import trash_for
+from lookalike.copies.trash import system_trash, trash_for
 from lookalike.durable import make_folder
 from lookalike.errors import NotFoundError
 from lookalike.progress import unheard
 from lookalike.records import Item, OnStep
 from lookalike.sources.uris import path_of
 
+_NOT_UNDONE = "the trash of this system does not tell where it put the files: only there can they be put back"
 _TRIES = 100  # names, while others take them before we do
 
 
@@ -65,7 +66,10 @@ def carry_out(
             try:
                 seen = look_at_recorded(planned.source, planned.item.content_hash)
                 kept.check(planned, seen)
-                move = moved_one(book, _ways(book, run, planned, plan.where_to, names), seen)
+                if plan.can_be_undone:
+                    move = moved_one(book, _ways(book, run, planned, plan.where_to, names), seen)
+                else:
+                    move = trashed_one(book, _move_to(book, run, planned, SYSTEM_TRASH), seen, system_trash())
             except (OSError, NotFoundError) as error:
                 refused.append(Refusal(planned.item, reason_of(error)))
                 continue
@@ -74,6 +78,8 @@ def carry_out(
             book.note_outcome(move.number, "moved")
             won += seen.size
         on_step("moving", len(plan.moves), len(plan.moves))
+    if moved and not plan.can_be_undone:
+        notes += (_NOT_UNDONE,)
     return RemovalReport(run, tuple(moved), tuple(refused), won, settled, notes)
 
 
@@ -85,16 +91,15 @@ class _KeptFiles:
 
     def check(self, planned: PlannedMove, going: SeenFile) -> None:
         """Raise `NotFoundError` unless the best that is kept of each group is sound, and another file."""
-        for best, *others in planned.stays:
+        for best, *_ in planned.stays:
             try:
                 self._look(best)
             except (OSError, NotFoundError) as error:
                 raise NotFoundError(
                     f"what is kept of its group cannot be relied on: {best.uri}: {reason_of(error)}"
                 ) from error
-            for each in (best, *others):
-                if _is_at(path_of(each.uri), going):
-                    raise NotFoundError(f"it is the same file on disk as {each.uri}, which is kept")
+            if _is_at(path_of(best.uri), going):
+                raise NotFoundError(f"it is the same file on disk as {best.uri}, which is kept")
 
     def _look(self, item: Item) -> None:
         path = Path(path_of(item.uri))
@@ -116,7 +121,6 @@ def _ways(
 ) -> Iterator[Move]:
     """Yield moves of a file to names that are free, the folder being there; raises `OSError`."""
     trash = None if isinstance(where_to, ToFolder) else trash_for(planned.source)
-    item = planned.item
     wanted = below(where_to.folder, planned.source) if isinstance(where_to, ToFolder) else None
     for _ in range(_TRIES):
         if trash is None:
@@ -129,5 +133,9 @@ def _ways(
             if os.path.lexists(info):
                 continue
             text = trash.info_text(planned.source, datetime.now().astimezone().replace(tzinfo=None))
-        number = book.next_number()
-        yield Move(number, run, item.id, item.uri, item.content_hash, planned.source, target, info, text)
+        yield replace(_move_to(book, run, planned, target), info=info, info_text=text)
+
+
+def _move_to(book: Journal, run: str, planned: PlannedMove, target: Path) -> Move:
+    item = planned.item
+    return Move(book.next_number(), run, item.id, item.uri, item.content_hash, planned.source, target)

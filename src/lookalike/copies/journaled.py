@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lookalike.copies.contents import SeenFile, reason_of
+from lookalike.copies.contents import CHANGED, SeenFile, reason_of
 from lookalike.copies.journal import Journal
 from lookalike.copies.moving import Move, move_file, remove_info, reserve, settle
 from lookalike.errors import NotFoundError
@@ -27,7 +27,7 @@ class MovedFile:
 
 
 OnMoved = Callable[[MovedFile], None]
-"""Is told of each file that was moved, so that its item leaves the collection; may be told of one twice."""
+"""Is told of each file that was moved, so that its item leaves the collection; of one perhaps twice."""
 
 
 def moved_one(book: Journal, ways: Iterator[Move], seen: SeenFile) -> Move:
@@ -49,6 +49,19 @@ def moved_one(book: Journal, ways: Iterator[Move], seen: SeenFile) -> Move:
                 raise
         return move
     raise OSError(errno.EEXIST, "something else lies there now")
+
+
+def trashed_one(book: Journal, move: Move, seen: SeenFile, send: Callable[[str], None]) -> Move:
+    """Send a file to the system's trash; its outcome is still to be noted. Raises as `moved_one`."""
+    book.intend(move)
+    try:
+        if not seen.is_unchanged_at(move.source):
+            raise NotFoundError(CHANGED)
+        send(str(move.source))
+    except (OSError, NotFoundError):
+        if not _is_moved(book, move):
+            raise
+    return move
 
 
 def settle_all(book: Journal, on_moved: OnMoved) -> tuple[tuple[MovedFile, ...], tuple[str, ...]]:

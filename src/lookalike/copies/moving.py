@@ -22,6 +22,9 @@ from lookalike.durable import sync_folder
 from lookalike.errors import NotFoundError
 from lookalike.files import open_bytes
 
+SYSTEM_TRASH = Path("trash:")
+"""The target of what goes to a trash that does not tell where it puts files."""
+
 Outcome = Literal["moved", "stayed"]
 """Where the file of a move is in the end."""
 
@@ -97,6 +100,9 @@ def settle(move: Move, copied: int | None) -> Outcome | None:
     None where neither place has it now: somebody has removed it, or its disk is not there. Raises `OSError`
     where that cannot be told.
     """
+    if move.target == SYSTEM_TRASH:
+        here = _seen(move.source)
+        return "stayed" if here is not None and here.sha256 == move.sha256 else "moved"
     move.part.unlink(missing_ok=True)
     here, there = _seen(move.source), _seen(move.target)
     outcome: Outcome | None
@@ -129,12 +135,13 @@ def remove_info(move: Move) -> None:
 
 
 def _made(path: Path, text: str = "") -> bool:
-    """Make a file that was not there, on disk; False where there is one."""
+    """Make a file that was not there, what it says on disk; False where there is one."""
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if text:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
     except FileExistsError:
         return False
     return True

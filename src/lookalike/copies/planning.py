@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lookalike.copies.contents import lstat_of_file, reason_of
 from lookalike.copies.groups import CopyGroup
-from lookalike.copies.trash import check_has_trash
+from lookalike.copies.trash import home_trash, is_told_where, system_trash
 from lookalike.errors import UsageError
 from lookalike.records import Item
 from lookalike.sources.uris import is_fetched, path_of
@@ -33,7 +33,11 @@ class ToFolder:
 
 @dataclass(frozen=True, slots=True)
 class ToTrash:
-    """Move files to the trash of the disk that they are on."""
+    """Move files to the trash of the disk that they are on.
+
+    On Windows and macOS it is that of the system, which does not tell where it puts a file: only there can it
+    be put back, and `undo` says so.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ class RemovalPlan:
     refused: tuple[Refusal, ...]
     bytes_won: int
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether `undo` could put the files back."""
+        return isinstance(self.where_to, ToFolder) or is_told_where()
+
 
 def all_but_best(group: CopyGroup) -> GroupChoice:
     """Choose all copies of a group, so that its best member stays."""
@@ -76,7 +85,7 @@ def plan_removal(choices: Iterable[GroupChoice], where_to: ToFolder | ToTrash) -
     """Say what would be moved where, and what is refused for which reason; nothing is touched.
 
     What is planned is checked once more when it is carried out, content by content. Raises `UsageError` for a
-    choice of items that are not in their group, and for a target that can be none.
+    choice of items that are not in their group, and for a target that can be none, and `MissingExtraError`.
     """
     choices = list(choices)
     _check(choices, where_to)
@@ -84,9 +93,10 @@ def plan_removal(choices: Iterable[GroupChoice], where_to: ToFolder | ToTrash) -
     kept_files = {identity: item for item in stays.values() if (identity := _identity(item)) is not None}
     wanted: dict[int, tuple[Item, list[tuple[Item, ...]]]] = {}
     for each in choices:
+        staying = _staying(each)
         for item in each.group.items:
             if item.id in each.going:
-                wanted.setdefault(item.id, (item, []))[1].append(_staying(each))
+                wanted.setdefault(item.id, (item, []))[1].append(staying)
     moves, refused = list[PlannedMove](), list[Refusal]()
     sizes: dict[tuple[int, int], int] = {}
     names = Names()
@@ -135,7 +145,7 @@ def _check(choices: Sequence[GroupChoice], where_to: ToFolder | ToTrash) -> None
         if unknown:
             raise UsageError(f"item {min(unknown)} is not in the group that it is to go from")
     if isinstance(where_to, ToTrash):
-        check_has_trash()
+        _ = home_trash() if is_told_where() else system_trash()  # raises where there is none
     elif where_to.folder.exists() and not where_to.folder.is_dir():
         raise UsageError(f"{where_to.folder} is no folder; name one that copies can be moved to")
 

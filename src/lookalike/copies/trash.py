@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 from lookalike.durable import make_folder
-from lookalike.errors import UsageError
+from lookalike.errors import MissingExtraError
 from lookalike.user_folders import expanded
 
 
@@ -52,13 +53,22 @@ class TrashFolder:
         )
 
 
-def check_has_trash() -> None:
-    """Raise `UsageError` on systems whose trash is another one, which does not tell where a file went."""
-    if sys.platform in ("win32", "darwin"):
-        raise UsageError(
-            "the trash of this system does not tell where it puts files, so that nothing could be undone; "
-            "move the copies to a folder instead, and that to the trash"
-        )
+def is_told_where() -> bool:
+    """Whether the trash of this system is the one of the specification, from which files can be put back."""
+    return sys.platform not in ("win32", "darwin")
+
+
+def system_trash() -> Callable[[str], None]:
+    """Return what sends a path to a trash that is another one, and does not tell where a file went.
+
+    Raises `MissingExtraError` without the package for it.
+    """
+    try:
+        from send2trash import send2trash  # optional
+    except ImportError:
+        raise MissingExtraError("the trash of this system", "trash") from None
+    send: Callable[[str], None] = send2trash
+    return send
 
 
 def trash_for(source: Path) -> TrashFolder:

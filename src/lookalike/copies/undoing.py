@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.copies.contents import look_at_recorded, reason_of
 from lookalike.copies.journal import History, Journal, read_history
 from lookalike.copies.journaled import MovedFile, OnMoved, moved_one, settle_all, told
-from lookalike.copies.moving import Move
+from lookalike.copies.moving import SYSTEM_TRASH, Move
 from lookalike.durable import make_folder
 from lookalike.errors import NotFoundError
 from lookalike.progress import unheard
@@ -71,6 +71,8 @@ def undo(
         for done, move in enumerate(moves):
             on_step("moving back", done, len(moves))
             try:
+                if move.target == SYSTEM_TRASH:
+                    raise NotFoundError("it is in the trash of this system: put it back there")
                 seen = look_at_recorded(move.target, move.sha256)
                 back = moved_one(book, _way_back(book, move), seen)
             except (OSError, NotFoundError) as error:
