@@ -161,7 +161,8 @@ def read(folder: Path) -> Truth:
 
 def known_pairs() -> frozenset[frozenset[str]]:
     """Return pairs of photos of the data, by sha256, that are copies of each other."""
-    return frozenset(frozenset(pair) for pair in json.loads(KNOWN.read_text(encoding="utf-8"))["pairs"])
+    pairs = json.loads(KNOWN.read_text(encoding="utf-8"))["pairs"]
+    return frozenset(frozenset(pair["sha256"]) for pair in pairs)
 
 
 @dataclass(frozen=True)

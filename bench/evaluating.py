@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import copies_table
 from background import copies
 from common import CLI, DATA, ROOT, machine, need_data, run
 from run import collection as made_collection
@@ -38,7 +39,8 @@ def main() -> None:
     """Measure, unless only the page is wanted, and write it."""
     if sys.argv[1:] != ["page"]:
         need_data()
-        FIGURES.write_text(json.dumps(measure() | {"machine": machine()}, indent=2) + "\n")
+        by_copies = {"same_photo": json.loads(FIGURES.read_text()).get("same_photo")}  # bench/copies.py's
+        FIGURES.write_text(json.dumps(measure() | by_copies | {"machine": machine()}, indent=2) + "\n")
     PAGE.write_text(render(json.loads(FIGURES.read_text())))
 
 
@@ -101,6 +103,8 @@ def render(f: dict[str, Any]) -> str:
         _line(f["labels"]),
         _copies(f["copies"]),
     ]
+    if f.get("same_photo"):
+        parts.append(copies_table.table(f["same_photo"]))
     parts += [_compare(f["compare"]), _index(f["index"], f["sweep"])]
     return "\n".join(parts)
 
