@@ -7,7 +7,8 @@ no rule was settled. Other programs run by PYTHON, of an environment of their ow
 
     python -m venv .cache/peers && .cache/peers/bin/pip install -r tools/requirements-peers.txt
 
-`--keep` keeps the figures in docs/quality.json and writes docs/quality.md.
+`--keep` keeps the figures in docs/quality.json and writes docs/quality.md; methods that were not measured
+keep theirs, if they are of the same truth.
 """
 
 from __future__ import annotations
@@ -54,9 +55,17 @@ def main() -> None:
 
 def keep(figures: dict[str, Any]) -> None:
     """Put the figures beside those of the other evaluations, and write the page anew."""
-    kept = json.loads(evaluating.FIGURES.read_text(encoding="utf-8")) | {"same_photo": figures}
+    kept = json.loads(evaluating.FIGURES.read_text(encoding="utf-8"))
+    before = kept.get("same_photo", {})
+    if all(before.get(part) == figures[part] for part in ("files", "sources", "negatives")):
+        figures = figures | {"methods": figures["methods"] | _others(before, figures)}
+    kept["same_photo"] = figures
     evaluating.FIGURES.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     evaluating.PAGE.write_text(evaluating.render(kept), encoding="utf-8")
+
+
+def _others(before: dict[str, Any], figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in before["methods"].items() if name not in figures["methods"]}
 
 
 def measure(truth: Truth, peers: Path = PEERS, only: list[str] | None = None) -> dict[str, Any]:

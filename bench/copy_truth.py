@@ -116,9 +116,12 @@ class Truth:
 def _name_of_others(one: Entry, other: Entry) -> str:
     if one.kind == other.kind == "layout" and one.name == other.name:
         return f"layout: {one.name}"
-    if {one.kind, other.kind} <= {"source", "other"}:
-        return "photos of one kind" if one.name == other.name else "other photos"
-    return "edits of other photos"
+    kinds = {one.kind, other.kind}
+    if kinds & {"edit", "shot"}:
+        return "edits of other photos"
+    return (
+        "photos of one kind" if kinds <= {"source", "other"} and one.name == other.name else "other pictures"
+    )
 
 
 def main() -> None:

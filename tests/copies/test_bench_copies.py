@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from itertools import combinations
 from pathlib import Path
@@ -76,6 +77,21 @@ def test_the_table_names_what_is_below_what_is_asked(truth):
     text = table(figures)
     assert "| grey | ≥ 95 | **50.0** | **0.0** |" in text
     assert "| shot: parallax 1–2 % | 2 | 1 | 0 |" in text
+
+
+def test_figures_of_other_methods_are_kept_if_they_are_of_the_same_truth(tmp_path, monkeypatch):
+    monkeypatch.setattr(copies.evaluating, "FIGURES", tmp_path / "quality.json")
+    monkeypatch.setattr(copies.evaluating, "PAGE", tmp_path / "quality.md")
+    monkeypatch.setattr(copies.evaluating, "render", lambda f: ", ".join(f["same_photo"]["methods"]))
+    (tmp_path / "quality.json").write_text('{"labels": 1}')
+    figures = {"files": 9, "sources": 3, "negatives": {}}
+    copies.keep({**figures, "methods": {"PDQ": 1, "cosine": 1}})
+    copies.keep({**figures, "methods": {"cosine": 2}})
+    kept = json.loads((tmp_path / "quality.json").read_text())
+    assert kept == {"labels": 1, "same_photo": {**figures, "methods": {"cosine": 2, "PDQ": 1}}}
+    assert (tmp_path / "quality.md").read_text() == "cosine, PDQ"
+    copies.keep({**figures, "files": 8, "methods": {"cosine": 3}})
+    assert (tmp_path / "quality.md").read_text() == "cosine"
 
 
 @pytest.mark.slow
