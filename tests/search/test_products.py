@@ -16,6 +16,7 @@ def test_all_rows_meet_each_other(count, dim):
     found = products_of(rows)
     assert (found.shape, found.dtype) == ((count, count), np.float32)
     assert found == pytest.approx(rows @ rows.T, abs=1e-5)
+    assert (found == found.T).all()
 
 
 def test_scores_stay_within_their_range():

@@ -25,7 +25,7 @@ from lookalike.open_collection import OpenSpace
 from lookalike.records import Ids, Item, OnStep, Vectors
 from lookalike.search.background import Background
 from lookalike.search.reranking import BEST, rerank
-from lookalike.search.search import score_exactly
+from lookalike.search.scoring import score_exactly
 
 DEPTH = 100
 """How many answers count where a side answers by its index."""

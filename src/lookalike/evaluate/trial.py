@@ -16,7 +16,7 @@ from lookalike.evaluate.candidates import see_all
 from lookalike.evaluate.intervals import Interval, bootstrap
 from lookalike.index.tune import ranks_needed, true_neighbours
 from lookalike.records import Ids, OnStep, Vectors
-from lookalike.search.search import score_exactly
+from lookalike.search.scoring import score_exactly
 
 Answer = Callable[[Vectors], Ids]
 """From a query `(dim,)` to the ids found for it, best first."""

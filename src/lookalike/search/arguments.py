@@ -39,9 +39,7 @@ def as_target(given: AnyPath | SupportsIndex) -> Path | int:
     """Return a path, or an item's id from any whole number."""
     if isinstance(given, bool):
         raise UsageError(f"expected a photo's path or an item's id, got {given!r}")
-    if isinstance(given, SupportsIndex):
-        return operator.index(given)
-    return as_path(given)
+    return operator.index(given) if isinstance(given, int | SupportsIndex) else as_path(given)
 
 
 def as_query(given: AnyQuery) -> Query:
@@ -88,7 +86,7 @@ def _as_source(given: AnySource) -> Source:
 
 
 def _is_number(given: object) -> bool:
-    return isinstance(given, SupportsIndex) and not isinstance(given, np.ndarray)
+    return isinstance(given, int) or (isinstance(given, SupportsIndex) and not isinstance(given, np.ndarray))
 
 
 def _check_box(box: Box) -> None:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,13 +47,13 @@ _ROUNDING = np.float32(1e-6)  # by which equal scores may differ
 _DRAWN_ANEW = 0.25  # share by which a collection may grow or shrink before the sample is drawn anew
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BackgroundScores:
     """Scores of what was drawn by chance, `(n,)` ascending."""
 
     scores: Vectors
 
-    @property
+    @cached_property
     def line(self) -> float:
         """The score that `FALSE_ALARMS` of them reach, or would, if none of them were alike."""
         reached, median = self._at(1 - FALSE_ALARMS), self._at(0.5)
@@ -86,7 +87,7 @@ class Background:
     def __init__(self, vectors: EngineVectors) -> None:
         self._vectors = vectors
         self._rows: Vectors | None = None
-        self._pairs: Vectors | None = None
+        self._pairs: BackgroundScores | None = None
         self._seq = -1
         self._count = 0
         self._lock = threading.Lock()
@@ -114,8 +115,9 @@ class Background:
                 return BackgroundScores(np.sort(scores_of(rows, row)))
             if self._pairs is None:
                 some = rows[:_PAIRED]
-                self._pairs = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])
-            return BackgroundScores(self._pairs)
+                products = (some @ some.T)[np.triu_indices(len(some), 1)]
+                self._pairs = BackgroundScores(np.sort(products))
+            return self._pairs
 
     def _sample(self) -> Vectors:
         """Return the sample's rows in an order by chance."""

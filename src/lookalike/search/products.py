@@ -20,13 +20,17 @@ def scores_of(rows: Vectors, row: Vectors) -> Vectors:
 
 
 def products_of(rows: Vectors) -> Vectors:
-    """Return the products `(n, n)` of all rows with each other, as many small ones."""
+    """Return the products `(n, n)` of all rows with each other, as many small ones, each once."""
     count, dim = rows.shape
-    side = max(1, int((_ONE_THREAD / dim) ** 0.5))
-    blocks = -(-count // side)
-    padded = np.zeros((blocks * side, dim), np.float32)
-    padded[:count] = rows
-    parts = padded.reshape(blocks, side, dim)
-    made = np.matmul(parts[:, None], parts[None].transpose(0, 1, 3, 2))
-    whole: Vectors = made.transpose(0, 2, 1, 3).reshape(blocks * side, blocks * side)[:count, :count]
+    blocks = max(1, -(-count // max(1, int((_ONE_THREAD / dim) ** 0.5))))
+    side = -(-count // blocks)
+    if blocks * side > count:
+        rows = np.pad(rows, ((0, blocks * side - count), (0, 0)))
+    parts = rows.reshape(blocks, side, dim)
+    made = np.empty((blocks, side, blocks, side), np.float32)
+    for at in range(blocks):
+        beside = np.matmul(parts[at], parts[at:].transpose(0, 2, 1))
+        made[at, :, at:] = beside.transpose(1, 0, 2)
+        made[at + 1 :, :, at] = beside[1:].transpose(0, 2, 1)
+    whole: Vectors = made.reshape(blocks * side, blocks * side)[:count, :count]
     return whole

@@ -54,24 +54,27 @@ def _vouched(cosines: Vectors, rows: Vectors) -> Vectors:
 
     All of it follows from the products of the hits with each other and with the query.
     """
-    products = products_of(rows)
+    alike = products_of(rows)
     last = slice(len(rows) - int(_LAST * len(rows)), None)
-    means = products[last].mean(axis=0)
+    means = alike[last].mean(axis=0)
     mean, asked_mean = means[last].mean(), cosines[last].mean()
-    centred = products - means - means[:, None] + mean
-    norms = np.sqrt(np.maximum(np.diag(centred), _LEAST_NORM**2))
-    alike = centred / np.outer(norms, norms)
+    alike -= means
+    alike -= means[:, None]
+    alike += mean
+    norms = np.sqrt(np.maximum(alike.diagonal(), _LEAST_NORM**2))
+    alike /= norms * norms[:, None]
     query_norm = np.sqrt(max(1 - 2 * asked_mean + mean, _LEAST_NORM**2))
     asked = (cosines - asked_mean - means + mean) / (norms * query_norm)
 
-    hits, weights = _neighbours(asked[None].copy())
-    to_query = asked + (alike[:, hits[0]] * weights).sum(axis=1)
-    query_length = 1 + _added_length(alike, asked[None], hits, weights)
+    hits = np.argsort(-asked, kind="stable")[:_NEIGHBOURS]
+    weights = np.maximum(asked[hits], 0)
+    to_query = asked + (alike[:, hits] * weights).sum(axis=1)
+    query_length = 1 + _added_length(alike, hits[None], weights[None])
 
     apart = alike.copy()
     np.fill_diagonal(apart, -np.inf)  # none is its own neighbour
     others, weights = _neighbours(apart)
-    lengths = np.diag(alike) + _added_length(alike, alike, others, weights)
+    lengths = alike.diagonal() + _added_length(alike, others, weights)
     moved = to_query + (weights * to_query[others]).sum(axis=1)
     made: Vectors = moved / np.sqrt(np.maximum(lengths * query_length, _LEAST_LENGTH))
     return np.clip(made, -1, 1)
@@ -82,21 +85,23 @@ def _neighbours(alike: Vectors) -> tuple[Ids, Vectors]:
 
     What is found is struck out: five times the largest is had sooner than a partition.
     """
-    rows = np.arange(len(alike))
-    nearest, weights = np.empty((len(alike), _NEIGHBOURS), np.int64), []
+    count, beside = alike.shape
+    cells, begins = alike.reshape(-1), beside * np.arange(count)
+    nearest, weights = np.empty((count, _NEIGHBOURS), np.int64), np.empty((count, _NEIGHBOURS), np.float32)
     for at in range(_NEIGHBOURS):
         nearest[:, at] = alike.argmax(axis=1)
-        weights.append(np.maximum(alike[rows, nearest[:, at]], 0))
-        alike[rows, nearest[:, at]] = -np.inf
-    return nearest, np.stack(weights, axis=1)
+        found = begins + nearest[:, at]
+        weights[:, at] = cells[found]
+        cells[found] = -np.inf
+    return nearest, np.maximum(weights, 0)
 
 
-def _added_length(alike: Vectors, products: Vectors, others: Ids, weights: Vectors) -> Vectors:
+def _added_length(alike: Vectors, others: Ids, weights: Vectors) -> Vectors:
     """Return by how much the squared length `(m,)` of vectors grows with their weighted neighbours.
 
-    `products` `(m, n)` are those of the vectors with all others.
+    The products with these neighbours are the weights themselves.
     """
-    with_others = (weights * np.take_along_axis(products, others, axis=1)).sum(axis=1)
-    among_others = alike[others[:, :, None], others[:, None, :]]
+    with_others = (weights * weights).sum(axis=1)
+    among_others = alike.reshape(-1)[len(alike) * others[:, :, None] + others[:, None]]
     grown: Vectors = 2 * with_others + np.einsum("ma,mb,mab->m", weights, weights, among_others)
     return grown
