@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -13,12 +12,13 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import PhotoRequest
 from lookalike.embedders import Embedder, TextEmbedder
+from lookalike.embedders.decoded import embed_decoded
 from lookalike.embedders.loaded import AnyEmbedder, LoadedEmbedders
 from lookalike.embedders.vectors import NO_DIRECTION, have_direction
 from lookalike.errors import QueryError, UsageError
 from lookalike.models import DEFAULT_MODEL, DEFAULT_TEXT_MODEL
 from lookalike.progress import listening
-from lookalike.records import Kind, OnStep, Skipped, Vectors, View
+from lookalike.records import Kind, OnStep, Photo, Skipped, Vectors, View
 from lookalike.search.in_memory import as_vector_or_photo, is_picture, photo_of_picture
 from lookalike.sources.paths import as_path
 
@@ -93,15 +93,15 @@ def _of_texts(embedder: TextEmbedder, given: list[Any]) -> Iterator[Vectors]:
 
 def _of_photos(embedder: Embedder, given: list[Any]) -> Iterator[Vectors]:
     with DecodePool() as pool:
-        photos = pool.photos(_requests(given, embedder.spec.view))
-        while some := list(islice(photos, _AT_ONCE)):
-            pixels = []
-            for photo in some:
-                if isinstance(photo, Skipped):
-                    raise QueryError(f"cannot embed {photo.uri}: {photo.reason}")
-                assert photo.pixels is not None  # none is known
-                pixels.append(photo.pixels)
-            yield embedder.embed(np.stack(pixels))
+        photos = map(_sound, pool.photos(_requests(given, embedder.spec.view)))
+        for _, rows in embed_decoded(embedder, photos):
+            yield rows
+
+
+def _sound(answer: Photo | Skipped) -> Photo:
+    if isinstance(answer, Skipped):
+        raise QueryError(f"cannot embed {answer.uri}: {answer.reason}")
+    return answer
 
 
 def _requests(given: Iterable[Any], view: View) -> Iterator[PhotoRequest]:

@@ -14,6 +14,7 @@ import numpy as np
 from lookalike.decode.pool import DecodePool
 from lookalike.decode.requests import MAX_PIXELS, PhotoRequest
 from lookalike.embedders import Embedder, TextEmbedder, WordsEmbedder
+from lookalike.embedders.decoded import embed_decoded
 from lookalike.embedders.known import KnownShares, all_known, is_plain, known_shares, other_model
 from lookalike.embedders.vectors import NO_DIRECTION, have_direction, unit_length
 from lookalike.engine.protocol import Engine
@@ -26,7 +27,6 @@ PHOTO = "photo:"
 """What the keys of queries by photos begin with."""
 
 _ITEM = "item:"
-_EMBED_AT_ONCE = 32
 _NO_DIRECTION = 1e-4  # a sum of examples shorter than this is rounding error
 
 
@@ -202,15 +202,11 @@ def _photo_rows(
     """Yield each example that shows a photo, with its unit-length row and the sha256 of its content."""
     if not places:
         return
-    embedder = _photo_embedder(context)
     answers = context.decoder.photos(_request(context, _example(place)) for place in places)
+    photos = (_sound(context, place, answer) for place, answer in zip(places, answers, strict=True))
     waiting = iter(places)
-    while some := list(islice(answers, _EMBED_AT_ONCE)):
-        theirs = list(islice(waiting, len(some)))
-        photos = [_sound(context, place, answer) for place, answer in zip(theirs, some, strict=True)]
-        pixels = [photo.pixels for photo in photos if photo.pixels is not None]
-        rows = embedder.embed(np.stack(pixels))
-        for place, photo, row in zip(theirs, photos, rows, strict=True):
+    for some, rows in embed_decoded(_photo_embedder(context), photos):
+        for place, photo, row in zip(islice(waiting, len(some)), some, rows, strict=True):
             yield place, row, photo.content_hash
 
 
