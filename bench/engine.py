@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from common import median, milvus_at, percentile
+from common import median, milvus_at, percentile, timed
 from lookalike import Collection
 from lookalike.cluster.layout import FACTS_FILE, EmbeddedSpace, Facts
 from lookalike.cluster.shards import ShardItem, ShardRows, encode_shard
@@ -253,7 +253,18 @@ def searches(collection: Collection, engine: MilvusEngine, rows: npt.NDArray[np.
             f"{label}_plain_recall": float(np.mean([min(1.0, each) for each in shares["plain"]])),
         }
     figures["recall_shown"] = engine.recall(collection.spaces()[0])
-    return figures
+    return figures | reranking(collection, ids)
+
+
+def reranking(collection: Collection, ids: list[int]) -> dict[str, float]:
+    """Time searches in the plain order and re-ranked, in turns."""
+    times: dict[bool, list[float]] = {False: [], True: []}
+    for item in ids:
+        for rerank, found in times.items():
+            options = SearchOptions(K, rerank=rerank)
+            found.append(1_000 * timed(lambda item=item, options=options: collection.answer([item], options)))
+    added = [one - other for one, other in zip(times[True], times[False], strict=True)]
+    return {"reranked_ms": median(times[True]), "reranking_adds_ms": median(added)}
 
 
 def true_sets(
