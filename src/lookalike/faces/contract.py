@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from lookalike.copies.groups import Copy, CopyGroup
 from lookalike.models import CHOICES, ModelRecord
 from lookalike.models.recommended import Recommended
 from lookalike.records import Committed, Hit, Item, SearchResult, Skipped, Vote
@@ -65,6 +66,29 @@ def vote_json(vote: Vote) -> Json:
         "vote": vote.value,
         "space": vote.space,
         "at": vote.at,
+    }
+
+
+def copy_group_json(group: CopyGroup, most: int | None = None) -> Json:
+    """One group of copies, the best one first; its first `most` members."""
+    best = Copy(group.best, ())
+    members = [
+        {
+            "item": item_json(each.item),
+            "bytes": each.item.stamp.size,
+            "is_best": each is best,
+            "how": list(each.how),
+            "mapping": None if each.mapping is None else list(each.mapping),
+        }
+        for each in (best, *group.copies)[:most]
+    ]
+    return {
+        "key": group.key,
+        "level": group.level,
+        "why_best": list(group.why_best),
+        "is_decided": group.is_decided,
+        "size": len(group.items),
+        "members": members,
     }
 
 

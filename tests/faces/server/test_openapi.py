@@ -10,7 +10,7 @@ import pytest
 from served import served
 from starlette.testclient import TestClient
 
-from lookalike import Collection
+from fake_copies import CollectionWithCopies, Family, Found
 from lookalike.embedders.fake import FakeWordsEmbedder
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.app import build_app
@@ -28,6 +28,9 @@ OPERATIONS = {
     "putClick": ("post", "/api/rounds/{round}/clicks"),
     "nextToRate": ("get", "/api/rate"),
     "listVotes": ("get", "/api/votes"),
+    "listCopies": ("get", "/api/copies"),
+    "decideCopies": ("post", "/api/copies/decisions"),
+    "removeCopies": ("post", "/api/copies/remove"),
     "getCollection": ("get", "/api/collection"),
     "getFacets": ("get", "/api/facets"),
     "getHealth": ("get", "/api/health"),
@@ -38,8 +41,10 @@ OPERATIONS = {
 def collection(tmp_path, make_photo):
     for seed in range(12):
         make_photo(tmp_path / "photos" / f"{seed}.png", seed)
-    collection = Collection(tmp_path / "c.lookalike", embedder=FakeWordsEmbedder())
+    collection = CollectionWithCopies(tmp_path / "c.lookalike", embedder=FakeWordsEmbedder())
     collection.add(tmp_path / "photos")
+    collection.found = Found([Family("0.png", {"1.png": (("cropped",), (0.5, 0.0, 0.0, 0.5, 0.0, 0.0))})])
+    collection.found.go_on.set()
     return collection
 
 

@@ -209,6 +209,20 @@ def test_an_absent_collection_is_said(tmp_path):
     assert not (tmp_path / "none.lookalike").exists()
 
 
+@pytest.mark.parametrize("flags", [[], ["--allow-removal"]])
+def test_files_are_removed_only_where_that_was_asked_for(folder, flags):
+    with serving("-c", folder, *flags) as (_, address):
+        assert json.loads(get(f"{address}api/collection")[1])["can_remove"] is bool(flags)
+
+
+def test_beyond_this_machine_nobody_removes_files_without_the_token(folder):
+    with serving("-c", folder, "--host", "0.0.0.0", "--allow-removal") as (_, address):
+        port = int(re.search(r":(\d+)/", address)[1])
+        base, token = f"http://127.0.0.1:{port}/api", address.split("?token=")[1]
+        assert get(f"{base}/collection")[0] == 401
+        assert json.loads(get(f"{base}/collection", Authorization=f"Bearer {token}")[1])["can_remove"] is True
+
+
 def test_votes_are_printed(folder):
     with Collection(folder, embedder=FakeEmbedder()) as collection:
         collection.vote("item:1", 2, 1)

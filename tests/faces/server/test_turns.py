@@ -16,6 +16,7 @@ import pytest
 from live_server import eventually
 from served import served
 
+from fake_copies import CollectionWithCopies, Family, Found
 from lookalike import Collection
 from lookalike.decode.pool import DecodePool
 from lookalike.embedders.fake import FakeEmbedder, FakeTextEmbedder
@@ -39,6 +40,7 @@ READS = {
     "getThumbnail": ("GET", "/api/items/1/thumbnail"),
     "nextToRate": ("GET", "/api/rate"),
     "listVotes": ("GET", "/api/votes"),
+    "listCopies": ("GET", "/api/copies"),
     "getCollection": ("GET", "/api/collection"),
     "getFacets": ("GET", "/api/facets"),
     "getHealth": ("GET", "/api/health"),
@@ -66,9 +68,16 @@ def path(tmp_path, folder):
     return tmp_path / "c.lookalike"
 
 
+def collection_at(path, **more):
+    """The collection, where two photos are copies."""
+    collection = CollectionWithCopies(path, embedder=FakeEmbedder(), **more)
+    collection.found = Found([Family("00.png", {"01.png": (("smaller",), None)})], is_looked_at=True)
+    return collection
+
+
 @pytest.fixture
 def address(path):
-    with served(Collection(path, embedder=FakeEmbedder()), ab=Pair("fake", "other")) as address:
+    with served(collection_at(path), ab=Pair("fake", "other")) as address:
         yield address
 
 
@@ -155,7 +164,9 @@ def test_reads_and_searches_are_answered_while_votes_wait(path, address, monkeyp
 def test_every_operation_that_reads_was_tried(address):
     document = json.loads(ask(address, "GET", "/api/openapi.json")[2])
     found = {each["operationId"] for methods in document["paths"].values() for each in methods.values()}
-    assert found - {*READS, *UPLOADS} == {"putVote", "putClick", "fetchPhoto"}
+    assert found - {*READS, *UPLOADS} == {
+        *("putVote", "putClick", "fetchPhoto", "decideCopies", "removeCopies")
+    }
 
 
 def test_votes_and_clicks_that_cannot_be_kept_soon_are_told_to_come_again(path, address, monkeypatch):
@@ -231,7 +242,7 @@ class HeldUp(DecodePool):
 def test_photos_that_take_long_hold_up_neither_reads_nor_searches(path, folder, target):
     decoder = HeldUp()
     photo = (folder / "photos" / "03.png").read_bytes()
-    with served(Collection(path, embedder=FakeEmbedder(), decoder=decoder)) as address:
+    with served(collection_at(path, decoder=decoder)) as address:
         uploads = Asking([lambda: ask(address, "POST", target, *form(photo))] * 40)
         assert decoder.held.acquire(timeout=10)
         try:
@@ -251,10 +262,11 @@ def test_photos_that_take_long_hold_up_neither_reads_nor_searches(path, folder, 
         ("items", "browseItems"),
         ("random_items", "randomItems"),
         ("votes", "listVotes"),
+        ("copies", "listCopies"),
     ],
 )
 def test_what_goes_through_all_items_holds_up_neither_single_ones_nor_searches(path, slow, name):
-    collection = Collection(path, embedder=FakeEmbedder())
+    collection = collection_at(path)
     held, go_on = threading.Semaphore(0), threading.Event()
     real = getattr(collection, slow)
 

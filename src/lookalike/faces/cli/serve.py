@@ -32,6 +32,11 @@ from lookalike.faces.cli.options import collection_option, device_option, emit
 @click.option(
     "--ab", nargs=2, metavar="A B", help="Let two models answer in turns, to be compared: evaluate votes."
 )
+@click.option(
+    "--allow-removal",
+    is_flag=True,
+    help="Let the page of copies move files to the trash; one of each stays.",
+)
 @device_option
 @collection_option
 def serve(folder: Path | None, device: str, **given: Any) -> None:

@@ -111,6 +111,12 @@ class Access:
         any_ip_port = port if is_wildcard(address) else None
         return cls(host_names(address, port, names, https=https), https, token, any_ip_port)
 
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether it is reached by this machine's own names only."""
+        names = (host if host.endswith("]") else host.rpartition(":")[0] or host for host in self.hosts)
+        return not self.https and self.any_ip_port is None and all(map(is_loopback, names))
+
     def goes_by(self, host: str) -> bool:
         """Whether the server goes by a `Host` in lower case."""
         if host in self.hosts:

@@ -19,7 +19,8 @@ from lookalike.decode.formats import HEAD_BYTES, sniff
 from lookalike.errors import NotFoundError, QueryError, UnreachableError
 from lookalike.evaluate.pooling import next_to_rate
 from lookalike.faces import contract
-from lookalike.faces.server import parameters, schema
+from lookalike.faces.server import parameters, schema, schema_copies
+from lookalike.faces.server.copies import Copies
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.forms import read_photo, read_search
 from lookalike.faces.server.operations import RefusedError, as_json, json_body
@@ -48,6 +49,7 @@ class Api:
 
     collection: Collection
     thumbnails: ThumbnailCache
+    shown_copies: Copies
     fetcher: Fetcher | None = None
     rounds: Rounds | None = None
     _turns: Turns = field(default_factory=Turns)
@@ -74,6 +76,7 @@ class Api:
                 "skipped": info.skipped,
                 "building": self.collection.is_building,
                 "can_fetch": self.fetcher is not None,
+                "can_remove": self.shown_copies.can_remove,
                 "ab": self.rounds is not None,
                 "spaces": [{name: space[name] for name in shown} for space in spaces],
                 "thumbnail_sizes": schema.THUMBNAIL_SIZES,
@@ -228,8 +231,23 @@ class Api:
         last = str(votes[-1].id) if len(votes) == limit else None
         return as_json({"votes": [contract.vote_json(vote) for vote in votes], "next": last})
 
+    async def copies(self, query: parameters.CopiesQuery, _: Request) -> Response:
+        """List groups of copies page by page."""
+        return as_json(await self._turns.review(partial(self.shown_copies.page, query)))
+
+    async def decide(self, _: parameters.NoQuery, request: Request) -> Response:
+        """Keep what someone decided about copies."""
+        given: schema_copies.DecisionRequest = await json_body(request, schema_copies.DecisionRequest)
+        return as_json(await self._turns.write(partial(self.shown_copies.decide, given)))
+
+    async def remove_copies(self, _: parameters.NoQuery, request: Request) -> Response:
+        """Move the files of copies to the trash."""
+        given: schema_copies.RemovalRequest = await json_body(request, schema_copies.RemovalRequest)
+        return as_json(await self._turns.write(partial(self.shown_copies.remove, given)))
+
     def close(self) -> None:
         """Let go of the files and stop the workers."""
+        self.shown_copies.close()
         self.thumbnails.close()
         self.collection.close(wait=False)  # Ctrl-C ends it now: an index is built anew when it is needed
 

@@ -18,9 +18,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from lookalike.collection import Collection
+from lookalike.errors import UsageError
 from lookalike.faces.server.access import Access
 from lookalike.faces.server.api import Api
 from lookalike.faces.server.catalogue import operations
+from lookalike.faces.server.copies import Copies, Remove
 from lookalike.faces.server.errors_json import Refusal
 from lookalike.faces.server.fetch import Fetcher
 from lookalike.faces.server.guard import Guard
@@ -36,24 +38,32 @@ _ALWAYS_ASK = {"cache-control": "no-cache"}  # with an ETag: a new version of lo
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What a server offers: pictures by address, two spaces compared, and how much may be asked."""
+    """What a server offers: pictures by address, two spaces compared, and how much may be asked.
+
+    `remove` moves files of copies to the trash; without it, none is removed.
+    """
 
     fetch: bool = True
     ab: Pair | None = None
+    remove: Remove | None = None
     limits: RequestLimits = field(default_factory=RequestLimits)
 
 
 def build_app(collection: Collection, access: Access, options: ServerOptions | None = None) -> ASGIApp:
     """Return the application that serves a collection to those whom `access` lets in.
 
-    It owns the collection and closes it when it ends.
+    It owns the collection and closes it when it ends. Raises `UsageError` where files could be removed by
+    whoever reaches the server, without a token.
     """
     options = options or ServerOptions()
+    if options.remove is not None and access.token is None and not access.is_for_this_machine:
+        raise UsageError("others are let in without a token: they could remove files")
     fetcher = Fetcher() if options.fetch else None
     rounds = Rounds(collection, options.ab) if options.ab is not None else None
     api = Api(
         collection,
         ThumbnailCache(collection.path if isinstance(collection.path, Path) else None),
+        Copies(collection, options.remove),
         fetcher,
         rounds,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lookalike.faces.server import parameters, schema
+from lookalike.faces.server import parameters, schema, schema_copies
 from lookalike.faces.server.api import SHOWN_BY_BROWSERS, Api
 from lookalike.faces.server.operations import Operation
 
@@ -12,7 +12,7 @@ _JPEG = ("image/jpeg",)
 
 def operations(api: Api) -> list[Operation]:
     """Return all operations."""
-    return [*_searching(api), *_items(api), *_pictures(api), *_votes(api), *_facts(api)]
+    return [*_searching(api), *_items(api), *_pictures(api), *_votes(api), *_copies(api), *_facts(api)]
 
 
 def _searching(api: Api) -> list[Operation]:
@@ -138,6 +138,38 @@ def _votes(api: Api) -> list[Operation]:
             api.votes,
             schema.VotesPage,
             query=parameters.VotesQuery,
+        ),
+    ]
+
+
+def _copies(api: Api) -> list[Operation]:
+    return [
+        Operation(
+            "listCopies",
+            "GET /api/copies",
+            "List groups of items that are copies of each other",
+            api.copies,
+            schema_copies.CopiesPage,
+            query=parameters.CopiesQuery,
+            errors=(404,),
+        ),
+        Operation(
+            "decideCopies",
+            "POST /api/copies/decisions",
+            "Keep what someone decided about copies, for their contents",
+            api.decide,
+            schema_copies.DecisionAnswer,
+            body=schema_copies.DecisionRequest,
+            errors=(404, 422),
+        ),
+        Operation(
+            "removeCopies",
+            "POST /api/copies/remove",
+            "Move the files of copies to the trash, where the server was started with --allow-removal",
+            api.remove_copies,
+            schema_copies.RemovalAnswer,
+            body=schema_copies.RemovalRequest,
+            errors=(404, 422),
         ),
     ]
 

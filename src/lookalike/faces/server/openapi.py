@@ -23,7 +23,7 @@ _ERRORS = {
     413: "The body is too large",
     415: "The type is not served or not taken",
     421: "The server does not go by this name",
-    422: "This is no photo that can be read, or decoding all of them takes too long",
+    422: "This is no photo that can be read, decoding all takes too long, or the items do not go together",
     500: "Something went wrong here",
     503: "Too much is asked at once (then with Retry-After), or the collection cannot be used now",
 }

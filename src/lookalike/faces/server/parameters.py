@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from lookalike.faces.server.schema import THUMBNAIL_SIZES, Id, Input, Key, RoundId, SpaceName, Where
+from lookalike.faces.server.schema_copies import Level, State
 
 
 class RateQuery(Input, frozen=True):
@@ -73,3 +74,13 @@ class VotesQuery(Input, frozen=True):
     query: Key | None = None
     limit: Limit = 200
     cursor: Cursor | None = None
+
+
+class CopiesQuery(Input, frozen=True):
+    """Groups of which level and state, of which items; how many, and where to go on."""
+
+    level: Level = "photo"
+    state: State = "open"
+    offset: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    where: Where = field(default_factory=list)

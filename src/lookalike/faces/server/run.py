@@ -36,7 +36,7 @@ class ServeOptions:
     it. `token` is asked for wherever others are to reach the server: beyond loopback, by further names or by
     a proxy; None makes one. `fetch` says whether pictures are fetched from addresses; None: only where nobody
     else is to reach the server. With `any_port`, a port that is taken gives way to a free one. `ab` are two
-    spaces that answer in turns.
+    spaces that answer in turns. With `allow_removal`, files of copies can be moved to the trash.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +48,7 @@ class ServeOptions:
     browser: bool = True
     any_port: bool = False
     ab: Pair | None = None
+    allow_removal: bool = False
 
 
 def serve(collection: Collection, serving: ServeOptions, say: Callable[[str], None]) -> None:
@@ -62,7 +63,9 @@ def serve(collection: Collection, serving: ServeOptions, say: Callable[[str], No
     with _listening(serving) as listener:
         port = listener.getsockname()[1]
         access = Access.listening(serving.host, port, serving.names, https=serving.https, token=token)
-        options = ServerOptions(fetch=local if serving.fetch is None else serving.fetch, ab=ab)
+        fetch = local if serving.fetch is None else serving.fetch
+        remove = collection.trash_copies if serving.allow_removal else None
+        options = ServerOptions(fetch, ab, remove)
         app = build_app(collection, access, options)
         address = _address(serving, port) + (f"?token={quote(token, safe='')}" if token else "")
         config = uvicorn.Config(

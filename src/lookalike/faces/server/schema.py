@@ -188,7 +188,7 @@ class CollectionFacts(Struct):
     """The collection and what this server offers.
 
     `building`: the index is being built; answers are exact and slower meanwhile. `can_fetch`: `fetchPhoto`
-    is on.
+    is on. `can_remove`: `removeCopies` is.
     """
 
     kind: Annotated[str, Meta(extra_json_schema={"enum": ["photo", "text"]})]
@@ -196,6 +196,7 @@ class CollectionFacts(Struct):
     skipped: int
     building: bool
     can_fetch: bool
+    can_remove: bool
     spaces: list[SpaceFacts]
     ab: Annotated[bool, Meta(description="Two spaces answer in turns, to be compared.")]
     thumbnail_sizes: list[int]

@@ -40,6 +40,7 @@ class Turns:
         self._uploads = CapacityLimiter(cores + 2)
         self._pictures = CapacityLimiter(cores)
         self._reads = CapacityLimiter(4)
+        self._reviews = CapacityLimiter(2)
         self._look_ups = CapacityLimiter(4)
         self._writes = CapacityLimiter(1)  # more would only wait for each other: a store has one writer
         self._writing = anyio.Semaphore(1)
@@ -56,6 +57,10 @@ class Turns:
     async def read(self, call: Callable[[], _T]) -> _T:
         """Go through what is there: among millions of items that takes its time."""
         return await _run(call, self._reads, _READ_SECONDS)
+
+    async def review(self, call: Callable[[], _T]) -> _T:
+        """Go through the groups of copies: where much has changed that takes seconds."""
+        return await _run(call, self._reviews, _READ_SECONDS)
 
     async def search(self, call: Callable[[], _T]) -> _T:
         """Search for what is known already."""

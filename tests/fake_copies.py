@@ -1,0 +1,134 @@
+"""A collection whose copies are told by the test instead of being looked for; decisions are the real ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lookalike import Collection
+from lookalike.copies.groups import CopiesReport, Copy, CopyGroup, Level, Mapping
+from lookalike.decisions import Decision
+from lookalike.records import Item, OnStep, Skipped
+from lookalike.search.arguments import Where
+from lookalike.sources.paths import AnyPath
+
+How = tuple[tuple[str, ...], Mapping | None]
+
+
+@dataclass
+class Family:
+    """Copies by file name, such as `{"small.jpg": (("smaller",), None)}`, of a best one."""
+
+    best: str
+    copies: dict[str, How]
+    why_best: tuple[str, ...] = ("more pixels",)
+    level: Level = "photo"
+    is_hidden: bool = False
+    """Whether it is found only by looking closely."""
+
+
+@dataclass
+class Found:
+    """What there is to be found, and how looking goes: it waits while `go_on` is not set."""
+
+    families: list[Family]
+    error: Exception | None = None
+    go_on: threading.Event = field(default_factory=threading.Event)
+    looks: int = 0
+    quick: int = 0
+    steps: tuple[tuple[int, int | None], ...] = ((1, 4), (2, 4))
+    is_looked_at: bool = False
+    was_stopped: bool = False
+    trashed: list[tuple[list[str], str]] = field(default_factory=list)
+    stay: dict[str, str] = field(default_factory=dict)
+    """Files that cannot be moved to the trash, and why."""
+
+
+class CollectionWithCopies(Collection):
+    """Has the copies that `found` tells, less what was decided to be different."""
+
+    found: Found
+
+    def copies(  # as that of `Collection`
+        self,
+        level: Level = "photo",
+        *,
+        where: Where = (),
+        against: AnyPath | None = None,
+        look: bool = True,
+        on_step: OnStep | None = None,
+    ) -> CopiesReport:
+        if look:
+            self._look(on_step)
+        else:
+            self.found.quick += 1
+        items = {Path(item.uri).name: item for item in self.items(where=where, limit=10_000)}
+        decided = {(each.first, each.second): each for each in self.decisions()}
+        families = (each for each in self.found.families if each.level == level)
+        known = (each for each in families if self.found.is_looked_at or not each.is_hidden)
+        groups = tuple(group for each in known if (group := _group(each, items, decided)) is not None)
+        count = len(items)
+        return CopiesReport(groups, count, count if self.found.is_looked_at else count // 2)
+
+    def _look(self, on_step: OnStep | None) -> None:
+        found = self.found
+        found.looks += 1
+        for done, total in found.steps:
+            if on_step is not None:
+                on_step("comparing", done, total)
+        if found.error is not None:
+            raise found.error
+        while not found.go_on.wait(0.02):
+            try:
+                if on_step is not None:
+                    on_step("comparing", *found.steps[-1])
+            except BaseException:
+                found.was_stopped = True
+                raise
+        found.is_looked_at = True
+
+    def trash_copies(self, items: Sequence[Item], keep: Item) -> Sequence[Skipped]:
+        assert Path(keep.uri).exists() and keep.id not in {item.id for item in items}
+        names = [Path(item.uri).name for item in items]
+        self.found.trashed.append((names, Path(keep.uri).name))
+        going = [item for item in items if Path(item.uri).name not in self.found.stay]
+        for item in going:
+            Path(item.uri).unlink()
+        if going:
+            self.remove(*(item.id for item in going))
+        stay = {name: reason for name, reason in self.found.stay.items() if name in names}
+        return [Skipped(item.uri, stay[Path(item.uri).name]) for item in items if Path(item.uri).name in stay]
+
+
+def _group(
+    family: Family, items: dict[str, Item], decided: dict[tuple[bytes, bytes], Decision]
+) -> CopyGroup | None:
+    """The group of what is there and was not decided to be different from the best one."""
+
+    def verdict(one: Item, other: Item) -> str | None:
+        first, second = sorted((one.content_hash, other.content_hash))
+        found = decided.get((first, second))
+        return found.verdict if found is not None else None
+
+    best = items.get(family.best)
+    if best is None:
+        return None
+    copies = tuple(
+        Copy(items[name], how, mapping)
+        for name, (how, mapping) in family.copies.items()
+        if name in items and verdict(best, items[name]) != "different"
+    )
+    if not copies:
+        return None
+    is_decided = all(verdict(best, each.item) is not None for each in copies)
+    is_decided |= any(
+        all(one is other or (verdict(one, other) or "").endswith("best") for other in [best, *_items(copies)])
+        for one in _items(copies)
+    )
+    return CopyGroup(family.level, best, family.why_best, copies, is_decided)
+
+
+def _items(copies: tuple[Copy, ...]) -> list[Item]:
+    return [each.item for each in copies]
