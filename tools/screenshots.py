@@ -82,17 +82,20 @@ def main() -> None:
             _shoot_report(browser, path, Path(folder) / "report.html")
             with _serving(path) as address:
                 _shoot(browser, address, ids)
+                _shoot_copies(browser, address)
             with _serving(texts) as address:
                 _shoot_texts(browser, address)
             browser.close()
 
 
 def _make_near_copies(photos: Path) -> None:
-    """Add a smaller and a brighter copy of some photos, as people have them."""
+    """Add a crop, a smaller and a brighter copy of some photos, as people have them."""
     for name in COPIED:
         with Image.open(photos / name) as photo:
             rgb = photo.convert("RGB")
         stem = Path(name).stem
+        left, top = rgb.width // 4, rgb.height // 5
+        rgb.crop((left, top, 3 * left, 4 * top)).save(photos / f"{stem}-crop.jpg")
         rgb.resize((rgb.width // 2, rgb.height // 2)).save(photos / f"{stem}-small.jpg")
         ImageEnhance.Brightness(rgb).enhance(1.15).save(photos / f"{stem}-bright.jpg")
 
@@ -169,6 +172,16 @@ def _shoot_rating(browser: Browser, address: str) -> None:
     page.wait_for_selector("#candidate img")
     page.wait_for_function("() => [...document.images].every((img) => img.complete)")
     _save(page, "rate")
+
+
+def _shoot_copies(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{address}/copies")
+    page.wait_for_function("() => document.querySelector('#looking').textContent === ''")  # all is compared
+    page.reload()
+    page.wait_for_selector("#copy .top")
+    page.wait_for_function("() => [...document.querySelectorAll('.stage img')].every((img) => img.complete)")
+    _save(page, "copies")
 
 
 def _shoot_report(browser: Browser, collection: Path, report: Path) -> None:

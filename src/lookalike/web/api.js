@@ -14,6 +14,9 @@ export const randomItems = (where) => json(`/items/random?${asked({ where })}`);
 export const putClick = (round, item) => json(`/rounds/${round}/clicks`, sent("POST", { item }));
 export const nextToRate = (wanted) => json(`/rate?${wanted}`);
 export const putVote = (vote) => json("/votes", sent("PUT", vote));
+export const listCopies = (page) => json(`/copies?${asked(page)}`);
+export const decideCopies = (decision) => json("/copies/decisions", sent("POST", decision));
+export const removeCopies = (removal) => json("/copies/remove", sent("POST", removal));
 export const listVotes = (query, cursor, signal) => json(`/votes?${asked({ query, cursor })}`, { signal });
 
 /** @param {Blob[]} photos which the request's examples count */

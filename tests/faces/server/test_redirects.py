@@ -46,7 +46,7 @@ def ask(address, method, target, **headers):
 
 def pages():
     folder = files("lookalike") / "web"
-    return ["/", "/rate", "/web", "/web/", *(f"/web/{each.name}" for each in folder.iterdir())]
+    return ["/", "/rate", "/copies", "/web", "/web/", *(f"/web/{each.name}" for each in folder.iterdir())]
 
 
 def operations(address):

@@ -95,7 +95,11 @@ def _page() -> list[BaseRoute]:
         async def rate(_: Request) -> Response:
             return FileResponse(folder / "rate.html", headers=_ALWAYS_ASK)
 
-        return [Route("/", index), Route("/rate", rate), Mount("/web", _Revalidated(directory=folder))]
+        async def copies(_: Request) -> Response:
+            return FileResponse(folder / "copies.html", headers=_ALWAYS_ASK)
+
+        pages = [Route("/", index), Route("/rate", rate), Route("/copies", copies)]
+        return [*pages, Mount("/web", _Revalidated(directory=folder))]
 
 
 class _Revalidated(StaticFiles):
