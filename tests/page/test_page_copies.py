@@ -372,6 +372,28 @@ def test_differences_are_shown_at_one_place(page: Page) -> None:
     expect(top).to_have_css("animation-name", "none")
 
 
+def test_blinking_lasts_as_long_as_the_key_is_held(page: Page) -> None:
+    see(page, "a.png", "a small.png")
+    page.keyboard.down("b")
+    expect(page.locator("#best")).to_be_hidden()
+    page.wait_for_function(
+        "(begun) => performance.now() - begun > 500", arg=page.evaluate("performance.now()")
+    )
+    page.keyboard.up("b")
+    expect(page.locator("#best")).to_be_visible()
+
+
+def test_of_a_very_large_group_it_says_how_much_is_shown(page: Page) -> None:
+    def larger(route: Route) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "groups": [{**group, "size": 10_000} for group in told["groups"]]})
+
+    page.route("**/api/copies?*", larger)
+    page.reload()
+    see(page, "a.png", "a small.png")
+    expect(page.locator("#best span")).to_have_text("suggested · the first 500 of 10,000")
+
+
 def test_blinking_by_hand_for_who_wants_no_motion(browser: Browser, shown: Shown, faults: Faults) -> None:
     page = opened(browser, shown, faults, reduced_motion="reduce")
     see(page, "a.png", "a small.png")
@@ -438,7 +460,7 @@ def test_what_ended_the_comparing_is_told(browser: Browser, shown: Shown, faults
 
 
 @pytest.mark.parametrize("removal", [True])
-def test_the_others_go_only_after_it_was_confirmed(page: Page, shown: Shown) -> None:
+def test_the_others_go_only_after_it_was_confirmed(page: Page, shown: Shown, faults: Faults) -> None:
     see(page, "a.png", "a small.png")
     page.keyboard.press("Enter")
     see(page, "b.png", "b crop.png")
@@ -464,6 +486,7 @@ def test_the_others_go_only_after_it_was_confirmed(page: Page, shown: Shown) -> 
     see(page, "d.png", "d small.png")
     assert (shown.photos / "c.png").exists() and not (shown.photos / "c small.png").exists()
     progress(page, "0 of 3 groups decided")
+    faults.forgive("404")  # small pictures that were still asked for
 
 
 def test_nothing_can_be_removed_where_the_server_does_not_allow_it(page: Page) -> None:

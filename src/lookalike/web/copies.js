@@ -7,6 +7,7 @@ import { button, element, nameOf } from "./grid.js";
 import { Removal } from "./removal.js";
 
 const AHEAD = 5; // groups that are fetched before they are needed
+const MOST = 500; // members of a group that the server sends
 const AGAIN = 2_000; // ms between questions whether more was found
 const LEVELS = ["file", "photo", "scene"];
 const TEXTS = "Copies are looked for among photos. This collection holds texts; an equal text is one item already, wherever it stands.";
@@ -100,13 +101,14 @@ function put(place, text) {
 
 function show() {
   if (!group()) return showEnd();
-  const { members, why_best, is_decided } = group();
+  const { members, why_best, is_decided, size } = group();
   const copy = members[right];
   reveal("group");
   compare.show(members[0], copy);
   showFacts($("#facts tbody"), members[0], copy, why_best);
   $("#best bdi").textContent = nameOf(members[0].item);
-  $("#best span").textContent = is_decided ? "suggested · decided" : "suggested";
+  const many = size > MOST ? ` · the first ${MOST} of ${count(size)}` : "";
+  $("#best span").textContent = (is_decided ? "suggested · decided" : "suggested") + many;
   $("#copy bdi").textContent = nameOf(copy.item);
   $("#copy span").textContent = copy.how.join(", ");
   $("[data-do=keepRight] kbd").textContent = right < 9 ? right + 1 : "–";

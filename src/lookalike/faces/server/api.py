@@ -243,7 +243,8 @@ class Api:
     async def remove_copies(self, _: parameters.NoQuery, request: Request) -> Response:
         """Move the files of copies to the trash."""
         given: schema_copies.RemovalRequest = await json_body(request, schema_copies.RemovalRequest)
-        return as_json(await self._turns.write(partial(self.shown_copies.remove, given)))
+        removal = await self._turns.review(partial(self.shown_copies.removal, given))
+        return as_json(await self._turns.write(removal.run))
 
     def close(self) -> None:
         """Let go of the files and stop the workers."""

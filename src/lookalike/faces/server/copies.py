@@ -46,6 +46,21 @@ class _Kept:
     state: object
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Copies whose files are to go, and the one that stays."""
+
+    remove: Remove
+    going: Sequence[Item]
+    stays: Item
+
+    def run(self) -> RemovalAnswer:
+        """Move the files to the trash, and say which stayed."""
+        stayed = {skipped.uri: skipped.reason for skipped in self.remove(self.going, self.stays)}
+        left = [LeftFile(item.id, stayed[item.uri]) for item in self.going if item.uri in stayed]
+        return RemovalAnswer([item.id for item in self.going if item.uri not in stayed], left)
+
+
 class Copies:
     """The groups of one collection, kept in memory while nothing changes; may be used by several threads.
 
@@ -105,8 +120,8 @@ class Copies:
         self._collection.decide(decisions)
         return DecisionAnswer(given.verdict, given.items, len(decisions))
 
-    def remove(self, given: RemovalRequest) -> RemovalAnswer:
-        """Move the files of copies to the trash; at least the one that they are copies of stays."""
+    def removal(self, given: RemovalRequest) -> Removal:
+        """Return what is to be removed, once it is sure that all of it are copies of what is kept."""
         if self._remove is None:
             raise RefusedError(
                 403, "removal_is_off", "this server removes no files; start it with --allow-removal"
@@ -120,9 +135,7 @@ class Copies:
         for item in items:
             if item.id not in known:
                 raise _wrong(f"item {item.id} is in no group of copies with item {given.keep}")
-        stayed = {skipped.uri: skipped.reason for skipped in self._remove(items[1:], items[0])}
-        left = [LeftFile(item.id, stayed[item.uri]) for item in items[1:] if item.uri in stayed]
-        return RemovalAnswer([item.id for item in items[1:] if item.uri not in stayed], left)
+        return Removal(self._remove, items[1:], items[0])
 
     def close(self) -> None:
         """Stop looking."""
