@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lookalike import Collection
 from lookalike.copies.groups import CopiesReport, Copy, CopyGroup, Level, Mapping
 from lookalike.decisions import Decision
-from lookalike.records import Item, OnStep, Skipped
+from lookalike.records import Item, OnStep
 from lookalike.search.arguments import Where
 from lookalike.sources.paths import AnyPath
 
@@ -41,7 +41,7 @@ class Found:
     steps: tuple[tuple[int, int | None], ...] = ((1, 4), (2, 4))
     is_looked_at: bool = False
     was_stopped: bool = False
-    trashed: list[tuple[list[str], str]] = field(default_factory=list)
+    trashed: list[list[str]] = field(default_factory=list)
     stay: dict[str, str] = field(default_factory=dict)
     """Files that cannot be moved to the trash, and why."""
 
@@ -89,17 +89,18 @@ class CollectionWithCopies(Collection):
                 raise
         found.is_looked_at = True
 
-    def trash_copies(self, items: Sequence[Item], keep: Item) -> Sequence[Skipped]:
-        assert Path(keep.uri).exists() and keep.id not in {item.id for item in items}
-        names = [Path(item.uri).name for item in items]
-        self.found.trashed.append((names, Path(keep.uri).name))
-        going = [item for item in items if Path(item.uri).name not in self.found.stay]
-        for item in going:
-            Path(item.uri).unlink()
-        if going:
-            self.remove(*(item.id for item in going))
-        stay = {name: reason for name, reason in self.found.stay.items() if name in names}
-        return [Skipped(item.uri, stay[Path(item.uri).name]) for item in items if Path(item.uri).name in stay]
+    def trash_copies(self, group: CopyGroup, going: Set[int]) -> dict[int, str]:
+        named = {item.id: Path(item.uri).name for item in group.items}
+        assert any(Path(item.uri).exists() for item in group.items if item.id not in going)
+        self.found.trashed.append([name for item_id, name in named.items() if item_id in going])
+        stayed = {
+            item_id: self.found.stay[named[item_id]] for item_id in going if named[item_id] in self.found.stay
+        }
+        for item in group.items:
+            if item.id in going and item.id not in stayed:
+                Path(item.uri).unlink()
+                self.remove(item.id)
+        return stayed
 
 
 def _group(
@@ -122,13 +123,12 @@ def _group(
     )
     if not copies:
         return None
-    is_decided = all(verdict(best, each.item) is not None for each in copies)
-    is_decided |= any(
-        all(one is other or (verdict(one, other) or "").endswith("best") for other in [best, *_items(copies)])
-        for one in _items(copies)
-    )
+    members = [best, *(each.item for each in copies)]
+    is_decided = any(_is_settled(one, members, verdict) for one in members)
     return CopyGroup(family.level, best, family.why_best, copies, is_decided)
 
 
-def _items(copies: tuple[Copy, ...]) -> list[Item]:
-    return [each.item for each in copies]
+def _is_settled(one: Item, members: list[Item], verdict: Callable[[Item, Item], str | None]) -> bool:
+    """Whether something was decided about an item and each other content, of which there are some."""
+    others = [other for other in members if other.content_hash != one.content_hash]
+    return bool(others) and all(verdict(one, other) is not None for other in others)

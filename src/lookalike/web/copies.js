@@ -9,6 +9,7 @@ import { Removal } from "./removal.js";
 const AHEAD = 5; // groups that are fetched before they are needed
 const MOST = 500; // members of a group that the server sends
 const AGAIN = 2_000; // ms between questions whether more was found
+const JUDGED = ["keepLeft", "keepRight", "keepAll", "different"]; // not of one file at several places
 const LEVELS = ["file", "photo", "scene"];
 const TEXTS = "Copies are looked for among photos. This collection holds texts; an equal text is one item already, wherever it stands.";
 const HINTS = {
@@ -35,6 +36,7 @@ let fetching = null;
 const level = () => (LEVELS.includes(asked.get("level")) ? asked.get("level") : "photo");
 const state = () => (asked.get("state") === "all" ? "all" : "open");
 const group = () => groups[at];
+const isOneFile = (members) => members.every(({ item }) => item.content === members[0].item.content);
 const idsOf = (members) => members.map(({ item }) => item.id);
 
 /** Begin with the groups of the level and state that are asked for. */
@@ -82,7 +84,8 @@ async function keepAsking() {
 
 function tell() {
   const { total, decided, progress } = known;
-  put($("#progress"), total ? `${count(decided)} of ${counted(total, "group")} decided` : "");
+  const found = counted(total, "group");
+  put($("#progress"), !total ? "" : level() === "file" ? found : `${count(decided)} of ${found} decided`);
   put($("#looking"), looking(progress));
 }
 
@@ -113,6 +116,9 @@ function show() {
   $("#copy span").textContent = copy.how.join(", ");
   $("[data-do=keepRight] kbd").textContent = right < 9 ? right + 1 : "–";
   $("[data-do=keepAll] span").textContent = members.length > 2 ? `Keep all ${members.length}` : "Keep both";
+  const isSame = isOneFile(members);
+  for (const name of JUDGED) $(`[data-do=${name}]`).hidden = isSame;
+  $("#same").hidden = !isSame;
   $("[data-do=remove]").hidden = !canRemove;
   $("[data-do=align]").hidden = !copy.mapping;
   put($("#said"), `${nameOf(members[0].item)} and ${nameOf(copy.item)}: ${copy.how.join(", ")}`);
@@ -141,7 +147,7 @@ function showStrip(members) {
 function reveal(what) {
   const focused = document.activeElement;
   for (const part of all("[data-of]")) part.hidden = part.dataset.of !== what;
-  $("#others").hidden ||= what !== "group";
+  for (const name of ["#others", "#same"]) $(name).hidden ||= what !== "group";
   $("#decide").hidden = !known;
   $("[data-do=undo]").disabled = !decisions.length;
   $("[data-do=previous]").disabled = at === 0;
@@ -154,6 +160,7 @@ function showEnd() {
   const left = progress.photos - progress.looked_at;
   if (!total && progress.is_looking) return end(`No copies found among ${photos} so far`, `${count(left)} are still being compared; what is found is shown here.`);
   if (!total) return end(`No copies found among ${photos}`, HINTS[level()]);
+  if (level() === "file") return end(`That was all: ${counted(total, "group")}`, HINTS.file, "Begin again", begin);
   if (decided < total) return end(`${counted(total - decided, "group")} left to decide`, "They were passed over, or found meanwhile.", "Go through them", begin);
   const said = "What was decided holds for these photos, wherever they lie and whatever they are called.";
   if (state() === "all") return end(`All ${counted(total, "group")} decided`, said, "Begin again", begin);
@@ -180,6 +187,7 @@ function choose(wanted) {
 
 /** Have a verdict kept; only then go on. */
 async function decide(verdict, members, best) {
+  if (isOneFile(members)) return ($("#toast").textContent = "These are the same file: only which of them stay can be chosen.");
   const [decided, before] = [group(), group().members];
   await decideCopies({ verdict, items: idsOf(members), ...(best && { best: best.item.id }) });
   decisions.push({ group: decided, members: before, items: idsOf(members) });
@@ -299,7 +307,7 @@ function act(name) {
 /** One thing at a time; what goes wrong is said, and can be tried again. */
 async function attempt(run) {
   if (isBusy) return;
-  isBusy = true;
+  isBusy = $("main").ariaBusy = true;
   $("#problem").hidden = true;
   $("#toast").textContent = "";
   try {
@@ -309,7 +317,7 @@ async function attempt(run) {
     $("#problem").hidden = false;
     $("#problem button").onclick = () => attempt(run);
   } finally {
-    isBusy = false;
+    isBusy = $("main").ariaBusy = false;
   }
 }
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from time import monotonic
 
 from lookalike.collection import Collection
-from lookalike.copies.groups import Level
+from lookalike.copies.groups import CopyGroup, Level
 from lookalike.decisions import Decision, Verdict
 from lookalike.errors import NotFoundError
 from lookalike.faces import contract
@@ -27,11 +27,11 @@ from lookalike.faces.server.schema_copies import (
     RemovalAnswer,
     RemovalRequest,
 )
-from lookalike.records import Item, Skipped
+from lookalike.records import Item
 
-Remove = Callable[[Sequence[Item], Item], Sequence[Skipped]]
-"""Moves the files of copies to the trash, while that of the item that is kept is there; returns those that
-stayed, with the reasons."""
+Remove = Callable[[CopyGroup, Set[int]], Mapping[int, str]]
+"""Moves the files of those members of a group, by id, to the trash, while one that stays is there, and takes
+them out of the collection; returns the ids of those that it could not move, with the reasons."""
 
 _MOST_REVIEWS = 8  # levels and conditions whose groups are remembered: those asked for last
 _FRESH_SECONDS = 20.0  # for which groups are shown as they are while there may be more
@@ -48,17 +48,17 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Copies whose files are to go, and the one that stays."""
+    """A group, and the ids of those of its members whose files are to go: never all."""
 
     remove: Remove
-    going: Sequence[Item]
-    stays: Item
+    group: CopyGroup
+    going: Sequence[int]
 
     def run(self) -> RemovalAnswer:
         """Move the files to the trash, and say which stayed."""
-        stayed = {skipped.uri: skipped.reason for skipped in self.remove(self.going, self.stays)}
-        left = [LeftFile(item.id, stayed[item.uri]) for item in self.going if item.uri in stayed]
-        return RemovalAnswer([item.id for item in self.going if item.uri not in stayed], left)
+        stayed = self.remove(self.group, frozenset(self.going))
+        left = [LeftFile(item_id, stayed[item_id]) for item_id in self.going if item_id in stayed]
+        return RemovalAnswer([item_id for item_id in self.going if item_id not in stayed], left)
 
 
 class Copies:
@@ -116,7 +116,7 @@ class Copies:
             raise _wrong(f"the best one, item {given.best}, is not among the items")
         decisions = list(_decisions(given, self._items(given.items)))
         if not decisions:
-            raise _wrong("these are the same file: they cannot be different")
+            raise _wrong("these are the same file: nothing can be decided about them but which of them stay")
         self._collection.decide(decisions)
         return DecisionAnswer(given.verdict, given.items, len(decisions))
 
@@ -128,14 +128,16 @@ class Copies:
             )
         if given.keep in given.items or len(set(given.items)) < len(given.items):
             raise _wrong("each item is given once, and the one that is kept is none of them")
-        items = self._items([given.keep, *given.items])
+        self._items([given.keep, *given.items])
         groups = self._review(given.level, given.where).groups
         group = next((group for group in groups if given.keep in {item.id for item in group.items}), None)
-        known = {item.id for item in group.items} if group is not None else set()
-        for item in items:
-            if item.id not in known:
-                raise _wrong(f"item {item.id} is in no group of copies with item {given.keep}")
-        return Removal(self._remove, items[1:], items[0])
+        if group is None:
+            raise _wrong(f"item {given.keep} is in no group of copies")
+        known = {item.id for item in group.items}
+        for item_id in given.items:
+            if item_id not in known:
+                raise _wrong(f"item {item_id} is in no group of copies with item {given.keep}")
+        return Removal(self._remove, group, given.items)
 
     def close(self) -> None:
         """Stop looking."""
@@ -183,15 +185,13 @@ def _is_same(item: Item, now: Item) -> bool:
 
 
 def _decisions(given: DecisionRequest, items: Sequence[Item]) -> Iterator[Decision]:
-    """Yield a decision for each pair of contents; two files of one content cannot be different."""
+    """Yield a decision for each pair of contents; there is none about two files of one content."""
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     best = next((item.content_hash for item in items if item.id == given.best), None)
     contents = [item.content_hash for item in items]
     pairs = dict.fromkeys((min(pair), max(pair)) for pair in combinations(contents, 2))
     for first, second in pairs:
-        if best is not None and best not in (first, second):
-            continue
-        if given.verdict == "different" and first == second:
+        if first == second or (best is not None and best not in (first, second)):
             continue
         yield Decision(first, second, _verdict(given, first, best), at)
 

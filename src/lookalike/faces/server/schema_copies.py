@@ -99,7 +99,7 @@ class DecisionRequest(Input, frozen=True):
 
 
 class DecisionAnswer(Struct):
-    """What is kept now, about so many pairs of contents."""
+    """What is kept now, about so many pairs of contents; there is no decision on two files of one content."""
 
     verdict: GivenVerdict
     items: list[Id]
