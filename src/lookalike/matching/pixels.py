@@ -1,8 +1,8 @@
 """Two pictures laid on each other: whether their pixels move, and what differs between them.
 
 In windows of 16 × 16 pixels, gain, offset and shift between the pictures are fitted together (Lucas and
-Kanade, An Iterative Image Registration Technique, 1981, with a gain); what a similarity explains of the shifts
-is taken off. A copy stands still, however it was recoloured or blurred; a second shot does not.
+Kanade, An Iterative Image Registration Technique, 1981, with a gain); what a similarity explains of the
+shifts is taken off. A copy stands still, however it was recoloured or blurred; a second shot does not.
 """
 
 from __future__ import annotations

@@ -1,0 +1,109 @@
+"""What is known of the links between photos: by a close look, by their hashes, by what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lookalike.copies.best import quality
+from lookalike.copies.describe import Link
+from lookalike.copies.grouping import Linked, Pair
+from lookalike.copies.groups import Level
+from lookalike.copies.near import inverse_of
+from lookalike.copies.notes import Found, Notes
+from lookalike.copies.photos import ContentItems
+from lookalike.decisions import Decision
+from lookalike.matching.hashes import ALIKE_BITS
+
+
+class Known:
+    """What is known of the links between photos, by number."""
+
+    def __init__(
+        self,
+        notes: Notes,
+        photos: Sequence[ContentItems],
+        decisions: Mapping[tuple[bytes, bytes], Decision],
+        level: Level,
+    ) -> None:
+        numbers = notes.known_numbers()
+        self.photos = {numbers[each.content]: each for each in photos}
+        self.notes, self._level = notes, level
+        self.decisions = {
+            pair_of(numbers[first], numbers[second]): each
+            for (first, second), each in decisions.items()
+            if numbers.get(first) in self.photos and numbers.get(second) in self.photos
+        }
+        self.compared = notes.compared() & set(self.photos)
+        self._readable = notes.with_features() & set(self.photos)
+        self.links: dict[Pair, Link] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what was found; where that is not known, near hashes tell."""
+        matches = self.notes.matches()
+        self.links = {}
+        for first, second, turn, bits in self.notes.near():
+            is_open = not {first, second} <= self.compared
+            if bits <= ALIKE_BITS and first in self.photos and second in self.photos and is_open:
+                self.links[first, second] = Link(None, inverse_of(turn))
+        for pair in list(self.links):
+            if pair not in matches and self.notes.was_compared(*pair):
+                del self.links[pair]
+        for pair, found in matches.items():
+            if pair[0] in self.photos and pair[1] in self.photos and self._counts(found):
+                self.links[pair] = Link(found)
+        for pair, decision in self.decisions.items():
+            if decision.verdict == "different":
+                self.links.pop(pair, None)
+
+    def count_compared(self) -> int:
+        """How many of the photos were looked at closely."""
+        return len(self.compared)
+
+    def linked(self) -> Linked:
+        """Return photos and links, the better photos first."""
+        frames = self.frames()
+        order = sorted(
+            self.photos,
+            key=lambda number: quality(self.photos[number], is_frame=number in frames),
+            reverse=True,
+        )
+        better = set()
+        for (first, second), decision in self.decisions.items():
+            contents = self.photos[first].content, self.photos[second].content
+            best = {"first is best": decision.first, "second is best": decision.second}.get(
+                str(decision.verdict)
+            )
+            if best is not None:
+                better.add((first, second) if contents[0] == best else (second, first))
+        return Linked(tuple(order), frozenset(self.links), frozenset(better))
+
+    def frames(self) -> set[int]:
+        """Return the photos that are but a frame around another."""
+        found = set()
+        for (first, second), link in self.links.items():
+            if link.found is not None and link.found.frame:
+                found.add(first if link.found.frame == "first" else second)
+        return found
+
+    def link(self, copy: int, best: int) -> Link:
+        """Return what a photo is to another."""
+        link = self.links[pair_of(copy, best)]
+        return link if copy < best else link.turned_round()
+
+    def is_known(self, pair: Pair) -> bool:
+        """Whether it was told what two photos are to each other, or cannot be."""
+        return pair in self.links or self.notes.was_compared(*pair) or not set(pair) <= self._readable
+
+    def hashes(self) -> dict[int, bytes]:
+        """Return the hashes of the photos that have one."""
+        own = {number: photo.hash for number, photo in self.photos.items()}
+        return self.notes.hashes() | {number: each for number, each in own.items() if each is not None}
+
+    def _counts(self, found: Found) -> bool:
+        return self._level == "scene" or found.match.level == "photo"
+
+
+def pair_of(one: int, other: int) -> Pair:
+    """Return two photos, the smaller number first."""
+    return (one, other) if one < other else (other, one)

@@ -1,0 +1,189 @@
+"""A close look at photos: pictures → features → likely copies → compared. `look_closely` names the steps."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from lookalike.copies.candidates import Candidates, likely_wholes
+from lookalike.copies.near import near_pairs
+from lookalike.copies.notes import Found, Notes, PhotoNotes
+from lookalike.copies.photos import ContentItems
+from lookalike.copies.pictures import PictureReader, packed, unpacked
+from lookalike.cores import cpu_count
+from lookalike.embedders import Embedder
+from lookalike.engine.protocol import Engine
+from lookalike.matching.features import Features
+from lookalike.matching.margins import frame
+from lookalike.matching.verify import Looked, compare
+from lookalike.records import OnStep, Skipped, Space
+
+_AT_A_TIME = 64  # photos that are read or compared between two notes
+_MOST_HELD = 400  # photos ready to be compared, half a megabyte each
+
+
+@dataclass(frozen=True, slots=True)
+class LookingParts:
+    """What a close look needs; without `space`, only hashes tell which photos may be copies."""
+
+    engine: Engine
+    space: Space | None
+    embedder: Embedder | None
+    reader: PictureReader
+    notes: Notes
+    on_step: OnStep
+
+
+def look_closely(parts: LookingParts, photos: Sequence[ContentItems], *, are_all: bool) -> list[Skipped]:
+    """Compare all photos with those that they may be copies of, as far as that was not done.
+
+    What is found is noted as it goes on: whatever ends it, it goes on from there. Only where these `are_all`
+    photos of the collection are they done with. Returns what cannot be read.
+    """
+    numbers = parts.notes.numbers([each.content for each in photos])
+    if parts.space is not None:
+        parts.notes.keep_parts_of(parts.space.model_id)
+    done = parts.notes.compared()
+    new = {numbers[each.content]: each for each in photos if numbers[each.content] not in done}
+    skipped = _read(parts, new)
+    hold_hashes(parts.notes, photos, parts.on_step)
+    _compare_all(parts, photos, numbers, new, are_all=are_all)
+    return skipped
+
+
+def hold_hashes(notes: Notes, photos: Sequence[ContentItems], on_step: OnStep) -> None:
+    """Hold the hashes of new photos against those of all others, and note those that are near."""
+    numbers = notes.numbers([each.content for each in photos])
+    hashes = notes.hashes() | {numbers[each.content]: each.hash for each in photos if each.hash is not None}
+    new = set(hashes) - notes.hashed()
+    if new:
+        notes.put_near(near_pairs(hashes, new, on_step), new)
+
+
+def _read(parts: LookingParts, new: Mapping[int, ContentItems]) -> list[Skipped]:
+    """Read the pictures of new photos, and note their features and the vectors of their parts."""
+    known = parts.notes.with_features()
+    missing = [(number, photo) for number, photo in new.items() if number not in known]
+    skipped = []
+    for begin in range(0, len(missing), _AT_A_TIME):
+        parts.on_step("looking closely", begin, len(missing))
+        block = missing[begin : begin + _AT_A_TIME]
+        notes, vectors = dict[int, PhotoNotes](), dict[int, bytes]()
+        read = parts.reader.read([photo.first for _, photo in block])
+        for (number, _), picture in zip(block, read, strict=True):
+            if isinstance(picture, Skipped):
+                skipped.append(picture)
+                continue
+            notes[number] = PhotoNotes(picture.hash, picture.features.to_bytes())
+            if picture.parts is not None:
+                vectors[number] = packed(picture.parts)
+        parts.notes.put_photos(notes, vectors)
+    return skipped
+
+
+def _compare_all(
+    parts: LookingParts,
+    photos: Sequence[ContentItems],
+    numbers: Mapping[bytes, int],
+    new: Mapping[int, ContentItems],
+    *,
+    are_all: bool,
+) -> None:
+    """Compare new photos with all that they may be copies of, and note what comes of it."""
+    readable = parts.notes.with_features()
+    waiting = [number for number in new if number in readable]
+    number_of = {item.id: numbers[photo.content] for photo in photos for item in photo.items}
+    hashes = parts.notes.hashes() | {
+        numbers[each.content]: each.hash for each in photos if each.hash is not None
+    }
+    near = _near_by_photo(parts.notes, readable)
+    shelf = _Shelf(parts.notes, hashes)
+    before = [each for each in parts.notes.parts() if each[0] not in new]
+    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+        for begin in range(0, len(waiting), _AT_A_TIME):
+            parts.on_step("comparing", begin, len(waiting))
+            block = waiting[begin : begin + _AT_A_TIME]
+            likely = _likely(parts, {number: new[number].first.id for number in block}, number_of, before)
+            pairs = set[tuple[int, int]]()
+            for number in block:
+                others = (likely.get(number, set()) | near.get(number, set())) & readable
+                others -= parts.notes.pairs_of(number)
+                pairs |= {(min(number, other), max(number, other)) for other in others if other != number}
+            found = threads.map(lambda pair: _compared(shelf, *pair), sorted(pairs))
+            parts.notes.put_pairs(dict(zip(sorted(pairs), found, strict=True)), block if are_all else ())
+
+
+def _likely(
+    parts: LookingParts,
+    photos: Mapping[int, int],
+    number_of: Mapping[int, int],
+    before: Sequence[tuple[int, bytes]],
+) -> dict[int, set[int]]:
+    """Return which photos may be copies, as their vectors tell; `before` are vectors of parts of others."""
+    if parts.space is None:
+        return {}
+    kept = {number: unpacked(each) for number, each in parts.notes.parts_of(list(photos)).items()}
+    found = Candidates(parts.engine, parts.space, number_of).of(photos, kept)
+    if before:
+        block = parts.engine.vectors(parts.space).fetch(list(photos.values()))
+        own = {item_id: number for number, item_id in photos.items()}
+        wholes = likely_wholes([own[each] for each in block.ids.tolist()], block.rows, before)
+        for number, others in wholes.items():
+            found[number] |= others
+    return found
+
+
+def _near_by_photo(notes: Notes, readable: set[int]) -> dict[int, set[int]]:
+    near: dict[int, set[int]] = {}
+    for first, second, _, _ in notes.near():
+        if first in readable and second in readable:
+            near.setdefault(first, set()).add(second)
+            near.setdefault(second, set()).add(first)
+    return near
+
+
+class _Shelf:
+    """Photos ready to be compared, those used last at hand; may be used by several threads."""
+
+    def __init__(self, notes: Notes, hashes: Mapping[int, bytes]) -> None:
+        self._notes, self._hashes = notes, hashes
+        self._held: OrderedDict[int, Looked | None] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, number: int) -> Looked | None:
+        """Return a photo; None where what was noted of it is damaged."""
+        with self._lock:
+            if number in self._held:
+                self._held.move_to_end(number)
+                return self._held[number]
+        kept = self._notes.photo(number).features
+        told = self._hashes.get(number)
+        bits = np.frombuffer(told, np.uint8)[None] if told else None
+        looked = Looked.of(Features.from_bytes(kept), bits) if kept else None
+        with self._lock:
+            self._held[number] = looked
+            while len(self._held) > _MOST_HELD:
+                self._held.popitem(last=False)
+        return looked
+
+
+def _compared(shelf: _Shelf, first: int, second: int) -> Found | None:
+    one, other = shelf.get(first), shelf.get(second)
+    match = compare(one, other) if one is not None and other is not None else None
+    if one is None or other is None or match is None:
+        return None
+    return Found(match, frame(one.features, other.features, match))
+
+
+def compare_pairs(
+    notes: Notes, hashes: Mapping[int, bytes], pairs: Sequence[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], Found | None]]:
+    """Yield what comes of comparing some pairs of photos whose features are kept."""
+    shelf = _Shelf(notes, hashes)
+    for pair in pairs:
+        yield pair, _compared(shelf, *pair)
