@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,6 +20,7 @@ from lookalike.searchable import SearchableCollection
 from lookalike.sources.paths import AnyPath, as_path, as_source, require_some, split_present
 
 if TYPE_CHECKING:  # a search from a cold start does without these, which are imported where used
+    from lookalike.copies.groups import CopyGroup
     from lookalike.decode.tables import ReadAs
     from lookalike.reports import AddReport, RelocateReport
     from lookalike.transfer.copying import CopyReport
@@ -169,6 +170,16 @@ class Collection(SearchableCollection):
         for what can be no decision.
         """
         self.engine.decisions.put(list(decisions))
+
+    def trash_copies(self, group: CopyGroup, going: Set[int]) -> dict[int, str]:
+        """Move the files of those members of a group to the trash; their items leave the collection.
+
+        Returns why files stayed, by id. `lookalike copies --undo` puts them back. Raises `UsageError` for ids
+        that are not in the group, `MissingExtraError`, `StorageError`, `BusyError`.
+        """
+        from lookalike.copies.removal import journal_of, trash_copies
+
+        return trash_copies(group, going, journal_of(self.path), self.remove)
 
     def refresh_index(self) -> None:
         """Bring the index up to date now, building it where it is missing, damaged or worn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,4 +51,19 @@ def test_items_go_with_their_files_and_come_back(watched, tmp_path):
     assert watched.add(tmp_path / "photos").added == 2
     assert {item.content_hash for item in collection} >= {each.content_hash for each in copies}
     assert collection.decisions() == [given]
+    assert Path(copies[0].uri).exists()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="this system has another trash")
+def test_a_collection_trashes_members_of_a_group(watched, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    collection = watched.collection
+    best, *copies = collection.items()[:3]
+    Path(copies[1].uri).unlink()
+    stayed = collection.trash_copies(group_of(best, *copies), {each.id for each in copies})
+    assert stayed == {copies[1].id: "its file is gone"}
+    assert [item.id for item in collection.items()] == [1, 3, 4, 5, 6]
+    assert not Path(copies[0].uri).exists() and Path(best.uri).exists()
+    report = undo(collection.path / JOURNAL_FILE, lambda _: None)
+    assert [each.uri for each in report.restored] == [copies[0].uri]
     assert Path(copies[0].uri).exists()
