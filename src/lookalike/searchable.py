@@ -32,7 +32,8 @@ from lookalike.sources.paths import AnyPath
 from lookalike.sources.recorded import read_recorded
 from lookalike.store.facets import Facets
 
-if TYPE_CHECKING:  # a search from a cold start does without it
+if TYPE_CHECKING:  # a search from a cold start does without them
+    from lookalike.copies.of_collection import CollectionCopies
     from lookalike.reports import Info
 
 
@@ -40,6 +41,7 @@ class SearchableCollection:
     """A collection as who searches and reads it sees it."""
 
     _opened: OpenCollection
+    _kept_copies: CollectionCopies | None = None
 
     @property
     def engine(self) -> Engine:
@@ -216,3 +218,11 @@ class SearchableCollection:
         Raises `NotFoundError` for an unknown space or an empty collection.
         """
         return self._opened.open_space(name)
+
+    def _copies(self) -> CollectionCopies:
+        """Return what is known of copies, made once."""
+        if self._kept_copies is None:
+            from lookalike.copies.of_collection import CollectionCopies  # as above
+
+            self._kept_copies = CollectionCopies(self._opened)
+        return self._kept_copies

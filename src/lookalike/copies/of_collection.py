@@ -6,19 +6,24 @@ import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from lookalike.copies.find import CopiesWanted, find_copies
-from lookalike.copies.groups import CopiesReport
+from lookalike.copies.groups import CopiesReport, Level
 from lookalike.copies.looking import LookingParts
 from lookalike.copies.notes import NOTES_FILE, Found, Notes
 from lookalike.copies.pictures import PictureReader
 from lookalike.decisions import Decision
 from lookalike.embedders import Embedder, TextEmbedder
+from lookalike.engine.protocol import EngineItems
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.open_collection import OpenCollection
 from lookalike.places import Place
 from lookalike.records import OnStep, Space
+from lookalike.search.arguments import ids_of_all
 from lookalike.search.copies import space_of_copies
+from lookalike.sources.paths import AnyPath
+from lookalike.store.filters import Filter
 from lookalike.user_folders import user_data_folder
 
 
@@ -83,6 +88,26 @@ class CollectionCopies:
         except LookalikeError:  # imported without its model, or that is gone
             return None
         return None if isinstance(found, TextEmbedder) else found
+
+
+def wanted_among(
+    items: EngineItems,
+    level: Level,
+    filters: Sequence[Filter],
+    paths: Sequence[AnyPath],
+    against: Sequence[AnyPath],
+) -> CopiesWanted:
+    """Return which copies are wanted, of paths; raises `NotFoundError` for one that nothing is of."""
+    if level not in get_args(Level):
+        raise UsageError(f"a level is one of {', '.join(get_args(Level))}; got {level!r}")
+    reference = frozenset(ids_of_all(items, against)) if against else None
+    chosen = frozenset(ids_of_all(items, paths)) | (reference or frozenset()) if paths else None
+    return CopiesWanted(
+        level,
+        filters,
+        None if chosen is None else lambda item: item.id in chosen,
+        None if reference is None else lambda item: item.id in reference,
+    )
 
 
 def notes_path(place: Place) -> Path:
