@@ -54,7 +54,8 @@ def for_each_query(
             wanted = np.unique(np.concatenate([candidates[at] for at in group]))
             fetched = _Fetched(vectors.fetch(wanted.tolist()))
             parts = [group[at : at + _AT_A_TIME] for at in range(0, len(group), _AT_A_TIME)]
-            for some in threads.map(partial(_call_each, call, fetched, candidates), parts):
+            spread = threads.map if len(parts) > 1 else map  # to wake a thread takes time
+            for some in spread(partial(_call_each, call, fetched, candidates), parts):
                 made += some
     return made
 
