@@ -26,7 +26,8 @@ def test_the_benchmark_runs_and_finds_what_is_there(milvus_server, tmp_path, mon
     monkeypatch.setattr(engine, "QUERIES", 6)
     found = engine.measure(400, milvus_server.address, tmp_path)
     assert (found["added"], found["all_recall"], found["one_percent_recall"]) == (400, 1.0, 1.0)
-    assert "recall@10" in report.render({"engine": found | {"machine": "this one"}})
+    page = report.render({"engine": found | {"machine": "this one"}})
+    assert "recall@10" in page and f"re-ranked, median | {found['reranked_ms']:.1f} ms" in page
 
 
 def test_answers_agree(milvus_server, tmp_path, shared_data, monkeypatch):
