@@ -285,8 +285,6 @@ def _search(title: str, f: Figures, limits: SearchLimits) -> str:
 
 def _reranked_rows(s: Figures, limits: SearchLimits) -> list[Row]:
     """Rows of re-ranked searches and of many at once."""
-    if "item_reranked_ms" not in s:  # as measured before there was re-ranking
-        return []
     rows = [
         _row("the same, re-ranked as by default, median", s["item_reranked_ms"], limits.reranked_ms),
         _row("re-ranking adds, median of pairs", s["reranking_adds_ms"], limits.added_ms),
