@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 
-from lookalike.cores import cpu_count
 from lookalike.engine.protocol import EngineItems, EngineVectors
 from lookalike.records import Ids, Item, Vectors
 from lookalike.store.vectors import VectorBlock
 
-_AT_A_TIME = 16  # queries that a thread takes on
 _MOST_NUMBERS = 32_000_000  # of the vectors that are held at once: 128 MB
 
 _T = TypeVar("_T")
@@ -43,27 +38,16 @@ def for_each_query(
 ) -> list[_T]:
     """Return what `call(block, at)` gives for each query and the vectors of its candidates; in order.
 
-    `dim` is how many numbers a vector has. Many queries share the processors: `call` may be run by several
-    threads, and keeps no rows of the block but as a copy.
+    `dim` is how many numbers a vector has. `call` keeps no rows of the block but as a copy.
     """
     if len(candidates) == 1:
         return [call(vectors.fetch(candidates[0].tolist()), 0)]
     made: list[_T] = []
-    with ThreadPoolExecutor(cpu_count(), "ranking") as threads:
-        for group in _groups(_MOST_NUMBERS // dim, vectors.count(), candidates):
-            wanted = np.unique(np.concatenate([candidates[at] for at in group]))
-            fetched = _Fetched(vectors.fetch(wanted.tolist()))
-            parts = [group[at : at + _AT_A_TIME] for at in range(0, len(group), _AT_A_TIME)]
-            spread = threads.map if len(parts) > 1 else map  # to wake a thread takes time
-            for some in spread(partial(_call_each, call, fetched, candidates), parts):
-                made += some
+    for group in _groups(_MOST_NUMBERS // dim, vectors.count(), candidates):
+        wanted = np.unique(np.concatenate([candidates[at] for at in group]))
+        fetched = _Fetched(vectors.fetch(wanted.tolist()))
+        made += [call(fetched.of(candidates[at]), at) for at in group]
     return made
-
-
-def _call_each(
-    call: Callable[[VectorBlock, int], _T], fetched: _Fetched, candidates: Sequence[Ids], some: Iterable[int]
-) -> list[_T]:
-    return [call(fetched.of(candidates[at]), at) for at in some]
 
 
 class _Fetched:
@@ -72,10 +56,10 @@ class _Fetched:
     def __init__(self, block: VectorBlock) -> None:
         self._block = block
         self._damaged = set(block.damaged)
-        self._own = threading.local()
+        self._room = np.empty((0, block.rows.shape[1]), np.float32)
 
     def of(self, item_ids: Ids) -> VectorBlock:
-        """Return the vectors of some items; the next call in the same thread overwrites the rows."""
+        """Return the vectors of some items; the next call overwrites the rows."""
         wanted = np.sort(item_ids)
         places = np.searchsorted(self._block.ids, wanted)
         is_there = self._block.ids.take(places, mode="clip") == wanted
@@ -86,11 +70,10 @@ class _Fetched:
         return VectorBlock(wanted, self._rows(places), damaged)
 
     def _rows(self, places: Ids) -> Vectors:
-        """Return the vectors at some places, in memory that this thread uses again: new memory is slow."""
-        room: Vectors | None = getattr(self._own, "room", None)
-        if room is None or len(room) < len(places):
-            room = self._own.room = np.empty((len(places), self._block.rows.shape[1]), np.float32)
-        return self._block.rows.take(places, axis=0, out=room[: len(places)], mode="clip")
+        """Return the vectors at some places, in memory that is used again: new memory is slow."""
+        if len(self._room) < len(places):
+            self._room = np.empty((len(places), self._room.shape[1]), np.float32)
+        return self._block.rows.take(places, axis=0, out=self._room[: len(places)], mode="clip")
 
 
 def _groups(most: int, total: int, candidates: Sequence[Ids]) -> Iterator[range]:
