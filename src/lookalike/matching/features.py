@@ -49,7 +49,7 @@ class Features:
     def to_bytes(self) -> bytes:
         """Return all of it, in about 50 kB."""
         cv2 = opencv()
-        _, picture = cv2.imencode(".jpg", self.grey, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
+        picture: Grey = cv2.imencode(".jpg", self.grey, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
         packed = self.descriptors[:, ::2] << 4 | self.descriptors[:, 1::2]
         scale = (_PARTS, _PARTS, _PARTS, _TURN)
         places = np.round(self.points * np.array(scale, np.float32)).astype(np.int64) % 65536
@@ -84,13 +84,16 @@ def extract(picture: npt.NDArray[np.uint8]) -> Features:
     if scale < 1:
         size = [max(1, round(side * scale)) for side in reversed(grey.shape)]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    points, descriptors = _points(grey)
+    return Features(grey, points, descriptors, bool(spread.mean() < _COLOURLESS))
+
+
+def _points(grey: Grey) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    cv2 = opencv()
     finder = cv2.SIFT_create(nfeatures=_MOST_FOUND, enable_precise_upscale=True)
     found = sorted(finder.detect(grey, None), key=lambda point: -point.response)[:MOST_POINTS]
     found, descriptors = finder.compute(grey, found)
     if descriptors is None:
-        found, descriptors = (), np.empty((0, 128), np.float32)
-    points = [(*each.pt, each.size, np.deg2rad(each.angle)) for each in found]
-    roots = np.minimum(np.round(np.sqrt(descriptors)), 15).astype(np.uint8)
-    return Features(
-        grey, np.array(points, np.float32).reshape(-1, 4), roots, bool(spread.mean() < _COLOURLESS)
-    )
+        return np.empty((0, 4), np.float32), np.empty((0, 128), np.uint8)
+    points = np.array([(*each.pt, each.size, np.deg2rad(each.angle)) for each in found], np.float32)
+    return points, np.minimum(np.round(np.sqrt(descriptors)), 15).astype(np.uint8)

@@ -79,10 +79,33 @@ def hash_bits(hashes: Sequence[str]) -> Bits:
 
 def turned(bits: Bits, turn: int) -> Bits:
     """Return the hashes of the same pictures lying in the way `TURNS[turn]`."""
+    places, swapped = _IN_TURN[turn]
+    return np.packbits(np.unpackbits(bits, axis=1)[:, places], axis=1) ^ swapped
+
+
+def nearest_turns(ones: Bits, others: Bits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return for each pair which of `TURNS` brings the first hash nearest to the second, and the bits left.
+
+    There are as many of both, or one of either, which is then compared with all.
+    """
+    words = others.view(np.uint64)
+    left = np.stack(
+        [
+            np.bitwise_count(turned(ones, turn).view(np.uint64) ^ words).sum(axis=1, dtype=np.int64)
+            for turn in range(len(TURNS))
+        ]
+    )
+    best = left.argmin(axis=0)
+    return best, np.take_along_axis(left, best[None], axis=0)[0]
+
+
+def _in_turn(turn: int) -> tuple[npt.NDArray[np.intp], Bits]:
+    """Return where the bits of a hash in the way `TURNS[turn]` come from, and which are then swapped."""
     transposed, flipped, mirrored = TURNS[turn]
-    signs = np.unpackbits(bits, axis=1).reshape(-1, _KEPT, _KEPT)  # vertical frequency, horizontal one
-    if transposed:
-        signs = signs.transpose(0, 2, 1)
+    places = np.arange(_KEPT * _KEPT).reshape(_KEPT, _KEPT)  # vertical frequency, horizontal one
     odd = np.arange(1, _KEPT + 1) % 2 == 1  # waves that are their own negative when read backwards
-    swap = (odd[:, None] & flipped) ^ (odd[None, :] & mirrored)
-    return np.packbits((signs ^ swap).reshape(len(bits), -1), axis=1)
+    swapped = (odd[:, None] & flipped) ^ (odd[None, :] & mirrored)
+    return (places.T if transposed else places).ravel(), np.packbits(swapped)
+
+
+_IN_TURN = [_in_turn(turn) for turn in range(len(TURNS))]

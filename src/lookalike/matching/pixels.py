@@ -7,7 +7,8 @@ shifts is taken off. A copy stands still, however it was recoloured or blurred; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from lookalike.matching.opencv import opencv
 Pixels = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
+Grid = tuple[int, int]  # rows and columns of windows
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 WINDOW = 16
 _SMOOTHING = 1.0  # pixels of a Gaussian, against noise and the grid of JPEG
@@ -25,6 +28,9 @@ _BLANK = 3.0  # below which a window is blank in both pictures
 _FITS = 0.8  # share of a window's variance that the fit explains
 _ROUGHLY = 0.7
 _LEAST_GAIN = 0.2
+_LEAST_FITTING = 4  # windows, from which a similarity of their shifts can be told
+_STEADY = np.diag([1e-2, 1e-2, 20, 20]).astype(np.float32)  # keeps the fit of plain windows from running off
+_FAR_OFF = 0.1  # pixels from the similarity, from which the shift of a window counts little
 _REALIGNED = 0.12  # pixels from which a similarity of shifts is worth another look
 _LEVELS = 8.0  # within which pixels agree
 _SAME_PIXELS = 0.25  # share of a window's pixels that agree where something is only written over it
@@ -55,23 +61,24 @@ class Laid:
 
 def lay(one: Pixels, other: Pixels, common: Mask, *, again: int = 2) -> Laid:
     """Compare two grey pictures `(height, width)` of 0 to 255 where they have a part in common."""
-    rows, columns = (side // WINDOW for side in other.shape)
-    if rows < 2 or columns < 2:
+    grid = _grid(other)
+    if min(grid) < 2:
         return Laid(0)
     cv2 = opencv()
     soft_one, soft_other, blur = _equally_sharp(one, other, common)
     first, second = (cv2.GaussianBlur(each, (0, 0), _SMOOTHING) for each in (soft_one, soft_other))
-    fit = _fit(first, second, _windows(common).all(axis=1))
-    if fit.good.sum() < 4:
-        return Laid(int(fit.textured.sum()), float(fit.good.sum() / max(1, fit.textured.sum())), blur=blur)
-    similarity = _similarity(fit, rows, columns)
+    fit = _fit(first, second, np.asarray(_windows(common).all(axis=1)))
+    windows, fitting = int(fit.textured.sum()), int(fit.good.sum())
+    if fitting < _LEAST_FITTING:
+        return Laid(windows, fitting / max(1, windows), blur=blur)
+    similarity = _similarity(fit, grid)
     along = similarity.jacobian @ similarity.parameters
     if again and np.median(np.hypot(*along[fit.good].T)) > _REALIGNED:
-        moved_one, still_common = _realigned(one, common, similarity.parameters, (rows, columns))
+        moved_one, still_common = _realigned(one, common, similarity.parameters, grid)
         return lay(moved_one, other, still_common, again=again - 1)
-    moves = _lengths(fit, _smoothed(fit, fit.shifts - along, rows, columns))[fit.good]
-    told = Laid(int(fit.textured.sum()), float(fit.good.sum() / fit.textured.sum()), float(np.median(moves)))
-    return replace(told, blur=blur, **_differences(fit, (one, other), (rows, columns)))
+    moves = _lengths(fit, _smoothed(fit, fit.shifts - along, grid))[fit.good]
+    differing, largest, moved = _differences(fit, (one, other), grid)
+    return Laid(windows, fitting / windows, float(np.median(moves)), differing, largest, moved, blur)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def _fit(first: Pixels, second: Pixels, inside: Mask) -> _Fit:
     across, down = cv2.Scharr(first, -1, 1, 0) / 32, cv2.Scharr(first, -1, 0, 1) / 32
     ours, theirs = _windows(first), _windows(second)
     terms = np.stack([ours, np.ones_like(ours), _windows(across), _windows(down)], axis=1)
-    normal = terms @ terms.transpose(0, 2, 1) + np.diag([1e-2, 1e-2, 20, 20]).astype(np.float32)
+    normal = terms @ terms.transpose(0, 2, 1) + _STEADY
     found = np.linalg.solve(normal, terms @ theirs[..., None])
     left = theirs - (found.transpose(0, 2, 1) @ terms)[:, 0]
     spread = theirs.var(axis=1)
@@ -115,8 +122,9 @@ def _fit(first: Pixels, second: Pixels, inside: Mask) -> _Fit:
     return _Fit(ours, theirs, inside, textured, good, explained, gains, shifts, normal[:, 2:, 2:])
 
 
-def _similarity(fit: _Fit, rows: int, columns: int) -> _Similarity:
+def _similarity(fit: _Fit, grid: Grid) -> _Similarity:
     """Fit growth, turn and shift to the shifts of windows that fit, those far off counting little."""
+    rows, columns = grid
     down, across = np.divmod(np.arange(rows * columns), columns)
     x, y = (across - (columns - 1) / 2) * WINDOW, (down - (rows - 1) / 2) * WINDOW
     one, none = np.ones_like(x), np.zeros_like(x)
@@ -129,35 +137,37 @@ def _similarity(fit: _Fit, rows: int, columns: int) -> _Similarity:
         normal = np.einsum("nij,nik->jk", jacobian, weighted) + np.diag([1e-1, 1e-1, 1e-4, 1e-4])
         parameters = np.linalg.solve(normal, np.einsum("nik,ni->k", weighted, fit.shifts))
         off = _lengths(fit, fit.shifts - jacobian @ parameters)
-        weights = fit.good / trace / (1 + (off / 0.1) ** 2)
+        weights = fit.good / trace / (1 + (off / _FAR_OFF) ** 2)
     return _Similarity(parameters, jacobian)
 
 
-def _smoothed(fit: _Fit, shifts: Floats, rows: int, columns: int) -> Floats:
+def _smoothed(fit: _Fit, shifts: Floats, grid: Grid) -> Floats:
     """Return for each window the shift that explains those of the windows around it, too.
 
     Noise goes; what moved in the scene does not, since neighbours move together.
     """
     weights = fit.good.astype(np.float64)[:, None, None]
-    structure = _around(fit.structure * weights, rows, columns)
-    pull = _around((fit.structure * weights) @ shifts[..., None], rows, columns)
-    return np.linalg.solve(structure + np.eye(2), pull)[..., 0]
+    structure = _around(fit.structure * weights, grid)
+    pull = _around((fit.structure * weights) @ shifts[..., None], grid)
+    smoothed: Floats = np.linalg.solve(structure + np.eye(2), pull)[..., 0]
+    return smoothed
 
 
-def _around(values: Floats, rows: int, columns: int) -> Floats:
+def _around(values: Floats, grid: Grid) -> Floats:
     """Return the sums over 3 × 3 windows."""
-    grid = np.pad(values.reshape(rows, columns, *values.shape[1:]), ((1, 1), (1, 1), (0, 0), (0, 0)))
-    summed = sum(grid[down : down + rows, right : right + columns] for down in range(3) for right in range(3))
-    return np.asarray(summed).reshape(values.shape)
+    rows, columns = grid
+    padded = np.pad(values.reshape(rows, columns, *values.shape[1:]), ((1, 1), (1, 1), (0, 0), (0, 0)))
+    shifted = [padded[down : down + rows, right : right + columns] for down in range(3) for right in range(3)]
+    return np.asarray(sum(shifted)).reshape(values.shape)
 
 
 def _lengths(fit: _Fit, shifts: Floats) -> Floats:
     """Return how long shifts `(n, 2)` are, in pixels, along what the gradients of their windows can tell."""
     squares = np.einsum("ni,nij,nj->n", shifts, fit.structure, shifts)
-    return np.sqrt(np.maximum(squares / np.trace(fit.structure, axis1=1, axis2=2), 0))
+    return np.asarray(np.sqrt(np.maximum(squares / np.trace(fit.structure, axis1=1, axis2=2), 0)))
 
 
-def _realigned(one: Pixels, common: Mask, parameters: Floats, grid: tuple[int, int]) -> tuple[Pixels, Mask]:
+def _realigned(one: Pixels, common: Mask, parameters: Floats, grid: Grid) -> tuple[Pixels, Mask]:
     """Sample the first picture where the similarity says that the second one has it."""
     cv2 = opencv()
     grow, turn, right, down = parameters
@@ -170,18 +180,10 @@ def _realigned(one: Pixels, common: Mask, parameters: Floats, grid: tuple[int, i
     return moved, inside > 0.99
 
 
-def _differences(fit: _Fit, raw: tuple[Pixels, Pixels], grid: tuple[int, int]) -> dict[str, float]:
-    """Tell how much of the frame is not the same, and how much of that is no writing."""
+def _differences(fit: _Fit, raw: tuple[Pixels, Pixels], grid: Grid) -> tuple[float, float, float]:
+    """Return which share of the frame is not the same, the largest piece of it, and what is no writing."""
     cv2 = opencv()
-    gains, offsets = _tone_around(fit, grid)
-    expected = gains[:, None] * fit.first + offsets[:, None]
-    off = np.abs(fit.second - expected)
-    off[((fit.second >= 248) & (expected >= 240)) | ((fit.second <= 7) & (expected <= 15))] = 0  # clipped
-    off[(fit.first >= 248) & (fit.second >= expected - _LEVELS)] = 0
-    off[(fit.first <= 7) & (fit.second <= expected + _LEVELS)] = 0
-    deviation = np.sqrt(np.maximum(fit.first.var(axis=1), fit.second.var(axis=1)))
-    differs = fit.inside & (deviation > _BLANK) & (fit.explained <= _ROUGHLY)
-    differs &= (off < _LEVELS).mean(axis=1) < _SAME_PIXELS
+    off, differs = _differing(fit, grid)
     count, pieces = cv2.connectedComponents(differs.reshape(grid).astype(np.uint8), connectivity=4)
     pieces = pieces.ravel()
     sizes = np.bincount(pieces, minlength=count)[1:] / max(1, fit.inside.sum())
@@ -191,10 +193,26 @@ def _differences(fit: _Fit, raw: tuple[Pixels, Pixels], grid: tuple[int, int]) -
         changed = (off > _LEVELS) & (pieces == piece)[:, None]
         if max(_plainness(ours[changed]), _plainness(theirs[changed])) < _PLAIN:
             moved += float(size)
-    return {"differing": float(sizes.sum()), "largest": float(max(sizes, default=0.0)), "moved": moved}
+    return float(sizes.sum()), float(max(sizes, default=0.0)), moved
 
 
-def _tone_around(fit: _Fit, grid: tuple[int, int]) -> tuple[Floats, Floats]:
+def _differing(fit: _Fit, grid: Grid) -> tuple[Floats, Mask]:
+    """Return by how much each pixel is not what the tone around it makes expect, and which windows differ.
+
+    What both pictures have too bright or too dark to be told counts as the same.
+    """
+    gains, offsets = _tone_around(fit, grid)
+    expected = gains[:, None] * fit.first + offsets[:, None]
+    off = np.abs(fit.second - expected)
+    off[((fit.second >= 248) & (expected >= 240)) | ((fit.second <= 7) & (expected <= 15))] = 0
+    off[(fit.first >= 248) & (fit.second >= expected - _LEVELS)] = 0
+    off[(fit.first <= 7) & (fit.second <= expected + _LEVELS)] = 0
+    deviation = np.sqrt(np.maximum(fit.first.var(axis=1), fit.second.var(axis=1)))
+    differs = fit.inside & (deviation > _BLANK) & (fit.explained <= _ROUGHLY)
+    return off, differs & ((off < _LEVELS).mean(axis=1) < _SAME_PIXELS)
+
+
+def _tone_around(fit: _Fit, grid: Grid) -> tuple[Floats, Floats]:
     """Return gain and offset at each window: the medians of those around it that fit, or of all."""
     found = []
     for values in (fit.gains, fit.second.mean(axis=1) - fit.gains * fit.first.mean(axis=1)):
@@ -241,8 +259,13 @@ def _sharpness(picture: Pixels, common: Mask) -> float:
     return float(np.log((np.mean(fine[common] ** 2) + 0.3) / (np.mean(coarse[common] ** 2) + 0.3)))
 
 
-def _windows(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _grid(picture: npt.NDArray[Scalar]) -> Grid:
+    """Return how many rows and columns of whole windows a picture has."""
+    return picture.shape[0] // WINDOW, picture.shape[1] // WINDOW
+
+
+def _windows(picture: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """Cut a picture into windows `(n, 256)`, row by row."""
-    rows, columns = (side // WINDOW for side in picture.shape)
+    rows, columns = _grid(picture)
     cut = picture[: rows * WINDOW, : columns * WINDOW].reshape(rows, WINDOW, columns, WINDOW)
     return cut.transpose(0, 2, 1, 3).reshape(rows * columns, WINDOW * WINDOW)

@@ -47,9 +47,9 @@ class PointMap:
         after = np.array(
             [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag], [0.0, 0.0, 1.0]]
         )
-        if not self.mirrored:
-            return after
-        return after @ np.array([[1.0, 0.0, 0.0], [0.0, -1.0, height - 1.0], [0.0, 0.0, 1.0]])
+        if self.mirrored:
+            after = after @ np.array([[1.0, 0.0, 0.0], [0.0, -1.0, height - 1.0], [0.0, 0.0, 1.0]])
+        return after
 
 
 @dataclass(frozen=True, slots=True)
