@@ -158,6 +158,7 @@ NAMED = {
     "--list": "add --list {}",
     "--labels": "evaluate labels --labels {}",
     "--qrels": "evaluate labels --qrels {}",
+    "--import-decisions": "copies --import-decisions {}",
     "x.jpg": "search {}",
     "y.jpg": "search 1 --unlike {}",
     "x.npy": "import {} --names names.txt --photos",

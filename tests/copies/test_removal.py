@@ -65,6 +65,13 @@ def test_spared_items_stay_and_were_not_decided():
     assert going(group, spared={2, 3}) == ([], [])
 
 
+def test_what_goes_is_told_once_and_not_where_it_stays_in_another_group():
+    one, two, three, four = (item(number, str(number)) for number in range(1, 5))
+    chosen = choose([group_of(one, two, three), group_of(two, three, four)], [])
+    assert [each.id for each in chosen.going] == [3, 4]
+    assert choose([], []).going == ()
+
+
 def test_the_journal_lies_in_the_collection_or_for_milvus_in_the_users_folder(tmp_path, monkeypatch):
     assert journal_of(tmp_path) == tmp_path / JOURNAL_FILE
     monkeypatch.setattr("lookalike.copies.removal.user_data_folder", lambda _: tmp_path / "data")

@@ -28,6 +28,13 @@ class Chosen:
     choices: tuple[GroupChoice, ...]
     kept: tuple[Item, ...]
 
+    @property
+    def going(self) -> tuple[Item, ...]:
+        """The items that go, each once: none that is to stay in another group."""
+        choices = [(item, item.id in each.going) for each in self.choices for item in each.group.items]
+        staying = {item.id for item, goes in choices if not goes}
+        return tuple({item.id: item for item, goes in choices if goes and item.id not in staying}.values())
+
 
 def choose(
     groups: Iterable[CopyGroup], decisions: Iterable[Decision], spared: Set[int] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from lookalike.copies.groups import Copy, CopyGroup
+from lookalike.copies.groups import CopiesReport, Copy, CopyGroup
 from lookalike.models import CHOICES, ModelRecord
 from lookalike.models.recommended import Recommended
 from lookalike.records import Committed, Hit, Item, SearchResult, Skipped, Vote
@@ -14,6 +14,7 @@ from lookalike.upkeep.verify import Damage, VerifyReport
 
 if TYPE_CHECKING:
     from lookalike.cluster.run import EmbedReport
+    from lookalike.copies.removal import Chosen
     from lookalike.evaluate.pooling import RatingTask
     from lookalike.transfer.transfer import ImportReport
 
@@ -89,6 +90,20 @@ def copy_group_json(group: CopyGroup, most: int | None = None) -> Json:
         "is_decided": group.is_decided,
         "size": len(group.items),
         "members": members,
+    }
+
+
+def copies_json(report: CopiesReport, chosen: Chosen) -> Json:
+    """What was found of copies, all groups together; `bytes_to_win` is what may go of them takes."""
+    best = {group.best.id for group in report.groups}
+    return {
+        "groups": len(report.groups),
+        "copies": len({item.id for group in report.groups for item in group.items} - best),
+        "kept": len(chosen.kept),
+        "bytes_to_win": sum(item.stamp.size for item in chosen.going),
+        "photos": report.photos,
+        "looked_at": report.looked_at,
+        "skipped": [skipped_json(each) for each in report.skipped],
     }
 
 

@@ -79,10 +79,26 @@ def _paint(block: Image.Image, cell: Cell, left: int, top: int) -> None:
                     _MARK,
                     3,
                 )
+    title, line = _shown(cell.title), _shown(cell.line)
     draw.text(
-        (left, top + _CELL + 5), cell.title, _MARK if cell.is_query else _INK, ImageFont.load_default(15)
+        (left, top + _CELL + 5),
+        _begun(draw, title),
+        _MARK if cell.is_query else _INK,
+        ImageFont.load_default(15),
     )
-    draw.text((left, top + _CELL + 24), _shortened(draw, cell.line), _FAINT, ImageFont.load_default(12))
+    draw.text((left, top + _CELL + 24), _shortened(draw, line), _FAINT, ImageFont.load_default(12))
+
+
+def _shown(text: str) -> str:
+    """Return a text in letters that the font has."""
+    return text.replace("×", " x ")
+
+
+def _begun(draw: ImageDraw.ImageDraw, title: str) -> str:
+    font = ImageFont.load_default(15)
+    while draw.textlength(title, font) > _CELL:
+        title = title.rstrip("…")[:-1] + "…"
+    return title
 
 
 def _shortened(draw: ImageDraw.ImageDraw, line: str) -> str:

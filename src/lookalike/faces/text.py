@@ -30,6 +30,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+_UNITS = (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 _LEFT_OUT = {
     "hidden": "hidden",
     "defaults": "bins, snapshots or previews",
@@ -70,6 +71,14 @@ def meaning(closer_than: float | None) -> str:
 def megabytes(count: int) -> str:
     """Bytes in MB."""
     return f"{count / 1e6:,.1f} MB"
+
+
+def sized(count: int) -> str:
+    """Bytes in the unit that a person reads, such as "812 bytes", "40.2 kB" or "3.4 GB"."""
+    if count < 1_000:
+        return counted(count, "byte")
+    unit, size = next((name, size) for name, size in _UNITS if count >= size)
+    return f"{count / size:,.1f} {unit}"
 
 
 def with_install_lines(reason: str) -> str:

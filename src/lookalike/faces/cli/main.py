@@ -11,6 +11,7 @@ from lookalike import __version__
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.faces.cli import options as cli_options
 from lookalike.faces.cli.add import add
+from lookalike.faces.cli.copies import copies
 from lookalike.faces.cli.copy import copy
 from lookalike.faces.cli.embed import embed
 from lookalike.faces.cli.evaluate import evaluate
@@ -32,7 +33,7 @@ def cli() -> None:
 
 
 for command in (
-    *(add, search, remove, relocate, info, verify, models, import_, export, copy, evaluate),
+    *(add, search, copies, remove, relocate, info, verify, models, import_, export, copy, evaluate),
     *(serve, votes, datasets, demo, embed),
 ):
     cli.add_command(command)

@@ -87,8 +87,13 @@ def check_sheet(collection: Collection, sheet: Path | None, instead: str = "") -
         return
     if collection.kind == "text":
         raise UsageError(f"a sheet shows photos, and this collection holds texts{instead}")
-    if sheet.exists() and _is_file_of_an_item(collection, sheet):
-        raise UsageError(f"--sheet {sheet} would overwrite a photo of the collection")
+    check_not_an_item(collection, "--sheet", sheet)
+
+
+def check_not_an_item(collection: Collection, option: str, path: Path) -> None:
+    """Raise `UsageError` where what is to be written would lie in the place of an item's file."""
+    if path.exists() and _is_file_of_an_item(collection, path):
+        raise UsageError(f"{option} {path} would overwrite a photo of the collection")
 
 
 def _is_file_of_an_item(collection: Collection, path: Path) -> bool:

@@ -10,7 +10,7 @@ from lookalike.evaluate.intervals import Interval
 from lookalike.faces.text import printable
 
 Value = str | int | float | Interval | None
-Mark = Literal["query", "right", "wrong"]
+Mark = Literal["query", "right", "wrong", "best"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A photo as JPEG bytes, or a text, with a caption, and whether it is the query, right or wrong."""
+    """A photo as JPEG bytes, or a text, with a caption, and what it is marked as."""
 
     content: bytes | str | None
     caption: str
