@@ -110,8 +110,30 @@ def _longest(item: Item) -> int:
     return max((side for side in sides if isinstance(side, int)), default=0)
 
 
+def share_in_common(
+    one: Mapping, other: Mapping, one_sides: tuple[float, float], other_sides: tuple[float, float]
+) -> float:
+    """Return how much of one of two parts of a photo lies in the other, of that of which it is more.
+
+    The maps lead from the parts to the photo; the sides are width and height, the longer one 1.
+    """
+    return max(_share(one, other, one_sides, other_sides), _share(other, one, other_sides, one_sides))
+
+
+def _share(one: Mapping, other: Mapping, sides: tuple[float, float], into: tuple[float, float]) -> float:
+    matrix = np.linalg.inv(_square(other)) @ _square(one)
+    places = (np.arange(16) + 0.5) / 16
+    x, y = (each.ravel() for each in np.meshgrid(places * sides[0], places * sides[1]))
+    right, down = (matrix @ np.stack([x, y, np.ones_like(x)]))[:2]
+    return float(((right >= 0) & (right <= into[0]) & (down >= 0) & (down <= into[1])).mean())
+
+
+def _square(mapping: Mapping) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    a, b, c, d, e, f = mapping
+    return np.array([[a, c, e], [b, d, f], [0, 0, 1]])
+
+
 def _inverse(matrix: Mapping) -> Mapping:
-    a, b, c, d, e, f = matrix
-    back = np.linalg.inv(np.array([[a, c, e], [b, d, f], [0, 0, 1]]))
+    back = np.linalg.inv(_square(matrix))
     a, b, c, d, e, f = (round(float(each), 6) for each in back[:2].T.ravel())
     return a, b, c, d, e, f

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 
 from lookalike.copies.best import why_best
 from lookalike.copies.describe import how
-from lookalike.copies.grouping import grouped, unknown_pairs
+from lookalike.copies.grouping import components, grouped
 from lookalike.copies.groups import CopiesReport, Copy, CopyGroup, Level
 from lookalike.copies.known import Known, pair_of
-from lookalike.copies.looking import LookingParts, compare_pairs, hold_hashes, look_closely
-from lookalike.copies.notes import Notes
+from lookalike.copies.looking import LookingParts, Shelf, compare_pairs, hold_hashes, look_closely
 from lookalike.copies.photos import ContentItems, by_content
 from lookalike.decisions import Decision
 from lookalike.matching.opencv import has_opencv
 from lookalike.records import Item, Skipped
 from lookalike.store.filters import Filter
-
-_MOST_BESIDE = 60  # copies of one photo that are all compared with each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ def find_copies(parts: LookingParts, wanted: CopiesWanted, *, look: bool) -> Cop
         hold_hashes(parts.notes, photos, parts.on_step)
     known = Known(parts.notes, photos, decisions, wanted.level)
     if look and has_opencv():
-        _complete(parts.notes, known)
+        _complete(parts, known)
     groups = _groups(known, wanted)
     return _report(groups, len(photos), known.count_compared(), skipped)
 
@@ -66,18 +63,29 @@ def _report(groups: list[CopyGroup], photos: int, looked_at: int, skipped: Seque
     return CopiesReport(tuple(groups), photos, looked_at, tuple(skipped))
 
 
-def _complete(notes: Notes, known: Known) -> None:
-    """Compare those copies of one photo with each other that nothing is known of yet."""
-    pairs = sorted(set(unknown_pairs(known.linked(), known.is_known, _MOST_BESIDE)))
-    if pairs:
-        notes.put_pairs(dict(compare_pairs(notes, known.hashes(), pairs)))
-        known.refresh()
+def _complete(parts: LookingParts, known: Known) -> None:
+    """Compare the best of all that are linked, through others, too, with each of them.
+
+    They may be no neighbours. What is no copy of it is held against the best of what is left, and so on.
+    """
+    shelf = Shelf(parts.notes, known.hashes())
+    waiting = [each for each in components(known.linked()) if len(each) > 2]
+    for done, component in enumerate(waiting):
+        parts.on_step("grouping", done, len(waiting))
+        left = component
+        while len(left) > 1:
+            best, *others = left
+            pairs = [pair for other in others if not known.is_known(pair := pair_of(best, other))]
+            if pairs:
+                parts.notes.put_pairs(dict(compare_pairs(shelf, pairs)))
+            linked = {other for other in others if known.learn(pair_of(best, other))}
+            left = [other for other in others if other not in linked]
 
 
 def _groups(known: Known, wanted: CopiesWanted) -> list[CopyGroup]:
     """Make groups of linked photos, and of those that are one file at several places."""
     found, seen = list[CopyGroup](), set[int]()
-    for members in grouped(known.linked()):
+    for members in grouped(known.linked(), known.are_together):
         seen.update(members)
         found += _group(known, members, wanted)
     single = [photo for number, photo in known.photos.items() if number not in seen]

@@ -1,8 +1,8 @@
-"""Links between photos → groups in which every member is linked to every other, the best one first."""
+"""Links between photos → groups in which every member is like every other, the best one first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Pair = tuple[int, int]
@@ -32,12 +32,13 @@ class Linked:
         return self._beside.get(number, set())
 
 
-def grouped(linked: Linked) -> list[list[int]]:
+def grouped(linked: Linked, are_together: Callable[[int, int, int], bool]) -> list[list[int]]:
     """Return groups of two and more, the best of each first.
 
-    All members are linked to each other: two photos that are only linked through a third, as two parts of
-    one photo, come with it in a group each. A photo is a copy in one group at most; what is only linked to
-    such copies comes with the best of them.
+    Every member is linked to the best one, and `are_together(best, one, other)` says of any two others that
+    they show the same, too: what is only linked through a third, as the left and the right half of a photo,
+    comes with that in a group each. A photo is a copy in one group at most; what is only linked to such
+    copies comes with the best of them.
     """
     groups: list[list[int]] = []
     copies: set[int] = set()
@@ -49,8 +50,8 @@ def grouped(linked: Linked) -> list[list[int]]:
         members = sorted(linked.beside(best) - copies, key=place.__getitem__)
         of_best: list[list[int]] = []
         for member in members:
-            beside = linked.beside(member)
-            group = next((each for each in of_best if beside.issuperset(each)), None)
+            fits = (each for each in of_best if all(are_together(best, member, one) for one in each[1:]))
+            group = next(fits, None)
             if group is None:
                 of_best.append([best, member])
             else:
@@ -65,20 +66,20 @@ def grouped(linked: Linked) -> list[list[int]]:
     return groups
 
 
-def unknown_pairs(linked: Linked, is_known: Callable[[Pair], bool], most: int) -> Iterable[Pair]:
-    """Yield the pairs of photos that are both linked to a better one and were never compared.
-
-    Of a photo with more than `most` linked to it, those of its `most` best.
-    """
+def components(linked: Linked) -> Iterator[list[int]]:
+    """Yield the photos that are linked to each other, through others, too: the better first."""
     place = {number: at for at, number in enumerate(linked.order)}
-    for best in linked.order:
-        beside = sorted(linked.beside(best), key=place.__getitem__)[:most]
-        if len(beside) > 1 and place[beside[0]] > place[best]:
-            for at, first in enumerate(beside):
-                for second in beside[at + 1 :]:
-                    pair = (min(first, second), max(first, second))
-                    if not is_known(pair):
-                        yield pair
+    seen: set[int] = set()
+    for first in linked.order:
+        if first in seen or not linked.beside(first):
+            continue
+        reached, waiting = {first}, [first]
+        while waiting:
+            new = linked.beside(waiting.pop()) - reached
+            reached |= new
+            waiting += new
+        seen |= reached
+        yield sorted(reached, key=place.__getitem__)
 
 
 def _ordered(linked: Linked) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lookalike.copies.best import quality
-from lookalike.copies.describe import Link
+from lookalike.copies.describe import Link, share_in_common
 from lookalike.copies.grouping import Linked, Pair
 from lookalike.copies.groups import Level
 from lookalike.copies.near import inverse_of
@@ -13,6 +13,8 @@ from lookalike.copies.notes import Found, Notes
 from lookalike.copies.photos import ContentItems
 from lookalike.decisions import Decision
 from lookalike.matching.hashes import ALIKE_BITS
+
+_COMMON = 0.2  # share of the one of two parts of a photo that lies in the other
 
 
 class Known:
@@ -55,6 +57,28 @@ class Known:
         for pair, decision in self.decisions.items():
             if decision.verdict == "different":
                 self.links.pop(pair, None)
+
+    def learn(self, pair: Pair) -> bool:
+        """Read what was found of two photos a moment ago; returns whether they are linked."""
+        if pair not in self.links and (found := self.notes.match(*pair)) is not None and self._counts(found):
+            decision = self.decisions.get(pair)
+            if decision is None or decision.verdict != "different":
+                self.links[pair] = Link(found)
+        return pair in self.links
+
+    def are_together(self, best: int, one: int, other: int) -> bool:
+        """Whether two copies of a photo show the same: enough of the one is in the other."""
+        pair = pair_of(one, other)
+        decision = self.decisions.get(pair)
+        if decision is not None and decision.verdict == "different":
+            return False
+        if pair in self.links:
+            return True
+        ours, theirs = self.link(one, best).mapping, self.link(other, best).mapping
+        if ours is None or theirs is None:  # whole frames
+            return True
+        shapes = self.photos[one].sides, self.photos[other].sides
+        return share_in_common(ours, theirs, *shapes) >= _COMMON
 
     def count_compared(self) -> int:
         """How many of the photos were looked at closely."""

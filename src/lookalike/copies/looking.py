@@ -102,7 +102,7 @@ def _compare_all(
         numbers[each.content]: each.hash for each in photos if each.hash is not None
     }
     near = _near_by_photo(parts.notes, readable)
-    shelf = _Shelf(parts.notes, hashes)
+    shelf = Shelf(parts.notes, hashes)
     before = [each for each in parts.notes.parts() if each[0] not in new]
     with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
         for begin in range(0, len(waiting), _AT_A_TIME):
@@ -147,7 +147,7 @@ def _near_by_photo(notes: Notes, readable: set[int]) -> dict[int, set[int]]:
     return near
 
 
-class _Shelf:
+class Shelf:
     """Photos ready to be compared, those used last at hand; may be used by several threads."""
 
     def __init__(self, notes: Notes, hashes: Mapping[int, bytes]) -> None:
@@ -172,7 +172,7 @@ class _Shelf:
         return looked
 
 
-def _compared(shelf: _Shelf, first: int, second: int) -> Found | None:
+def _compared(shelf: Shelf, first: int, second: int) -> Found | None:
     one, other = shelf.get(first), shelf.get(second)
     match = compare(one, other) if one is not None and other is not None else None
     if one is None or other is None or match is None:
@@ -181,9 +181,8 @@ def _compared(shelf: _Shelf, first: int, second: int) -> Found | None:
 
 
 def compare_pairs(
-    notes: Notes, hashes: Mapping[int, bytes], pairs: Sequence[tuple[int, int]]
+    shelf: Shelf, pairs: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Found | None]]:
-    """Yield what comes of comparing some pairs of photos whose features are kept."""
-    shelf = _Shelf(notes, hashes)
-    for pair in pairs:
-        yield pair, _compared(shelf, *pair)
+    """Yield what comes of comparing some pairs of photos whose features are kept, in order."""
+    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+        yield from zip(pairs, threads.map(lambda pair: _compared(shelf, *pair), pairs), strict=True)

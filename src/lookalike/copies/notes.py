@@ -167,6 +167,12 @@ class Notes:
         """Whether two photos, the smaller number first, were compared."""
         return bool(self._rows("SELECT 1 FROM pairs WHERE first = ? AND second = ?", (first, second)))
 
+    def match(self, first: int, second: int) -> Found | None:
+        """Return what was found of two photos, the smaller number first; None for nothing."""
+        sql = "SELECT found, checksum FROM pairs WHERE first = ? AND second = ? AND found IS NOT NULL"
+        rows = self._rows(sql, (first, second))
+        return _found(*rows[0]) if rows else None
+
     def matches(self) -> dict[tuple[int, int], Found]:
         """Return what was found, by both numbers, from the first to the second."""
         rows = self._rows("SELECT first, second, found, checksum FROM pairs WHERE found IS NOT NULL")

@@ -27,6 +27,14 @@ class ContentItems:
         return self.items[0]
 
     @property
+    def sides(self) -> tuple[float, float]:
+        """Width and height, the longer one 1."""
+        width, height = (self.first.metadata.get(name) for name in ("width", "height"))
+        if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+            return 1.0, 1.0
+        return width / max(width, height), height / max(width, height)
+
+    @property
     def hash(self) -> bytes | None:
         """The perceptual hash that the items state, of 32 bytes; None where it was not made."""
         stated = self.first.metadata.get(PHASH)

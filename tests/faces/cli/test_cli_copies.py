@@ -334,7 +334,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(run, photos, tmp_pat
 
 def test_copies_are_moved_and_put_back(run, photos, tmp_path):
     before = everything(photos)
-    out = tmp_path / "out"
+    out = tmp_path / "elsewhere" / "out"
     told = run("copies", "--move-to", out, "--yes")
     assert told.code == 0
     assert everything(photos) == {name: before[name] for name in ("1.png", "2.png", "3.png")}
@@ -476,6 +476,20 @@ def test_against_a_folder_only_others_are_moved(run, photos, tmp_path):
     told = run("copies", "--against", photos / "old", "--move-to", tmp_path / "out", "--yes")
     assert told.code == 0
     assert set(everything(photos)) == {"old/1.png", "old/1-again.png", "2.png", "2-small.png", "3.png"}
+
+
+def test_copies_moved_beside_the_photos_stay_out_of_an_add_as_it_is_said(run, photos, tmp_path):
+    out = photos / "twice"
+    for words in ([], ["--yes"]):
+        told = run("copies", "--move-to", out, *words)
+        said = f"to add a folder that holds {out} brings them in again; a file .nomedia there keeps them out"
+        assert told.code == 0 and said in told.err.splitlines()
+    (out / ".nomedia").touch()
+    run("add", photos)
+    assert len(names()) == 3
+    (out / ".nomedia").unlink()
+    run("add", photos)
+    assert len(names()) == 6
 
 
 def test_a_folder_that_copies_lie_in_already_keeps_them(run, photos, tmp_path):

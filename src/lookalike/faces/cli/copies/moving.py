@@ -60,6 +60,7 @@ def _print_plan(plan: RemovalPlan, chosen: Chosen) -> None:
     click.echo(f"would move {_files(len(plan.moves), plan.bytes_won)} to {_place(plan)}{refused}")
     if not plan.can_be_undone:
         click.echo(_CANNOT_BE_UNDONE, err=True)
+    _tell_of_adding(plan)
     click.echo("nothing was moved yet: to do it, add --yes", err=True)
 
 
@@ -93,8 +94,23 @@ def _print_done(report: RemovalReport, plan: RemovalPlan) -> None:
         click.echo("nothing was moved")
     for each_note in report.notes:
         click.echo(here(printable(each_note)), err=True)
+    if report.moved:
+        _tell_of_adding(plan)
     if report.moved and plan.can_be_undone:
         click.echo(here(f"to put them back: lookalike copies --undo {report.run}"), err=True)
+
+
+def _tell_of_adding(plan: RemovalPlan) -> None:
+    """Say how moved files stay out of the collection where they may lie in a folder that is added again."""
+    if not isinstance(plan.where_to, ToFolder):
+        return
+    folder = plan.where_to.folder
+    if any(move.source.is_relative_to(folder.parent) for move in plan.moves):
+        shown = printable(str(folder))
+        click.echo(
+            f"to add a folder that holds {shown} brings them in again; a file .nomedia there keeps them out",
+            err=True,
+        )
 
 
 def put_back(collection: Collection, run: str | None) -> None:
