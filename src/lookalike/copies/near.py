@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from typing import Any
 
@@ -18,44 +18,39 @@ _AT_A_TIME = 2_048  # hashes that are held against all
 
 
 def near_pairs(
-    hashes: Mapping[int, bytes], new: set[int], on_step: OnStep
+    hashes: Mapping[int, bytes], new: Set[int], on_step: OnStep
 ) -> Iterator[tuple[int, int, int, int]]:
     """Yield pairs of photos, at least one of them new: both numbers, the smaller first, turn and bits.
 
-    The turn brings the first one's hash near to the second one's.
+    The turn, of `TURNS`, brings the first one's hash near to the second one's. Every pair is looked at, which
+    takes four times as long for twice as many (`python bench/copies_scale.py`).
     """
-    numbers = np.array(sorted(hashes), np.int64)
-    asked = np.array([number in new for number in numbers.tolist()], bool)
-    if not asked.any():
-        return
-    bits = np.frombuffer(b"".join(hashes[n] for n in numbers.tolist()), np.uint8).reshape(-1, HASH_BYTES)
-    index = _index(bits)
-    own, rows = numbers[asked], bits[asked]
-    best: dict[tuple[int, int], tuple[int, int]] = {}
-    for begin in range(0, len(own), _AT_A_TIME):
-        on_step("comparing hashes", begin, len(own))
-        best.clear()
-        block = slice(begin, begin + _AT_A_TIME)
-        for turn in range(len(TURNS)):
-            limits, distances, places = index.range_search(turned(rows[block], turn), NEAR_BITS + 1)
-            asking = np.repeat(own[block], np.diff(limits.astype(np.int64)))
-            for one, other, left in zip(
-                asking.tolist(), numbers[places].tolist(), distances.tolist(), strict=True
-            ):
-                if one == other or (one > other and other in new):  # found from the other side
-                    continue
-                pair, way = ((one, other), turn) if one < other else ((other, one), inverse_of(turn))
-                if int(left) < best.get(pair, (0, 256))[1]:
-                    best[pair] = way, int(left)
-        yield from ((*pair, *found) for pair, found in best.items())
-
-
-def _index(bits: Bits) -> Any:
     import faiss  # takes time to import
 
     index = faiss.IndexBinaryFlat(HASH_BYTES * 8)
-    index.add(bits)
-    return index
+    numbers, waiting = sorted(set(hashes) - new), sorted(new)
+    if numbers:
+        index.add(_bits(hashes, numbers))
+    for begin in range(0, len(waiting), _AT_A_TIME):
+        on_step("comparing hashes", begin, len(waiting))
+        block = waiting[begin : begin + _AT_A_TIME]
+        bits = _bits(hashes, block)
+        index.add(bits)  # so that each pair is met where the later one of both is asked for
+        numbers += block
+        best: dict[tuple[int, int], tuple[int, int]] = {}
+        for turn in range(len(TURNS)):
+            limits, left, places = index.range_search(turned(bits, turn), NEAR_BITS + 1)
+            asking = np.repeat(np.arange(len(block)), np.diff(limits.astype(np.int64)))
+            for at, place, differing in zip(asking.tolist(), places.tolist(), left.tolist(), strict=True):
+                one, other = block[at], numbers[place]
+                pair, way = ((one, other), turn) if one < other else ((other, one), inverse_of(turn))
+                if one != other and int(differing) < best.get(pair, (0, 256))[1]:
+                    best[pair] = way, int(differing)
+        yield from ((*pair, *found) for pair, found in best.items())
+
+
+def _bits(hashes: Mapping[int, bytes], numbers: Sequence[int]) -> Bits:
+    return np.frombuffer(b"".join(hashes[n] for n in numbers), np.uint8).reshape(-1, HASH_BYTES)
 
 
 @cache
