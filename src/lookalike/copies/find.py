@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from lookalike.copies.best import why_best
 from lookalike.copies.describe import how
-from lookalike.copies.grouping import components, grouped
+from lookalike.copies.grouping import Pair, components, grouped
 from lookalike.copies.groups import CopiesReport, Copy, CopyGroup, Level
 from lookalike.copies.known import Known, pair_of
 from lookalike.copies.looking import LookingParts, Shelf, compare_pairs, hold_hashes, look_closely
@@ -16,6 +17,9 @@ from lookalike.decisions import Decision
 from lookalike.matching.opencv import has_opencv
 from lookalike.records import Item, Skipped
 from lookalike.store.filters import Filter
+
+_MOST_ROUNDS = 5
+_MOST_COMPARED = 64  # that are linked, all of which are compared with each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +68,43 @@ def _report(groups: list[CopyGroup], photos: int, looked_at: int, skipped: Seque
 
 
 def _complete(parts: LookingParts, known: Known) -> None:
-    """Compare the best of all that are linked, through others, too, with each of them.
+    """Compare all that are linked, through others, too, with each other: they may be no neighbours.
 
-    They may be no neighbours. What is no copy of it is held against the best of what is left, and so on.
+    Of very many, the best is compared with all, then the best of what is no copy of it, and so on. What is
+    found may tell that another one is the best, so that it is done until nothing new is compared.
     """
     shelf = Shelf(parts.notes, known.hashes())
-    waiting = [each for each in components(known.linked()) if len(each) > 2]
-    for done, component in enumerate(waiting):
-        parts.on_step("grouping", done, len(waiting))
-        left = component
-        while len(left) > 1:
-            best, *others = left
-            pairs = [pair for other in others if not known.is_known(pair := pair_of(best, other))]
-            if pairs:
-                parts.notes.put_pairs(dict(compare_pairs(shelf, pairs)))
-            linked = {other for other in others if known.learn(pair_of(best, other))}
-            left = [other for other in others if other not in linked]
+    for _ in range(_MOST_ROUNDS):
+        waiting = [each for each in components(known.linked()) if len(each) > 2]
+        compared = 0
+        for done, component in enumerate(waiting):
+            parts.on_step("grouping", done, len(waiting))
+            if len(component) <= _MOST_COMPARED:
+                compared += _compare(known, shelf, combinations(sorted(component), 2))
+            else:
+                compared += _compare_with_best(known, shelf, component)
+        if not compared:
+            break
+
+
+def _compare_with_best(known: Known, shelf: Shelf, component: list[int]) -> int:
+    """Compare the best one with the others, then the best of what is no copy of it."""
+    compared, left = 0, component
+    while len(left) > 1:
+        best, *others = left
+        compared += _compare(known, shelf, (pair_of(best, other) for other in others))
+        left = [other for other in others if pair_of(best, other) not in known.links]
+    return compared
+
+
+def _compare(known: Known, shelf: Shelf, pairs: Iterable[Pair]) -> int:
+    """Compare those pairs of which nothing is known; returns how many."""
+    new = [pair for pair in pairs if not known.is_known(pair)]
+    if new:
+        known.notes.put_pairs(compare_pairs(shelf, new))
+        for pair in new:
+            known.learn(pair)
+    return len(new)
 
 
 def _groups(known: Known, wanted: CopiesWanted) -> list[CopyGroup]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lookalike.copies.best import quality
 from lookalike.copies.describe import Link, share_in_common
-from lookalike.copies.grouping import Linked, Pair
+from lookalike.copies.grouping import Linked, Pair, components
 from lookalike.copies.groups import Level
 from lookalike.copies.near import inverse_of
 from lookalike.copies.notes import Found, Notes
@@ -14,6 +14,7 @@ from lookalike.copies.photos import ContentItems
 from lookalike.decisions import Decision
 from lookalike.matching.hashes import ALIKE_BITS
 
+_NEARLY = 20  # one of so many links may be missing of a photo that all others are linked to
 _COMMON = 0.2  # share of the one of two parts of a photo that lies in the other
 
 
@@ -58,13 +59,12 @@ class Known:
             if decision.verdict == "different":
                 self.links.pop(pair, None)
 
-    def learn(self, pair: Pair) -> bool:
-        """Read what was found of two photos a moment ago; returns whether they are linked."""
+    def learn(self, pair: Pair) -> None:
+        """Read what was found of two photos a moment ago."""
         if pair not in self.links and (found := self.notes.match(*pair)) is not None and self._counts(found):
             decision = self.decisions.get(pair)
             if decision is None or decision.verdict != "different":
                 self.links[pair] = Link(found)
-        return pair in self.links
 
     def are_together(self, best: int, one: int, other: int) -> bool:
         """Whether two copies of a photo show the same: enough of the one is in the other."""
@@ -85,13 +85,19 @@ class Known:
         return len(self.compared)
 
     def linked(self) -> Linked:
-        """Return photos and links, the better photos first."""
+        """Return photos and links, the better photos first.
+
+        Of many copies, the best is one of those that nearly all others are linked to, as the photo is that
+        they were made of; an edit of it is beside others what it is not beside that.
+        """
         frames = self.frames()
-        order = sorted(
+        by_quality = sorted(
             self.photos,
             key=lambda number: quality(self.photos[number], is_frame=number in frames),
             reverse=True,
         )
+        central = self._central(Linked(tuple(by_quality), frozenset(self.links)))
+        order = sorted(by_quality, key=lambda number: number not in central)
         better = set()
         for (first, second), decision in self.decisions.items():
             contents = self.photos[first].content, self.photos[second].content
@@ -101,6 +107,16 @@ class Known:
             if best is not None:
                 better.add((first, second) if contents[0] == best else (second, first))
         return Linked(tuple(order), frozenset(self.links), frozenset(better))
+
+    def _central(self, linked: Linked) -> set[int]:
+        """Return the photos that nearly as many others are linked to as to any that they are linked to."""
+        central = set[int]()
+        for component in components(linked):
+            counts = {number: len(linked.beside(number)) for number in component}
+            most = max(counts.values())
+            least = most - max(1, most // _NEARLY)
+            central.update(number for number, count in counts.items() if count >= least)
+        return central
 
     def frames(self) -> set[int]:
         """Return the photos that are but a frame around another."""

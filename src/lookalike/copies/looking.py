@@ -11,6 +11,7 @@ from threading import Lock
 import numpy as np
 
 from lookalike.copies.candidates import Candidates, likely_wholes
+from lookalike.copies.grouping import Pair
 from lookalike.copies.near import near_pairs
 from lookalike.copies.notes import Found, Notes, PhotoNotes
 from lookalike.copies.photos import ContentItems
@@ -45,6 +46,7 @@ def look_closely(parts: LookingParts, photos: Sequence[ContentItems], *, are_all
     What is found is noted as it goes on: whatever ends it, it goes on from there. Only where these `are_all`
     photos of the collection are they done with. Returns what cannot be read.
     """
+    parts.notes.forget_damaged_pairs()
     numbers = parts.notes.numbers([each.content for each in photos])
     if parts.space is not None:
         parts.notes.keep_parts_of(parts.space.model_id)
@@ -109,13 +111,14 @@ def _compare_all(
             parts.on_step("comparing", begin, len(waiting))
             block = waiting[begin : begin + _AT_A_TIME]
             likely = _likely(parts, {number: new[number].first.id for number in block}, number_of, before)
-            pairs = set[tuple[int, int]]()
+            pairs = set[Pair]()
             for number in block:
                 others = (likely.get(number, set()) | near.get(number, set())) & readable
                 others -= parts.notes.pairs_of(number)
                 pairs |= {(min(number, other), max(number, other)) for other in others if other != number}
-            found = threads.map(lambda pair: _compared(shelf, *pair), sorted(pairs))
-            parts.notes.put_pairs(dict(zip(sorted(pairs), found, strict=True)), block if are_all else ())
+            found = dict(_compare(shelf, sorted(pairs), threads))
+            sound = [number for number in block if number not in shelf.damaged]
+            parts.notes.put_pairs(found, sound if are_all else ())
 
 
 def _likely(
@@ -152,8 +155,10 @@ class Shelf:
 
     def __init__(self, notes: Notes, hashes: Mapping[int, bytes]) -> None:
         self._notes, self._hashes = notes, hashes
-        self._held: OrderedDict[int, Looked | None] = OrderedDict()
+        self._held: OrderedDict[int, Looked] = OrderedDict()
         self._lock = Lock()
+        self.damaged: set[int] = set()
+        """Photos whose features are not what was noted; they are read again another time."""
 
     def get(self, number: int) -> Looked | None:
         """Return a photo; None where what was noted of it is damaged."""
@@ -162,14 +167,32 @@ class Shelf:
                 self._held.move_to_end(number)
                 return self._held[number]
         kept = self._notes.photo(number).features
+        if kept is None:
+            self.damaged.add(number)
+            self._notes.forget_photo(number)
+            return None
         told = self._hashes.get(number)
         bits = np.frombuffer(told, np.uint8)[None] if told else None
-        looked = Looked.of(Features.from_bytes(kept), bits) if kept else None
+        looked = Looked.of(Features.from_bytes(kept), bits)
         with self._lock:
             self._held[number] = looked
             while len(self._held) > _MOST_HELD:
                 self._held.popitem(last=False)
         return looked
+
+
+def compare_pairs(shelf: Shelf, pairs: Sequence[Pair]) -> dict[Pair, Found | None]:
+    """Return what comes of comparing pairs of photos whose features are kept, of those that are sound."""
+    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+        return dict(_compare(shelf, pairs, threads))
+
+
+def _compare(
+    shelf: Shelf, pairs: Sequence[Pair], threads: ThreadPoolExecutor
+) -> Iterator[tuple[Pair, Found | None]]:
+    for pair, found in zip(pairs, threads.map(lambda pair: _compared(shelf, *pair), pairs), strict=True):
+        if shelf.damaged.isdisjoint(pair):
+            yield pair, found
 
 
 def _compared(shelf: Shelf, first: int, second: int) -> Found | None:
@@ -178,11 +201,3 @@ def _compared(shelf: Shelf, first: int, second: int) -> Found | None:
     if one is None or other is None or match is None:
         return None
     return Found(match, frame(one.features, other.features, match))
-
-
-def compare_pairs(
-    shelf: Shelf, pairs: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], Found | None]]:
-    """Yield what comes of comparing some pairs of photos whose features are kept, in order."""
-    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
-        yield from zip(pairs, threads.map(lambda pair: _compared(shelf, *pair), pairs), strict=True)

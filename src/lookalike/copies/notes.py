@@ -14,7 +14,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lookalike.errors import DamagedError, StorageError
 from lookalike.matching.verify import Match
+from lookalike.store.sqlite_errors import translate
 
 NOTES_FILE = "copies.sqlite"
 
@@ -208,6 +210,21 @@ class Notes:
             connection.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?)", rows)
             connection.executemany("INSERT OR IGNORE INTO compared VALUES (?)", [(n,) for n in compared])
 
+    def forget_damaged_pairs(self) -> None:
+        """Forget pairs that are not what was noted, and that their photos were compared."""
+        rows = self._rows("SELECT first, second, found, checksum FROM pairs")
+        damaged = [pair for *pair, found, checksum in rows if zlib.crc32((found or "").encode()) != checksum]
+        if damaged:
+            with self._writing() as connection:
+                connection.executemany("DELETE FROM pairs WHERE first = ? AND second = ?", damaged)
+                connection.executemany("DELETE FROM compared WHERE n IN (?, ?)", damaged)
+
+    def forget_photo(self, number: int) -> None:
+        """Forget the features of a photo, and that it was compared."""
+        with self._writing() as connection:
+            connection.execute("UPDATE photos SET features = NULL, checksum = 0 WHERE n = ?", (number,))
+            connection.execute("DELETE FROM compared WHERE n = ?", (number,))
+
     def keep_parts_of(self, model_id: str) -> None:
         """Forget the vectors of parts that another model made."""
         with self._writing() as connection:
@@ -224,38 +241,41 @@ class Notes:
                 self._connection = None
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        try:
-            with self._lock:
+        with self._lock:
+            try:
                 return self._opened().execute(sql, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            self._mend(error)
-            return []
+            except sqlite3.DatabaseError as error:
+                self._mend(error)
+                return []
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
                 connection = self._opened()
+            except sqlite3.DatabaseError as error:
+                self._mend(error)
+                connection = self._opened()
+            try:
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
                     yield connection
             except sqlite3.DatabaseError as error:
                 self._mend(error)
-                raise
+                raise StorageError(f"{self._path} was damaged and is made anew; try again") from error
 
     def _opened(self) -> sqlite3.Connection:
         if self._process != os.getpid():  # forked: the connection is the parent's
             self._left_behind, self._connection, self._process = self._connection, None, os.getpid()
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
+            self._connection = sqlite3.connect(
                 self._path, timeout=60, check_same_thread=False, isolation_level=None
             )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-            self._connection = connection
-            self._prepare(connection)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_TABLES)
+            self._prepare(self._connection)
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -270,13 +290,12 @@ class Notes:
             connection.execute("INSERT OR REPLACE INTO facts VALUES ('rule', ?)", (_RULE,))
 
     def _mend(self, error: sqlite3.DatabaseError) -> None:
-        """Throw away a file that is damaged; other trouble is the moment's."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        is_damage = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        if not is_damage and isinstance(error, sqlite3.OperationalError):
-            raise error
-        _log.warning("%s is damaged (%s); what it held is found anew", self._path, error)
+        """Throw away a file that is damaged; raises `StorageError` for other trouble, as of a full disk."""
+        told = translate(error, self._path)
         self.close()
+        if not isinstance(told, DamagedError):
+            raise told from error
+        _log.warning("%s is damaged (%s); what it held is found anew", self._path, error)
         for suffix in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 self._path.with_name(self._path.name + suffix).unlink()
