@@ -22,7 +22,6 @@ LONGEST = 384
 MOST_POINTS = 400
 """So many points of the strongest contrast are kept."""
 
-_MOST_FOUND = 2_000  # points that are sorted by contrast
 _HEAD = struct.Struct("<HHI")  # points, whether there is colour, bytes of the picture
 _QUALITY = 92  # of the JPEG
 _PARTS = 64  # of a pixel, in which places are kept; they never reach 1,024 pixels
@@ -78,22 +77,31 @@ def extract(picture: npt.NDArray[np.uint8]) -> Features:
     Raises `MissingExtraError` where OpenCV is not installed.
     """
     cv2 = opencv()
-    spread = picture.max(axis=2).astype(np.int16) - picture.min(axis=2)
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     scale = min(1.0, LONGEST / max(grey.shape))
     if scale < 1:
         size = [max(1, round(side * scale)) for side in reversed(grey.shape)]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     points, descriptors = _points(grey)
-    return Features(grey, points, descriptors, bool(spread.mean() < _COLOURLESS))
+    return Features(grey, points, descriptors, _is_colourless(picture))
 
 
 def _points(grey: Grey) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Return the points of a picture and their descriptors, those of the strongest contrast first."""
     cv2 = opencv()
-    finder = cv2.SIFT_create(nfeatures=_MOST_FOUND, enable_precise_upscale=True)
-    found = sorted(finder.detect(grey, None), key=lambda point: -point.response)[:MOST_POINTS]
-    found, descriptors = finder.compute(grey, found)
+    finder = cv2.SIFT_create(nfeatures=MOST_POINTS, enable_precise_upscale=True)
+    found, descriptors = finder.detectAndCompute(grey, None)
     if descriptors is None:
         return np.empty((0, 4), np.float32), np.empty((0, 128), np.uint8)
     points = np.array([(*each.pt, each.size, np.deg2rad(each.angle)) for each in found], np.float32)
-    return points, np.minimum(np.round(np.sqrt(descriptors)), 15).astype(np.uint8)
+    contrasts = [each.response for each in found]  # that of a point with two angles is there twice
+    order = np.lexsort((*points.T, np.negative(contrasts)))[:MOST_POINTS]
+    roots = np.minimum(np.round(np.sqrt(descriptors[order])), 15)
+    return points[order], roots.astype(np.uint8)
+
+
+def _is_colourless(picture: npt.NDArray[np.uint8]) -> bool:
+    cv2 = opencv()
+    red, green, blue = cv2.split(picture)
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return bool((most - least).mean() < _COLOURLESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from lookalike.matching.features import Features
 from lookalike.matching.frames import Matrix, in_sides, laid_part, laid_whole, shown, whole_matrix
 from lookalike.matching.hashes import ALIKE_BITS, HASH_BYTES, TURN_NAMES, Bits, nearest_turns
 from lookalike.matching.pixels import Laid
-from lookalike.matching.points import Described, PointMap, map_points
+from lookalike.matching.points import Described, PointMap, best_map, may_map
 from lookalike.matching.rule import Evidence, is_same_photo, is_same_scene
 
 WHOLE_BITS = 64
@@ -62,15 +63,42 @@ def nearest_turn(one: Bits, other: Bits) -> tuple[int, int]:
 
 def compare(one: Looked, other: Looked) -> Match | None:
     """Return what two photos are to each other; None where nothing tells that they belong together."""
-    turn, bits = 0, _NO_BITS
-    if one.bits is not None and other.bits is not None:
-        turn, bits = nearest_turn(one.bits, other.bits)
+    (turn,), (bits,) = _turns(one, [other])
     return _compared(one, other, turn, bits)
+
+
+def compare_many(one: Looked, others: Sequence[Looked]) -> list[Match | None]:
+    """Return what `compare` says of one photo and each of the others, soon for those that are unrelated.
+
+    Where hashes are unlike, a pair is screened by its points first; in one of some thousands of pairs that
+    belong together that misses what `compare` finds. Safe in several threads; each is busy for a
+    millisecond a pair, in matrix products so small that BLAS had better have one thread of its own
+    (`OMP_NUM_THREADS=1`).
+    """
+    turns, bits = _turns(one, others)
+    return [
+        _compared(one, other, turn, left)
+        if left <= WHOLE_BITS or may_map(one.described, other.described)
+        else None
+        for other, turn, left in zip(others, turns, bits, strict=True)
+    ]
+
+
+def _turns(one: Looked, others: Sequence[Looked]) -> tuple[list[int], list[int]]:
+    """Return the nearest turn and the bits left for each of the others."""
+    turns, bits = [0] * len(others), [_NO_BITS] * len(others)
+    hashed = [(at, each.bits) for at, each in enumerate(others) if each.bits is not None]
+    if one.bits is not None and hashed:
+        found, left = nearest_turns(one.bits, np.concatenate([each for _, each in hashed]))
+        for (at, _), turn, differing in zip(hashed, found.tolist(), left.tolist(), strict=True):
+            turns[at], bits[at] = turn, differing
+    return turns, bits
 
 
 def _compared(one: Looked, other: Looked, turn: int, bits: int) -> Match | None:
     is_whole = bits <= WHOLE_BITS
-    points = _best_map(one, other, turn if is_whole else None)
+    mirrored = turn in _MIRRORED_TURNS if is_whole else None
+    points = best_map(one.described, other.described, mirrored=mirrored)
     whole = laid_whole(one.features.grey, other.features.grey, turn) if is_whole else None
     part = _part(one.features, other.features, points)
     by_turn = whole_matrix(turn, one.features.grey.shape, other.features.grey.shape)
@@ -80,13 +108,6 @@ def _compared(one: Looked, other: Looked, turn: int, bits: int) -> Match | None:
     if is_same_scene(points, is_whole=is_whole):
         return _match("scene", one, other, by_points, part)
     return _match("scene", one, other, by_turn, whole) if bits <= ALIKE_BITS else None
-
-
-def _best_map(one: Looked, other: Looked, turn: int | None) -> PointMap | None:
-    """Return the map that most points agree with, mirrored or not as the hashes say, if they do."""
-    ways = (False, True) if turn is None else (turn in _MIRRORED_TURNS,)
-    maps = [map_points(one.described, other.described, mirrored=mirrored) for mirrored in ways]
-    return max((each for each in maps if each), key=lambda each: each.inliers, default=None)
 
 
 def _part(one: Features, other: Features, points: PointMap | None) -> Laid | None:
