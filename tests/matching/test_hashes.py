@@ -14,6 +14,7 @@ from lookalike.matching.hashes import (
     TURN_NAMES,
     TURNS,
     hash_bits,
+    nearest_turns,
     perceptual_hashes,
     turned,
 )
@@ -103,3 +104,17 @@ def test_the_whole_frame_counts_not_the_square_of_the_model(pictures, tmp_path):
     (read,) = CountingDecoder().photos([PhotoRequest("/w", str(tmp_path / "wide.png"), View(64))])
     assert read.grey.shape == (64, 64)
     assert differing(hash_bits(perceptual_hashes([read.grey])), hashes_of([wide]))[0] <= 10
+
+
+def test_the_nearest_turn_is_found_for_many_pairs_at_once(pictures):
+    hashes = hashes_of(pictures)
+    ways = np.arange(len(hashes)) % len(TURNS)
+    lying = np.concatenate([turned(hashes[at : at + 1], way) for at, way in enumerate(ways)])
+    noisy = lying.copy()
+    noisy[:, 0] ^= 0b101
+    turns, bits = nearest_turns(hashes, noisy)
+    assert turns.tolist() == ways.tolist() and bits.tolist() == [2] * len(hashes)
+    turns, bits = nearest_turns(hashes[:1], noisy)
+    wanted = np.stack([differing(turned(hashes[:1], way), noisy) for way in range(len(TURNS))])
+    assert bits.tolist() == wanted.min(axis=0).tolist()
+    assert turns.tolist() == wanted.argmin(axis=0).tolist()

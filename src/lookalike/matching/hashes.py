@@ -80,7 +80,7 @@ def hash_bits(hashes: Sequence[str]) -> Bits:
 def turned(bits: Bits, turn: int) -> Bits:
     """Return the hashes of the same pictures lying in the way `TURNS[turn]`."""
     places, swapped = _IN_TURN[turn]
-    return np.packbits(np.unpackbits(bits, axis=1)[:, places], axis=1) ^ swapped
+    return np.packbits(np.unpackbits(bits, axis=1).take(places, axis=1), axis=1) ^ swapped
 
 
 def nearest_turns(ones: Bits, others: Bits) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -88,7 +88,7 @@ def nearest_turns(ones: Bits, others: Bits) -> tuple[npt.NDArray[np.int64], npt.
 
     There are as many of both, or one of either, which is then compared with all.
     """
-    words = others.view(np.uint64)
+    words = np.ascontiguousarray(others).view(np.uint64)
     left = np.stack(
         [
             np.bitwise_count(turned(ones, turn).view(np.uint64) ^ words).sum(axis=1, dtype=np.int64)

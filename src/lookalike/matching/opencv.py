@@ -22,6 +22,6 @@ def opencv() -> Any:
     try:
         import cv2  # an extra: 150 MB
     except ImportError:
-        raise MissingExtraError("comparing photos closely needs OpenCV", EXTRA) from None
+        raise MissingExtraError("comparing photos closely", EXTRA) from None
     cv2.setNumThreads(0)  # who compares has a thread on each processor already
     return cv2

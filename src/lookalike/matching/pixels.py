@@ -7,6 +7,7 @@ shifts is taken off. A copy stands still, however it was recoloured or blurred; 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -240,15 +241,31 @@ def _plainness(values: Pixels) -> float:
 
 def _equally_sharp(one: Pixels, other: Pixels, common: Mask) -> tuple[Pixels, Pixels, float]:
     """Blur the sharper picture until both are as soft; return by how many pixels, too."""
-    cv2 = opencv()
     ours, theirs = _sharpness(one, common), _sharpness(other, common)
     if abs(ours - theirs) < _SHARPNESS:
         return one, other, 0.0
-    sharp, wanted = (one, theirs) if ours > theirs else (other, ours)
-    blurred = [cv2.GaussianBlur(sharp, (0, 0), each) if each else sharp for each in _BLURS]
-    best = min(range(len(_BLURS)), key=lambda at: abs(_sharpness(blurred[at], common) - wanted))
-    pair = (blurred[best], other) if ours > theirs else (one, blurred[best])
-    return *pair, _BLURS[best]
+    if ours > theirs:
+        soft, blur = _softened(one, common, theirs)
+        return soft, other, blur
+    soft, blur = _softened(other, common, ours)
+    return one, soft, blur
+
+
+def _softened(sharp: Pixels, common: Mask, wanted: float) -> tuple[Pixels, float]:
+    """Return a picture blurred until it is nearest to a sharpness, and the blur, with which that sinks."""
+    cv2 = opencv()
+    tried: dict[float, tuple[Pixels, float]] = {}
+
+    def sharpness(blur: float) -> float:
+        if blur not in tried:
+            soft = cv2.GaussianBlur(sharp, (0, 0), blur) if blur else sharp
+            tried[blur] = soft, _sharpness(soft, common)
+        return tried[blur][1]
+
+    enough = bisect_left(_BLURS, -wanted, key=lambda blur: -sharpness(blur))
+    around = _BLURS[max(0, enough - 1) : enough + 1]
+    best = min(around, key=lambda blur: abs(sharpness(blur) - wanted))
+    return tried[best][0], best
 
 
 def _sharpness(picture: Pixels, common: Mask) -> float:
