@@ -33,7 +33,8 @@ from copies_score import Pairs, as_pairs, negatives, score
 from copies_table import table
 from copy_truth import Truth, read
 from lookalike import Collection
-from lookalike.search.copies import MOST_DIFFERENT_BITS, NEAR_COPY_OF_PHOTO
+from lookalike.matching.hashes import ALIKE_BITS
+from lookalike.search.copies import NEAR_COPY_OF_PHOTO
 
 PEERS = ROOT / ".cache" / "peers" / "bin" / "python"
 _BLOCK = 1024
@@ -163,8 +164,8 @@ METHODS: dict[str, tuple[str, Callable[[list[Path]], Pairs]]] = {
     "lookalike": ("`lookalike copies --level photo`", _found_by_lookalike),
     "cosine": (f"cosine of the default vectors, {NEAR_COPY_OF_PHOTO} or more", _by_cosine),
     "folded": (
-        f"near copies as answers fold them: the same, and at most {MOST_DIFFERENT_BITS} of 64 bits",
-        lambda files: _by_cosine(files, MOST_DIFFERENT_BITS),
+        f"near copies as answers fold them: the same, and at most {ALIKE_BITS} of 64 bits",
+        lambda files: _by_cosine(files, ALIKE_BITS),
     ),
 }
 """What is measured of lookalike: by name what it is, and how it finds pairs of files."""

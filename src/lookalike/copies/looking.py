@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -21,7 +22,7 @@ from lookalike.embedders import Embedder
 from lookalike.engine.protocol import Engine
 from lookalike.matching.features import Features
 from lookalike.matching.margins import frame
-from lookalike.matching.verify import Looked, compare
+from lookalike.matching.verify import Looked, compare_many
 from lookalike.records import OnStep, Skipped, Space
 
 _AT_A_TIME = 64  # photos that are read or compared between two notes
@@ -106,7 +107,7 @@ def _compare_all(
     near = _near_by_photo(parts.notes, readable)
     shelf = Shelf(parts.notes, hashes)
     before = [each for each in parts.notes.parts() if each[0] not in new]
-    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+    with _comparing() as threads:
         for begin in range(0, len(waiting), _AT_A_TIME):
             parts.on_step("comparing", begin, len(waiting))
             block = waiting[begin : begin + _AT_A_TIME]
@@ -183,21 +184,41 @@ class Shelf:
 
 def compare_pairs(shelf: Shelf, pairs: Sequence[Pair]) -> dict[Pair, Found | None]:
     """Return what comes of comparing pairs of photos whose features are kept, of those that are sound."""
-    with ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+    with _comparing() as threads:
         return dict(_compare(shelf, pairs, threads))
+
+
+@contextmanager
+def _comparing() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread to each processor, and leave none to the matrix products of each.
+
+    OpenBLAS' own threads would wait for each other far longer than they work.
+    """
+    from threadpoolctl import threadpool_limits  # an extra, with OpenCV
+
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(cpu_count(), "comparing") as threads:
+        yield threads
 
 
 def _compare(
     shelf: Shelf, pairs: Sequence[Pair], threads: ThreadPoolExecutor
 ) -> Iterator[tuple[Pair, Found | None]]:
-    for pair, found in zip(pairs, threads.map(lambda pair: _compared(shelf, *pair), pairs), strict=True):
-        if shelf.damaged.isdisjoint(pair):
-            yield pair, found
+    beside: dict[int, list[int]] = {}
+    for first, second in pairs:
+        beside.setdefault(first, []).append(second)
+    compared = threads.map(lambda each: _compared(shelf, *each), beside.items())
+    for first, found in zip(beside, compared, strict=True):
+        yield from (((first, second), each) for second, each in found)
 
 
-def _compared(shelf: Shelf, first: int, second: int) -> Found | None:
-    one, other = shelf.get(first), shelf.get(second)
-    match = compare(one, other) if one is not None and other is not None else None
-    if one is None or other is None or match is None:
-        return None
-    return Found(match, frame(one.features, other.features, match))
+def _compared(shelf: Shelf, first: int, others: Sequence[int]) -> list[tuple[int, Found | None]]:
+    """Compare a photo with others; those of which what was noted is damaged are left out."""
+    one = shelf.get(first)
+    if one is None:
+        return []
+    looked = [(number, other) for number in others if (other := shelf.get(number)) is not None]
+    matches = compare_many(one, [other for _, other in looked])
+    return [
+        (number, None if match is None else Found(match, frame(one.features, other.features, match)))
+        for (number, other), match in zip(looked, matches, strict=True)
+    ]
