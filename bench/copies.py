@@ -164,7 +164,7 @@ METHODS: dict[str, tuple[str, Callable[[list[Path]], Pairs]]] = {
     "lookalike": ("`lookalike copies --level photo`", _found_by_lookalike),
     "cosine": (f"cosine of the default vectors, {NEAR_COPY_OF_PHOTO} or more", _by_cosine),
     "folded": (
-        f"near copies as answers fold them: the same, and at most {ALIKE_BITS} of 64 bits",
+        f"near copies as answers fold them: the same, and at most {ALIKE_BITS} of 256 bits",
         lambda files: _by_cosine(files, ALIKE_BITS),
     ),
 }
