@@ -75,18 +75,21 @@ class CollectionWithCopies(Collection):
     def _look(self, on_step: OnStep | None) -> None:
         found = self.found
         found.looks += 1
-        for done, total in found.steps:
-            if on_step is not None:
-                on_step("comparing", done, total)
-        if found.error is not None:
-            raise found.error
-        while not found.go_on.wait(0.02):
+
+        def tell(done: int, total: int) -> None:
             try:
                 if on_step is not None:
-                    on_step("comparing", *found.steps[-1])
+                    on_step("comparing", done, total)
             except BaseException:
                 found.was_stopped = True
                 raise
+
+        for done, total in found.steps:
+            tell(done, total)
+        if found.error is not None:
+            raise found.error
+        while not found.go_on.wait(0.02):
+            tell(*found.steps[-1])
         found.is_looked_at = True
 
     def trash_copies(self, group: CopyGroup, going: Set[int]) -> dict[int, str]:

@@ -316,6 +316,7 @@ def test_looking_ends_with_the_server(collection):
     collection.found.is_looked_at = False
     with client(collection) as api:
         listed(api)
+        assert eventually(lambda: collection.found.looks == 1)
     assert collection.found.was_stopped
     assert "looking" not in {thread.name for thread in threading.enumerate()}
 
