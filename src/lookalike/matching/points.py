@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lookalike.matching.features import Features
+from lookalike.matching.features import MOST_POINTS, Features
 
 Floats = npt.NDArray[np.float32]
 Halves = tuple[Floats, Floats]
@@ -80,25 +80,55 @@ class Described:
         upside_down[:, 1] += features.grey.shape[0] - 1
         return cls(features.points, upside_down, _unit(even, odd), _unit(*coarse))
 
+    def seen(self, *, mirrored: bool) -> Floats:
+        """Return the points of the picture as it is, or upside down."""
+        return self.upside_down if mirrored else self.points
 
-def best_map(one: Described, other: Described, *, mirrored: bool | None) -> PointMap | None:
+
+class Room:
+    """Memory for how alike all points of two pictures are, used again from pair to pair in one thread.
+
+    New memory of that size costs more than the products that are written into it.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.empty((3, MOST_POINTS * MOST_POINTS), np.float32)
+
+    def products(self, ours: Halves, theirs: Halves) -> Halves:
+        """Return the products of both parts `(n, m)`: their sum, or difference, is how alike points are."""
+        shape = len(ours[0]), len(theirs[0])
+        even = np.matmul(ours[0], theirs[0].T, out=self._of(0, shape))
+        return even, np.matmul(ours[1], theirs[1].T, out=self._of(1, shape))
+
+    def alike(self, products: Halves, *, mirrored: bool) -> Floats:
+        """Return the cosines of all points with all, until the next call."""
+        join = np.subtract if mirrored else np.add
+        return np.asarray(join(*products, out=self._of(2, products[0].shape)))
+
+    def _of(self, at: int, shape: tuple[int, ...]) -> Floats:
+        size = shape[0] * shape[1]
+        return (self._kept[at, :size] if size <= self._kept.shape[1] else np.empty(size, np.float32)).reshape(
+            shape
+        )
+
+
+def best_map(one: Described, other: Described, room: Room, *, mirrored: bool | None) -> PointMap | None:
     """Return what maps most points of one picture onto those of another; None where nothing does.
 
     `mirrored` says whether the first is mirrored in the second; with None, both are tried.
     """
     if min(len(one.points), len(other.points)) < _LEAST_MATCHES:
         return None
-    even, odd = _products(one.fine, other.fine)
+    products = room.products(one.fine, other.fine)
     maps = []
     for way in (False, True) if mirrored is None else (mirrored,):
-        ours, theirs = _matches(even - odd if way else even + odd)
+        ours, theirs = _matches(room.alike(products, mirrored=way))
         if len(ours) >= _LEAST_MATCHES:
-            points = one.upside_down if way else one.points
-            maps.append(_fitted(points[ours], other.points[theirs], mirrored=way))
+            maps.append(_fitted(one.seen(mirrored=way)[ours], other.points[theirs], mirrored=way))
     return max((each for each in maps if each), key=lambda each: each.inliers, default=None)
 
 
-def may_map(one: Described, other: Described) -> bool:
+def may_map(one: Described, other: Described, room: Room) -> bool:
     """Whether `best_map` may find anything that counts, for half its cost.
 
     Looks at coarse descriptors, both ways: some points must agree with a map. Of 5,931 pairs of the truth
@@ -107,9 +137,11 @@ def may_map(one: Described, other: Described) -> bool:
     """
     if min(len(one.points), len(other.points)) < _LEAST_MATCHES:
         return False
-    even, odd = _products(one.coarse, other.coarse)
-    ways = ((one.points, even + odd), (one.upside_down, even - odd))
-    return any(_may_map(points, other.points, alike) for points, alike in ways)
+    products = room.products(one.coarse, other.coarse)
+    return any(
+        _may_map(one.seen(mirrored=way), other.points, room.alike(products, mirrored=way))
+        for way in (False, True)
+    )
 
 
 def _may_map(ours: Floats, theirs: Floats, alike: Floats) -> bool:
@@ -128,11 +160,6 @@ def _unit(even: Floats, odd: Floats) -> Halves:
     lengths = np.sqrt(np.einsum("ij,ij->i", even, even) + np.einsum("ij,ij->i", odd, odd))
     scale = (1 / np.maximum(lengths, 1e-6))[:, None]
     return even * scale, odd * scale
-
-
-def _products(ours: Halves, theirs: Halves) -> Halves:
-    """Return the products of both parts: their sum is how alike points are, their difference if mirrored."""
-    return ours[0] @ theirs[0].T, ours[1] @ theirs[1].T
 
 
 def _clearest(alike: Floats) -> tuple[npt.NDArray[np.intp], Floats]:

@@ -12,7 +12,7 @@ from lookalike.matching.features import Features
 from lookalike.matching.frames import Matrix, in_sides, laid_part, laid_whole, shown, whole_matrix
 from lookalike.matching.hashes import ALIKE_BITS, HASH_BYTES, TURN_NAMES, Bits, nearest_turns
 from lookalike.matching.pixels import Laid
-from lookalike.matching.points import Described, PointMap, best_map, may_map
+from lookalike.matching.points import Described, PointMap, Room, best_map, may_map
 from lookalike.matching.rule import Evidence, is_same_photo, is_same_scene
 
 WHOLE_BITS = 64
@@ -64,7 +64,7 @@ def nearest_turn(one: Bits, other: Bits) -> tuple[int, int]:
 def compare(one: Looked, other: Looked) -> Match | None:
     """Return what two photos are to each other; None where nothing tells that they belong together."""
     (turn,), (bits,) = _turns(one, [other])
-    return _compared(one, other, turn, bits)
+    return _compared(one, other, turn, bits, Room())
 
 
 def compare_many(one: Looked, others: Sequence[Looked]) -> list[Match | None]:
@@ -75,10 +75,11 @@ def compare_many(one: Looked, others: Sequence[Looked]) -> list[Match | None]:
     millisecond a pair, in matrix products so small that BLAS had better have one thread of its own
     (`OMP_NUM_THREADS=1`).
     """
+    room = Room()
     turns, bits = _turns(one, others)
     return [
-        _compared(one, other, turn, left)
-        if left <= WHOLE_BITS or may_map(one.described, other.described)
+        _compared(one, other, turn, left, room)
+        if left <= WHOLE_BITS or may_map(one.described, other.described, room)
         else None
         for other, turn, left in zip(others, turns, bits, strict=True)
     ]
@@ -95,10 +96,10 @@ def _turns(one: Looked, others: Sequence[Looked]) -> tuple[list[int], list[int]]
     return turns, bits
 
 
-def _compared(one: Looked, other: Looked, turn: int, bits: int) -> Match | None:
+def _compared(one: Looked, other: Looked, turn: int, bits: int, room: Room) -> Match | None:
     is_whole = bits <= WHOLE_BITS
     mirrored = turn in _MIRRORED_TURNS if is_whole else None
-    points = best_map(one.described, other.described, mirrored=mirrored)
+    points = best_map(one.described, other.described, room, mirrored=mirrored)
     whole = laid_whole(one.features.grey, other.features.grey, turn) if is_whole else None
     part = _part(one.features, other.features, points)
     by_turn = whole_matrix(turn, one.features.grey.shape, other.features.grey.shape)
