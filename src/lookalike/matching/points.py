@@ -107,9 +107,9 @@ class Room:
 
     def _of(self, at: int, shape: tuple[int, ...]) -> Floats:
         size = shape[0] * shape[1]
-        return (self._kept[at, :size] if size <= self._kept.shape[1] else np.empty(size, np.float32)).reshape(
-            shape
-        )
+        if size > self._kept.shape[1]:
+            return np.empty(shape, np.float32)
+        return self._kept[at, :size].reshape(shape)
 
 
 def best_map(one: Described, other: Described, room: Room, *, mirrored: bool | None) -> PointMap | None:

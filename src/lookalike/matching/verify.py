@@ -71,9 +71,9 @@ def compare_many(one: Looked, others: Sequence[Looked]) -> list[Match | None]:
     """Return what `compare` says of one photo and each of the others, soon for those that are unrelated.
 
     Where hashes are unlike, a pair is screened by its points first; in one of some thousands of pairs that
-    belong together that misses what `compare` finds. Safe in several threads; each is busy for a
-    millisecond a pair, in matrix products so small that BLAS had better have one thread of its own
-    (`OMP_NUM_THREADS=1`).
+    belong together that misses what `compare` finds. An unrelated pair takes about half a millisecond. May
+    run in several threads at once, one on each processor: its matrix products are small, so BLAS should
+    then have one thread of its own (`OMP_NUM_THREADS=1`).
     """
     room = Room()
     turns, bits = _turns(one, others)
