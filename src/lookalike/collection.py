@@ -233,8 +233,9 @@ class Collection(SearchableCollection):
         """
         self._opened.release(wait=wait)
         self._opened.decoder.close()
-        if self._kept_copies is not None:
-            self._kept_copies.close()
+        for kept in (self._kept_copies, self._kept_told):
+            if kept is not None:
+                kept.close()
 
     def __enter__(self) -> Self:
         return self

@@ -206,7 +206,7 @@ class Hit:
     """One answer: an item and its score, the cosine similarity to the query (−1 to 1, bigger is closer).
 
     `copy_of` is the id of the first better hit that this one is a near copy of (the same photo in another
-    size, format or edit), where that was asked for.
+    size, format or edit), where that was asked for; `copy_how` says how, in words.
     """
 
     id: int
@@ -222,6 +222,7 @@ class Hit:
     closer_than: float | None = None
     """The share of random pairs of the collection that score lower, 0 to 1 (see `background`); None where it
     was not asked for or cannot be told: for words among photos, several examples, few items."""
+    copy_how: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +231,9 @@ class SearchResult(Sequence[Hit]):
 
     `recall` is 1.0 where the answer is exact, None where it was not measured; else the share of the true 10
     nearest that the index finds, as measured on this collection without conditions. `damaged` lists items
-    left out because their stored
-    bytes are not what was written. `query` is what was asked, for people; `key` names items by id and photos
-    by content, so that a photo's name does not matter: votes are kept under it. `more` tells whether hits
-    follow these.
+    left out because their stored bytes are not what was written. `query` is what was asked, for people; `key`
+    names items by id and photos by content, so that a photo's name does not matter: votes are kept under it.
+    `more` tells whether hits follow these.
     """
 
     query: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, SupportsIndex
 
+from lookalike.copies.told import ToldCopies
 from lookalike.decisions import Decision
 from lookalike.decode.requests import MAX_PIXELS, ThumbnailRequest
 from lookalike.engine.protocol import Engine
@@ -42,6 +43,7 @@ class SearchableCollection:
 
     _opened: OpenCollection
     _kept_copies: CollectionCopies | None = None
+    _kept_told: ToldCopies | None = None
 
     @property
     def engine(self) -> Engine:
@@ -107,7 +109,8 @@ class SearchableCollection:
         embedder = self._opened.embedder_of(space) if any(map(needs_model, asked)) else None
         parts = (self.engine, space, self._opened.decoder, embedder, max_pixels)
         known_shares = self._opened.knowing(space)
-        context = QueryContext(*parts, known_shares, exact_words=options.hybrid)
+        told = self._told_copies().told
+        context = QueryContext(*parts, known_shares, exact_words=options.hybrid, told=told)
         return search(SearchContext(context, self._opened.background(space)), asked, options, filters)
 
     def item(self, item_id: int) -> Item:
@@ -226,3 +229,9 @@ class SearchableCollection:
 
             self._kept_copies = CollectionCopies(self._opened)
         return self._kept_copies
+
+    def _told_copies(self) -> ToldCopies:
+        """Return what tells searches of copies, made once."""
+        if self._kept_told is None:
+            self._kept_told = ToldCopies(self._opened)
+        return self._kept_told

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lookalike.faces.text import counted, facts, megabytes, printable, tally
+from lookalike.faces.text import copy_note, counted, facts, megabytes, printable, tally
+from lookalike.records import Hit
 from lookalike.reports import AddReport
 
 
@@ -41,6 +42,13 @@ def test_facts_are_those_that_are_known():
     assert facts(known) == "40×30  2019-06-30  Canon"
     assert facts({"camera": "Canon"}) == "Canon"
     assert facts({}) == ""
+
+
+def test_a_copy_is_named_with_how_it_is_one():
+    assert copy_note(Hit(7, "/a.jpg", 1.0, {}, b"")) == ""
+    assert copy_note(Hit(7, "/a.jpg", 1.0, {}, b"", copy_of=3)) == "copy of 3"
+    how = ("cropped", "smaller")
+    assert copy_note(Hit(7, "/a.jpg", 1.0, {}, b"", copy_of=3, copy_how=how)) == "copy of 3: cropped, smaller"
 
 
 def test_bytes_are_shown_in_mb():

@@ -13,6 +13,7 @@ from lookalike.matching.hashes import (
     ALIKE_BITS,
     TURN_NAMES,
     TURNS,
+    alike_pairs,
     hash_bits,
     nearest_turns,
     perceptual_hashes,
@@ -118,3 +119,17 @@ def test_the_nearest_turn_is_found_for_many_pairs_at_once(pictures):
     wanted = np.stack([differing(turned(hashes[:1], way), noisy) for way in range(len(TURNS))])
     assert bits.tolist() == wanted.min(axis=0).tolist()
     assert turns.tolist() == wanted.argmin(axis=0).tolist()
+
+
+def test_alike_pairs_are_those_within_the_bar_in_any_position():
+    chance = np.random.default_rng(0)
+    others = chance.integers(0, 256, (40, 32), dtype=np.uint8)
+    ones = np.concatenate([turned(others[at : at + 1], at % 8) for at in range(40)])
+    flips = np.zeros((40, 256), np.uint8)
+    for at in range(40):
+        flips[at, chance.permutation(256)[:at]] = 1
+    first, second, turns = alike_pairs(ones ^ np.packbits(flips, axis=1), others)
+    assert first.tolist() == second.tolist() == list(range(ALIKE_BITS + 1))
+    assert turns.tolist() == [at % 8 for at in range(ALIKE_BITS + 1)]
+    none = alike_pairs(others[:0], others)
+    assert [len(each) for each in none] == [0, 0, 0]

@@ -154,6 +154,8 @@ def test_near_copies_are_folded_into_one(page: Page, server: PageServer) -> None
     assert unfolded[0] == before[0]
     copies = set(unfolded[1 : 1 + count])
     assert copies <= edits - set(before)
+    titles = [each.get_attribute("title") or "" for each in page.locator(".is-copy .grid-pick").all()]
+    assert any(title.endswith("-a-lot.jpg (larger)") for title in titles), titles
     fold.click()
     folded = shown(page)
     assert folded[: len(before)] == before  # further hits may have come below

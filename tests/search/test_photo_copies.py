@@ -10,7 +10,7 @@ from lookalike import Collection
 from lookalike.embedders import COMPANION
 from lookalike.embedders.fake import FakePairedEmbedder
 from lookalike.embedders.vectors import unit_length
-from lookalike.matching.hashes import ALIKE_BITS
+from lookalike.matching.hashes import ALIKE_BITS, TURN_NAMES, turned
 from lookalike.records import Hit, SearchOptions, Space, Words
 from lookalike.search.copies import (
     NEAR_COPY,
@@ -153,6 +153,70 @@ def test_both_score_and_hash_must_say_so(score, differing, is_copy):
     hashes = (f"{0:064x}", f"{(1 << differing) - 1:064x}")
     hits = [replace(hit, metadata={"phash": each}) for hit, each in zip(photos, hashes, strict=True)]
     assert (mark_copies(hits, rows)[1].copy_of == 1) == is_copy
+
+
+@pytest.mark.parametrize(("turn", "name"), list(enumerate(TURN_NAMES))[1:])
+@pytest.mark.parametrize("differing", [0, ALIKE_BITS, ALIKE_BITS + 1])
+def test_in_another_position_the_hash_alone_says_so(turn, name, differing):
+    bits = np.random.default_rng(turn).integers(0, 256, (1, 32), dtype=np.uint8)
+    lying = np.unpackbits(turned(bits, turn), axis=1)
+    lying[:, :differing] ^= 1
+    facts = [{"phash": each.tobytes().hex()} for each in (bits, np.packbits(lying, axis=1))]
+    photos, _ = shots(None, None)
+    hits = [replace(hit, metadata=each) for hit, each in zip(photos, facts, strict=True)]
+    first, copy = mark_copies(hits, np.eye(2, dtype=np.float32))
+    assert (first.copy_of, first.copy_how) == (None, ())
+    assert (copy.copy_of, copy.copy_how) == ((1, name) if differing <= ALIKE_BITS else (None, ()))
+    taken = [replace(hit, metadata={**hit.metadata, "taken": str(hit.id)}) for hit in hits]
+    assert mark_copies(taken, np.eye(2, dtype=np.float32))[1].copy_of is None
+
+
+def test_alike_in_the_same_position_the_score_decides_though_a_turned_one_were_nearer():
+    """A picture that is nearly the same about its diagonal."""
+    signs = np.triu(np.random.default_rng(1).integers(0, 2, (16, 16), dtype=np.uint8))
+    signs |= signs.T
+    signs[0, 1:8] ^= 1
+    bits = np.packbits(signs.reshape(1, -1), axis=1)
+    about = turned(bits, 5)
+    assert np.bitwise_count(bits ^ about).sum() == 14
+    facts = [{"phash": each.tobytes().hex()} for each in (bits, about)]
+    photos, _ = shots(None, None)
+    hits = [replace(hit, metadata=each) for hit, each in zip(photos, facts, strict=True)]
+    for score in (NEAR_COPY_OF_PHOTO - 1e-4, NEAR_COPY_OF_PHOTO + 1e-4):
+        rows = np.array([[1, 0], [score, np.sqrt(1 - score * score)]], np.float32)
+        copy = mark_copies(hits, rows)[1]
+        assert (copy.copy_of == 1, copy.copy_how) == (score > NEAR_COPY_OF_PHOTO, ())
+
+
+@pytest.mark.parametrize("count", [300, 1_100])
+def test_far_apart_in_a_long_answer_they_are_found_too(count):
+    chance = np.random.default_rng(0)
+    bits = chance.integers(0, 256, (count, 32), dtype=np.uint8)
+    bits[count - 1] = turned(bits[5:6], 1)
+    bits[count - 2] = bits[count - 3]  # of the last of 1,100, none is looked for among the last
+    hits = [Hit(at, "", 0.9, {"phash": each.tobytes().hex()}, b"%d" % at) for at, each in enumerate(bits)]
+    rows = chance.normal(size=(count, 64)).astype(np.float32)
+    rows[count - 2] = rows[count - 3]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    asked = []
+    marked = mark_copies(hits, rows, told=lambda best: asked.append(len(best)) or {})
+    found = {hit.id: hit.copy_of for hit in marked if hit.copy_of is not None}
+    assert found == {count - 1: 5} | ({count - 2: count - 3} if count == 300 else {})
+    assert asked == [min(count, 1_000)]
+
+
+def test_what_is_known_goes_before_what_hash_and_score_say():
+    photos, rows = shots("a", "b", "a", None)
+    hits = [replace(hit, content_hash=b"%d" % hit.id) for hit in photos]
+    assert [hit.copy_of for hit in mark_copies(hits, rows)] == [None, None, 1, 1]
+    known = {(b"2", b"1"): lambda: ("cropped",), (b"3", b"1"): None, (b"4", b"1"): None, (b"4", b"2"): None}
+    marked = mark_copies(hits, rows, told=lambda _: known)
+    assert [(hit.copy_of, hit.copy_how) for hit in marked] == [
+        (None, ()),
+        (1, ("cropped",)),
+        (None, ()),
+        (3, ()),
+    ]
 
 
 @pytest.mark.parametrize("value", ["", "no hash", "12", 7, "f" * 16, "f" * 66])

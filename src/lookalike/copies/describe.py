@@ -12,11 +12,11 @@ from lookalike.copies.near import inverse_of
 from lookalike.copies.notes import Found
 from lookalike.matching.hashes import TURN_NAMES
 from lookalike.matching.verify import Match
-from lookalike.records import Item
+from lookalike.records import Hit, Item
+from lookalike.search.copies import resized
 
 _WHOLE = 0.93  # share of a frame from which it is all there
 _UPRIGHT = 1.5  # degrees that are no turn
-_RESIZED = 0.9  # of the other's longest side
 _EDITED = 0.01  # share of the frame that differs
 _BLURRED = 1.0  # pixels by which one is softer, of 192
 
@@ -56,16 +56,16 @@ class Link:
         return None if self.found is None else self.found.match.matrix
 
 
-def how(copy: Item, best: Item, link: Link) -> tuple[str, ...]:
+def how(copy: Item | Hit, best: Item | Hit, link: Link) -> tuple[str, ...]:
     """Say how a photo is a copy of the best one, the most telling first."""
     if link.found is None:
-        return (*TURN_NAMES[link.turn], *_resized(copy, best), "by its hash")
+        return (*TURN_NAMES[link.turn], *resized(copy, best), "by its hash")
     match = link.found.match
     if match.level == "scene":
         return ("same scene",)
     words = [*_lying(match), *_framed(match, link.found.frame)]
     if not words or words[0].startswith(("mirrored", "turned")):
-        words += _resized(copy, best)
+        words += resized(copy, best)
     if match.differing > _EDITED or match.blur >= _BLURRED:
         words.append("edited")
     return tuple(words) or ("saved anew",)
@@ -98,18 +98,6 @@ def _framed(match: Match, frame: str) -> list[str]:
     return words
 
 
-def _resized(copy: Item, best: Item) -> list[str]:
-    ours, theirs = _longest(copy), _longest(best)
-    if not ours or not theirs or _RESIZED <= ours / theirs <= 1 / _RESIZED:
-        return []
-    return ["smaller" if ours < theirs else "larger"]
-
-
-def _longest(item: Item) -> int:
-    sides = (item.metadata.get("width"), item.metadata.get("height"))
-    return max((side for side in sides if isinstance(side, int)), default=0)
-
-
 def share_in_common(
     one: Mapping, other: Mapping, one_sides: tuple[float, float], other_sides: tuple[float, float]
 ) -> float:
@@ -134,6 +122,8 @@ def _square(mapping: Mapping) -> np.ndarray[tuple[int, int], np.dtype[np.float64
 
 
 def _inverse(matrix: Mapping) -> Mapping:
-    back = np.linalg.inv(_square(matrix))
-    a, b, c, d, e, f = (round(float(each), 6) for each in back[:2].T.ravel())
+    a, b, c, d, e, f = matrix
+    area = a * d - b * c
+    back = (d, -b, -c, a, c * f - d * e, b * e - a * f)
+    a, b, c, d, e, f = (round(each / area, 6) for each in back)
     return a, b, c, d, e, f

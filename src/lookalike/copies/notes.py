@@ -14,13 +14,11 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lookalike.copies.notes_file import RULE
 from lookalike.errors import DamagedError, StorageError
 from lookalike.matching.verify import Match
 from lookalike.store.sqlite_errors import translate
 
-NOTES_FILE = "copies.sqlite"
-
-_RULE = "1"  # another one where photos are compared in another way: then all of it is done anew
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS photos (
@@ -184,22 +182,6 @@ class Notes:
             if (told := _found(found, checksum)) is not None
         }
 
-    def matches_among(self, contents: Sequence[bytes]) -> dict[tuple[bytes, bytes], Found]:
-        """Return what was found among some contents, by both, from the first to the second."""
-        if len(contents) < 2 or not self._path.exists():
-            return {}
-        marks = ", ".join("?" * len(contents))
-        sql = (
-            "SELECT one.content, other.content, found, pairs.checksum FROM photos AS one "
-            "JOIN pairs ON pairs.first = one.n JOIN photos AS other ON other.n = pairs.second "
-            f"WHERE one.content IN ({marks}) AND other.content IN ({marks}) AND found IS NOT NULL"
-        )
-        return {
-            (first, second): told
-            for first, second, found, checksum in self._rows(sql, (*contents, *contents))
-            if (told := _found(found, checksum)) is not None
-        }
-
     def put_pairs(self, pairs: Mapping[tuple[int, int], Found | None], compared: Iterable[int] = ()) -> None:
         """Keep what came of comparing pairs, and whose likely copies were all looked at."""
         rows = []
@@ -280,14 +262,14 @@ class Notes:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Forget what was found by another rule."""
-        if connection.execute("SELECT value FROM facts WHERE name = 'rule'").fetchone() == (_RULE,):
+        if connection.execute("SELECT value FROM facts WHERE name = 'rule'").fetchone() == (RULE,):
             return
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for table in ("pairs", "compared", "near", "hashed"):
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("UPDATE photos SET hash = NULL, features = NULL, checksum = 0")
-            connection.execute("INSERT OR REPLACE INTO facts VALUES ('rule', ?)", (_RULE,))
+            connection.execute("INSERT OR REPLACE INTO facts VALUES ('rule', ?)", (RULE,))
 
     def _mend(self, error: sqlite3.DatabaseError) -> None:
         """Throw away a file that is damaged; raises `StorageError` for other trouble, as of a full disk."""
@@ -301,8 +283,15 @@ class Notes:
                 self._path.with_name(self._path.name + suffix).unlink()
 
 
-def _found(told: str, checksum: int) -> Found | None:
-    if zlib.crc32(told.encode()) != checksum:
-        return None
+def sound_found(told: str | None, checksum: int) -> tuple[bool, Found | None]:
+    """Return whether what is noted of a pair is what was written, and what that is."""
+    if zlib.crc32((told or "").encode()) != checksum:
+        return False, None
+    if told is None:
+        return True, None
     (level, matrix, *others), frame = json.loads(told)
-    return Found(Match(level, tuple(matrix), *others), frame)
+    return True, Found(Match(level, tuple(matrix), *others), frame)
+
+
+def _found(told: str, checksum: int) -> Found | None:
+    return sound_found(told, checksum)[1]

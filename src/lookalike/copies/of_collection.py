@@ -1,30 +1,26 @@
-"""Copies of an open collection: what `Collection` and its searches ask."""
+"""Copies of an open collection: what `Collection` asks."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import get_args
 
 from lookalike.copies.find import CopiesWanted, find_copies
 from lookalike.copies.groups import CopiesReport, Level
 from lookalike.copies.looking import LookingParts
-from lookalike.copies.notes import NOTES_FILE, Found, Notes
+from lookalike.copies.notes import Notes
+from lookalike.copies.notes_file import notes_path
 from lookalike.copies.pictures import PictureReader
-from lookalike.decisions import Decision
 from lookalike.embedders import Embedder, TextEmbedder
 from lookalike.engine.protocol import EngineItems
 from lookalike.errors import LookalikeError, UsageError
 from lookalike.open_collection import OpenCollection
-from lookalike.places import Place
 from lookalike.records import OnStep, Space
 from lookalike.search.arguments import ids_of_all
 from lookalike.search.copies import space_of_copies
 from lookalike.sources.paths import AnyPath
 from lookalike.store.filters import Filter
-from lookalike.user_folders import user_data_folder
 
 
 class CollectionCopies:
@@ -34,7 +30,6 @@ class CollectionCopies:
         self._opened = opened
         self._notes: Notes | None = None
         self._lock = threading.Lock()
-        self._decided: tuple[int, dict[tuple[bytes, bytes], Decision]] = (-1, {})
 
     def find(self, wanted: CopiesWanted, *, look: bool, on_step: OnStep) -> CopiesReport:
         """Return the groups of copies; see `find_copies`.
@@ -55,29 +50,14 @@ class CollectionCopies:
         """Return what is noted, opened once."""
         with self._lock:
             if self._notes is None:
-                self._notes = Notes(self._path())
+                self._notes = Notes(notes_path(self._opened.path))
             return self._notes
-
-    def found_among(self, contents: Sequence[bytes]) -> Mapping[tuple[bytes, bytes], Found]:
-        """Return what a close look has found among some contents, from the first to the second of a pair."""
-        return self.notes().matches_among(contents)
-
-    def decided(self) -> Mapping[tuple[bytes, bytes], Decision]:
-        """Return what people decided, by both contents; read anew where something changed."""
-        decisions = self._opened.engine().decisions
-        seq = decisions.seq()
-        if self._decided[0] != seq:
-            self._decided = seq, {(each.first, each.second): each for each in decisions.all()}
-        return self._decided[1]
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:
             if self._notes is not None:
                 self._notes.close()
-
-    def _path(self) -> Path:
-        return notes_path(self._opened.path)
 
     def _embedder_of(self, space: Space | None) -> Embedder | None:
         """Return what makes the vectors of parts; None where the model is not to be had."""
@@ -108,12 +88,3 @@ def wanted_among(
         None if chosen is None else lambda item: item.id in chosen,
         None if reference is None else lambda item: item.id in reference,
     )
-
-
-def notes_path(place: Place) -> Path:
-    """Return where the notes of a collection lie: in its folder, or for Milvus in the user's own."""
-    if isinstance(place, Path):
-        return place / NOTES_FILE
-    name = hashlib.sha256(str(place).encode()).hexdigest()[:16]
-    folder = user_data_folder("name a collection in a folder")
-    return folder / "copies" / f"{name}.sqlite"

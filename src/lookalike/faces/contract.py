@@ -40,7 +40,9 @@ def hit_json(hit: Hit) -> Json:
         shown["closer_than"] = hit.closer_than
     if hit.matched:
         shown["matched"] = True
-    return shown if hit.copy_of is None else {**shown, "copy_of": hit.copy_of}
+    if hit.copy_of is not None:
+        shown |= {"copy_of": hit.copy_of, "copy_how": list(hit.copy_how)}
+    return shown
 
 
 def result_json(result: SearchResult) -> Json:

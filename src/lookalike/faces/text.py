@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from lookalike.install import install_line
-from lookalike.records import Metadata
+from lookalike.records import Hit, Metadata
 from lookalike.reports import AddReport
 
 _EXTRA = re.compile(r"pip install 'lookalike\[(\w+)\]'")
@@ -61,6 +61,13 @@ def facts(metadata: Metadata) -> str:
     return "  ".join(
         filter(None, (size, str(metadata.get("taken", ""))[:10], str(metadata.get("camera", ""))))
     )
+
+
+def copy_note(hit: Hit) -> str:
+    """What a hit is a copy of and how, such as "copy of 12: cropped, smaller"; empty for what is none."""
+    if hit.copy_of is None:
+        return ""
+    return f"copy of {hit.copy_of}" + (f": {', '.join(hit.copy_how)}" if hit.copy_how else "")
 
 
 def meaning(closer_than: float | None) -> str:

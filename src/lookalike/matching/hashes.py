@@ -99,6 +99,36 @@ def nearest_turns(ones: Bits, others: Bits) -> tuple[npt.NDArray[np.int64], npt.
     return best, np.take_along_axis(left, best[None], axis=0)[0]
 
 
+def alike_pairs(
+    ones: Bits, others: Bits
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the places of all pairs of alike hashes, in `ones` and in `others`, and how they lie.
+
+    That is which of `TURNS` brings the second hash nearest to the first: none where they are alike as they
+    are.
+    """
+    words = np.ascontiguousarray(ones).view(np.uint64)
+    lying = _in_all_turns(others).view(np.uint64)  # (8, m, 4)
+    # Half of the bits leave hardly a pair that is not alike.
+    half = np.bitwise_count(words[:, 0, None] ^ lying[:, None, :, 0])
+    half += np.bitwise_count(words[:, 1, None] ^ lying[:, None, :, 1])
+    turns, first, second = np.nonzero(half <= ALIKE_BITS)
+    bits = np.bitwise_count(words[first] ^ lying[turns, second]).sum(axis=1, dtype=np.int64)
+    order = np.lexsort((np.where(turns == 0, -1, bits), second, first))
+    order = order[bits[order] <= ALIKE_BITS]
+    turns, first, second = turns[order], first[order], second[order]
+    is_nearest = np.ones(len(order), bool)
+    is_nearest[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return first[is_nearest], second[is_nearest], turns[is_nearest]
+
+
+def _in_all_turns(bits: Bits) -> npt.NDArray[np.uint8]:
+    """Return hashes `(n, 32)` in all ways to lie, `(8, n, 32)`."""
+    every = np.take(np.unpackbits(bits, axis=1), _PLACES_IN_TURNS, axis=1)
+    lying = np.packbits(every, axis=2) ^ _SWAPPED_IN_TURNS
+    return np.ascontiguousarray(lying.transpose(1, 0, 2))
+
+
 def _in_turn(turn: int) -> tuple[npt.NDArray[np.intp], Bits]:
     """Return where the bits of a hash in the way `TURNS[turn]` come from, and which are then swapped."""
     transposed, flipped, mirrored = TURNS[turn]
@@ -109,3 +139,5 @@ def _in_turn(turn: int) -> tuple[npt.NDArray[np.intp], Bits]:
 
 
 _IN_TURN = [_in_turn(turn) for turn in range(len(TURNS))]
+_PLACES_IN_TURNS = np.stack([places for places, _ in _IN_TURN])
+_SWAPPED_IN_TURNS = np.stack([swapped for _, swapped in _IN_TURN])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,8 @@ import numpy.typing as npt
 from lookalike.embedders import COMPANION
 from lookalike.embedders.known import LONGEST_WORD, UNREAD, KnownShares, all_known
 from lookalike.engine.protocol import Engine
-from lookalike.matching.hashes import ALIKE_BITS, HASH_BYTES
-from lookalike.records import PHASH, Hit, Ids, Space, Vectors
+from lookalike.matching.hashes import TURN_NAMES, Bits, alike_pairs, hash_bits
+from lookalike.records import PHASH, Hit, Ids, Item, Space, Vectors
 from lookalike.search.products import products_of
 
 NEAR_COPY = 0.9
@@ -26,10 +27,27 @@ show."""
 SAME_PHOTO = 0.96
 """From this score on two photos are taken for copies where one has no hash, as what older versions read."""
 
+Contents = tuple[bytes, bytes]
+"""The sha256 of a copy, and of what it is one of."""
+
+HowTold = Callable[[], tuple[str, ...]]
+"""Says how one photo is a copy of another, in words, the most telling first."""
+
+Told = Mapping[Contents, HowTold | None]
+"""What is known of pairs, both ways round: how they are the same photo, or None where they are not."""
+
+KnownCopies = Callable[[Sequence[Hit]], Told]
+"""Tells what is known of the pairs of some hits, 1,000 at most."""
+
 _HASH = re.compile("[0-9a-f]{64}")  # as versions before made it, it had 16
-_ONES = np.array([number.bit_count() for number in range(256)], np.uint8)
+_RESIZED = 0.9  # of the other's longest side
 _BLOCK = 256  # hits whose pairs are looked at together
 _COMPARED = 1_000  # best hits that others may be copies of: with all, deep pages would cost too much
+
+
+def nothing_told(_: Sequence[Hit]) -> Told:
+    """Tell that nothing is known."""
+    return {}
 
 
 def space_of_copies(engine: Engine, searched: Space) -> Space | None:
@@ -55,63 +73,137 @@ def rows_of(engine: Engine, space: Space, ids: Ids) -> Vectors:
     return rows
 
 
-def mark_copies(hits: list[Hit], rows: Vectors, known_shares: KnownShares = all_known) -> list[Hit]:
-    """Name for each hit the best one, itself no copy, that it is a near copy of.
+def mark_copies(
+    hits: list[Hit],
+    rows: Vectors,
+    known_shares: KnownShares = all_known,
+    told: KnownCopies = nothing_told,
+) -> list[Hit]:
+    """Name for each hit the best one, itself no copy, that it is a near copy of, and how it is one.
 
-    `rows` `(hits, dim)` are of `space_of_copies`. Texts of which the model knows hardly anything have vectors
-    that are near for that reason alone: they are copies of nothing. `known_shares` is asked about texts that
-    are near another and beyond ASCII.
+    `rows` `(hits, dim)` are of `space_of_copies`, zeros where there is none. Photos are copies of each other
+    where `told` says so; where it says nothing, by hash and score in the same position, by their hashes alone
+    in another one. Texts of which the model knows hardly anything have vectors that are near for that reason
+    alone: they are copies of nothing. `known_shares` is asked about texts that are near another and beyond
+    ASCII.
     """
-    few = len(rows) <= _COMPARED
-    scores = np.tril(products_of(rows) if few else rows @ rows[:_COMPARED].T, -1)
-    near = scores >= NEAR_COPY
-    if all(hit.text is None for hit in hits):
-        _keep_alike(hits, near, scores)
-    unread = _unread(hits, near, known_shares)
-    near[unread] = False
-    near[:, unread[unread < near.shape[1]]] = False
-    firsts = np.ones(near.shape[1], bool)
+    scores = np.tril(products_of(rows) if len(rows) <= _COMPARED else rows @ rows[:_COMPARED].T, -1)
+    is_photos = all(hit.text is None for hit in hits)
+    near = _alike_photos(hits, scores, told) if is_photos else _alike_texts(hits, scores, known_shares)
+    firsts = np.ones(scores.shape[1], bool)
     marked = list(hits)
-    for at in np.flatnonzero(near.any(axis=1)).tolist():  # mostly few
-        originals = _not_taken_apart(hits, at, np.flatnonzero(near[at] & firsts))
+    for at in np.flatnonzero(near.pairs.any(axis=1)).tolist():  # mostly few
+        originals = _not_taken_apart(hits, at, np.flatnonzero(near.pairs[at] & firsts), near.sure[at])
         if len(originals):
             firsts[at : at + 1] = False
-            marked[at] = replace(hits[at], copy_of=hits[originals[0]].id)
+            original = hits[originals[0]]
+            how = near.how(hits[at], original, near.turns[at, originals[0]])
+            marked[at] = replace(hits[at], copy_of=original.id, copy_how=how)
     return marked
 
 
-def _keep_alike(hits: list[Hit], near: npt.NDArray[np.bool_], scores: Vectors) -> None:
-    """Leave in `near` the pairs of photos whose hashes are alike; the score decides where there are none."""
-    bits, hashed = _hashes(hits)
-    for begin in range(0, len(hits), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
-        if near[block].any():
-            others = slice(near.shape[1])
-            differing = np.zeros(near[block].shape, np.uint16)
-            for part in range(bits.shape[1]):
-                differing += _ONES[bits[block, None, part] ^ bits[None, others, part]]
-            both = hashed[block, None] & hashed[None, others]
-            alike = (differing <= ALIKE_BITS) & (scores[block] >= NEAR_COPY_OF_PHOTO)
-            near[block] &= np.where(both, alike, scores[block] >= SAME_PHOTO)
+def resized(copy: Item | Hit, other: Item | Hit) -> tuple[str, ...]:
+    """Say whether a photo is smaller or larger than another."""
+    ours, theirs = _longest(copy), _longest(other)
+    if not ours or not theirs or _RESIZED <= ours / theirs <= 1 / _RESIZED:
+        return ()
+    return ("smaller",) if ours < theirs else ("larger",)
 
 
-def _hashes(hits: list[Hit]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-    """Return the perceptual hashes `(n, 32)` of hits, and which of them have one."""
-    bits, hashed = np.zeros((len(hits), HASH_BYTES), np.uint8), np.zeros(len(hits), bool)
+def _longest(item: Item | Hit) -> int:
+    sides = (item.metadata.get("width"), item.metadata.get("height"))
+    return max((side for side in sides if isinstance(side, int)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Which hits are near copies of which better ones, `(hits, best hits)`.
+
+    `turns` of `TURNS` makes the copy of the other one, where hashes tell; of `sure` pairs is `known` that
+    they are the same photo.
+    """
+
+    pairs: npt.NDArray[np.bool_]
+    turns: npt.NDArray[np.int64]
+    sure: npt.NDArray[np.bool_]
+    known: Told
+
+    def how(self, copy: Hit, other: Hit, turn: int) -> tuple[str, ...]:
+        """Say how a hit is a copy of another."""
+        told = self.known.get((copy.content_hash, other.content_hash))
+        if told is not None:
+            return told()
+        return () if copy.text is not None else (*TURN_NAMES[turn], *resized(copy, other))
+
+
+def _alike_texts(hits: list[Hit], scores: Vectors, known_shares: KnownShares) -> _Near:
+    near = scores >= NEAR_COPY
+    unread = _unread(hits, near, known_shares)
+    near[unread] = False
+    near[:, unread[unread < near.shape[1]]] = False
+    return _Near(near, np.zeros(near.shape, np.int64), np.zeros_like(near), {})
+
+
+def _alike_photos(hits: list[Hit], scores: Vectors, told: KnownCopies) -> _Near:
+    """Return the pairs of photos whose hashes are alike; the score decides where there are none."""
+    near, turns = _alike_by_hash(hits, scores)
+    sure = np.zeros_like(near)
+    known = told(hits[: near.shape[1]]) if len(hits) > 1 else {}
+    if known:
+        copies, others, same = _places_of(known, hits[: near.shape[1]])
+        near[copies, others] = sure[copies, others] = same
+    near &= np.tri(near.shape[0], near.shape[1], -1, dtype=bool)
+    return _Near(near, turns, sure, known)
+
+
+def _places_of(known: Told, hits: list[Hit]) -> tuple[Ids, Ids, npt.NDArray[np.bool_]]:
+    """Return the places of all pairs of hits of which something is known, and whether they are the same."""
+    places: dict[bytes, list[int]] = {}
     for at, hit in enumerate(hits):
-        stated = hit.metadata.get(PHASH)
-        if isinstance(stated, str) and _HASH.fullmatch(stated):  # else an import's column of that name
-            bits[at] = list(bytes.fromhex(stated))
-            hashed[at] = True
-    return bits, hashed
+        places.setdefault(hit.content_hash, []).append(at)
+    found = [
+        (at, other, how is not None)
+        for (copy, original), how in known.items()
+        for at in places[copy]
+        for other in places[original]
+    ]
+    copies, others, same = np.array(found, np.int64).T
+    return copies, others, same.astype(bool)
 
 
-def _not_taken_apart(hits: list[Hit], at: int, originals: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return those hits that were not taken at another moment: shots of one scene are different photos."""
+def _alike_by_hash(hits: list[Hit], scores: Vectors) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Return which pairs are alike by hash and score, and which of `TURNS` makes the first of the second."""
+    places, bits = _hashes(hits)
+    near, turns = scores >= SAME_PHOTO, np.zeros(scores.shape, np.int64)
+    best = int(np.searchsorted(places, scores.shape[1]))
+    near[np.ix_(places, places[:best])] = False
+    for begin in range(0, len(places), _BLOCK):
+        end = begin + _BLOCK
+        first, second, lying = alike_pairs(bits[begin:end], bits[: min(end, best)])
+        copies, others = places[begin:end][first], places[second]
+        near[copies, others] = (lying != 0) | (scores[copies, others] >= NEAR_COPY_OF_PHOTO)
+        turns[copies, others] = lying
+    return near, turns
+
+
+def _hashes(hits: list[Hit]) -> tuple[Ids, Bits]:
+    """Return the places of the hits that have a perceptual hash, and the hashes `(n, 32)`."""
+    stated = [hit.metadata.get(PHASH) for hit in hits]  # may be an import's column of that name
+    sound = {at: each for at, each in enumerate(stated) if isinstance(each, str) and _HASH.fullmatch(each)}
+    return np.array([*sound], np.int64), hash_bits([*sound.values()])
+
+
+def _not_taken_apart(
+    hits: list[Hit], at: int, originals: npt.NDArray[np.int64], sure: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Return those hits that were not taken at another moment: shots of one scene are different photos.
+
+    Those that are surely the same stay: programs write other moments into edited copies.
+    """
     taken = hits[at].metadata.get("taken")
     if taken is None:
         return originals
-    return originals[[hits[each].metadata.get("taken", taken) == taken for each in originals]]
+    return originals[[sure[each] or hits[each].metadata.get("taken", taken) == taken for each in originals]]
 
 
 def _unread(hits: list[Hit], near: npt.NDArray[np.bool_], known_shares: KnownShares) -> npt.NDArray[np.int64]:

@@ -20,6 +20,7 @@ from lookalike.embedders.vectors import NO_DIRECTION, have_direction, unit_lengt
 from lookalike.engine.protocol import Engine
 from lookalike.errors import DamagedError, NotFoundError, QueryError, UsageError
 from lookalike.records import Box, Item, Photo, Skipped, Space, Vectors, Words
+from lookalike.search.copies import KnownCopies, nothing_told
 from lookalike.sources.recorded import read_recorded
 from lookalike.sources.uris import is_fetched, path_of
 
@@ -62,7 +63,7 @@ class QueryContext:
     """The parts that turn queries into vectors; decoder and embedder are asked for photos and words only.
 
     `known_shares` tells which share of texts the model of the space knows. With `exact_words`, words of which
-    it knows nothing may still be found as they are written.
+    it knows nothing may still be found as they are written. `told` tells what is known of copies among hits.
     """
 
     engine: Engine
@@ -72,6 +73,7 @@ class QueryContext:
     max_pixels: int = MAX_PIXELS
     known_shares: KnownShares = all_known
     exact_words: bool = False
+    told: KnownCopies = nothing_told
 
 
 @dataclass(slots=True)

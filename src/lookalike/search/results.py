@@ -24,7 +24,7 @@ class Results:
         if len(scored) > 1:
             firsts = [one.ids[: self._end] for one in scored]
             self._items.get(np.unique(np.concatenate(firsts)).tolist())
-        self._copies = space_of_copies(context.engine, context.space) if options.mark_copies else None
+        self._looks = space_of_copies(context.engine, context.space) if options.mark_copies else None
 
     def of(
         self, query: ResolvedQuery, scored: Scored, drawn: BackgroundScores | None, available: int
@@ -62,14 +62,16 @@ class Results:
 
     def _with_copies(self, hits: list[Hit], scored: Scored, at: list[int]) -> list[Hit]:
         """Say of each hit, found at that place of `scored`, what it is a near copy of."""
-        space = self._copies
-        if space is None or not hits:
+        if not self._options.mark_copies or not hits:
             return hits
-        if space.id != self._context.space.id or at[-1] >= len(scored.places):
-            rows = rows_of(self._context.engine, space, np.array([hit.id for hit in hits], np.int64))
+        space, context = self._looks, self._context
+        if space is None:
+            rows = np.zeros((len(hits), 1), np.float32)
+        elif space.id != context.space.id or at[-1] >= len(scored.places):
+            rows = rows_of(context.engine, space, np.array([hit.id for hit in hits], np.int64))
         else:
             rows = scored.vectors[scored.places[at]]
-        return mark_copies(hits, rows, self._context.known_shares)
+        return mark_copies(hits, rows, context.known_shares, context.told)
 
     def _damaged_among(self, lost: list[int]) -> frozenset[int]:
         """Return those of the items that were found and not read which no one has removed: they are damaged.

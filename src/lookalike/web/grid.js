@@ -2,7 +2,7 @@
  * A justified grid of photos or texts, near copies folded. Cells grow in proportion to their shape, so that a row
  * is equally high. Page and notebook share it: it imports nothing.
  *
- * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?, text?}, as the server gives it.
+ * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?, copy_how?, text?}, as the server gives it.
  * An action is a button of every hit: {name, icon, key?, label(hit), pressed?(hit), run(hit)}; its icon is an SVG
  * path in 24 × 24, its key does the same while the hit has the focus.
  */
@@ -112,7 +112,8 @@ export class Grid {
     cell.style.setProperty("--score", Math.max(0, hit.score ?? 0));
     const score = hit.score?.toFixed(2);
     const label = `Search by ${nameOf(hit)}${score ? `, score ${score}` : ""}`;
-    const pick = button("grid-pick", { "aria-label": label, title: nameOf(hit) });
+    const how = hit.copy_how?.length ? ` (${hit.copy_how.join(", ")})` : "";
+    const pick = button("grid-pick", { "aria-label": label + how, title: nameOf(hit) + how });
     pick.onclick = ({ detail }) => detail < 2 && this.onPick(hit); // a second click might hit what came in between
     cell.append(pick);
     if (score) cell.append(element("div", "grid-score", { title: meaningOf(hit) }, score));

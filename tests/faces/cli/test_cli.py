@@ -11,7 +11,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from lookalike import Collection
 from lookalike.embedders.fake import FakeEmbedder
@@ -178,6 +178,23 @@ def test_conditions_narrow_the_hits(run, photos, make_photo):
     ]
     told = run("search", "1", "-w", "format=GIF")
     assert (told.code, told.out) == (0, "nothing meets the conditions\n")
+
+
+def test_copies_are_printed_with_what_they_are_copies_of_and_how(run, photos, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels).resize((160, 120), Image.Resampling.BICUBIC)
+    picture.save(photos / "a.png")
+    run("add", photos)
+    ImageOps.mirror(picture).resize((80, 60)).save(photos / "b.png")
+    run("add", photos)
+    hits = json.loads(run("search", "1", "--json").out)["hits"]
+    first, copy = (hit for hit in hits if hit["uri"].endswith(("a.png", "b.png")))
+    assert copy["copy_of"] == first["id"] and "copy_of" not in first
+    how = "mirrored, smaller" if copy["uri"].endswith("b.png") else "mirrored, larger"
+    assert copy["copy_how"] == how.split(", ")
+    lines = [line for line in run("search", "1").lines if "copy of" in line]
+    assert len(lines) == 1
+    assert f"  copy of {first['id']}: {how}  " in lines[0] and lines[0].endswith(copy["uri"])
 
 
 @pytest.mark.parametrize("name", ["hits.png", "hits.jpg"])

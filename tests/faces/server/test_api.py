@@ -10,8 +10,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 
 from lookalike import Collection
@@ -172,6 +173,19 @@ def test_near_copies_are_named(served, folder, tmp_path):
     hits = ask(served, {"item": 1}, k=20).json()["hits"]
     family = [hit for hit in hits if Path(hit["uri"]).name.startswith("05")]
     assert [hit.get("copy_of") for hit in family] == [None, family[0]["id"]]
+    assert [hit.get("copy_how") for hit in family] == [None, []]
+
+
+def test_a_copy_says_how_it_is_one(served, tmp_path):
+    for at, name in enumerate(("a.png", "b.png")):
+        pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        picture = Image.fromarray(pixels).resize((400, 300), Image.Resampling.BICUBIC)
+        (ImageOps.mirror(picture).resize((200, 150)) if at else picture).save(tmp_path / name)
+    served.collection.add(tmp_path / "a.png", tmp_path / "b.png")
+    hits = ask(served, {"item": 1}, k=20).json()["hits"]
+    first, copy = (hit for hit in hits if Path(hit["uri"]).name in ("a.png", "b.png"))
+    assert (copy["copy_of"], "copy_how" in first) == (first["id"], False)
+    assert copy["copy_how"] == ["mirrored", "smaller" if copy["uri"].endswith("b.png") else "larger"]
 
 
 def test_pages_conditions_and_space_are_passed_on(served):

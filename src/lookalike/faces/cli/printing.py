@@ -11,7 +11,16 @@ import click
 from lookalike.collection import Collection
 from lookalike.faces.cli.hints import here
 from lookalike.faces.cli.queries import Answered
-from lookalike.faces.text import counted, facts, megabytes, named_counts, one_line, printable, tally
+from lookalike.faces.text import (
+    copy_note,
+    counted,
+    facts,
+    megabytes,
+    named_counts,
+    one_line,
+    printable,
+    tally,
+)
 from lookalike.records import Hit, SearchResult
 from lookalike.reports import AddReport, Info
 
@@ -29,7 +38,7 @@ def print_hits(results: list[SearchResult]) -> None:
         if result.hits[0].text is not None:
             _print_texts(result)
             continue
-        rows = [(str(hit.id), _share(hit), facts(hit.metadata)) for hit in result.hits]
+        rows = [(str(hit.id), _share(hit), _details(hit)) for hit in result.hits]
         ids, shares, details = (max(len(row[column]) for row in rows) for column in (0, 1, 2))
         shares = max(shares, len(_CLOSER)) if shares else 0
         click.echo(
@@ -43,6 +52,10 @@ def print_hits(results: list[SearchResult]) -> None:
         click.echo("closer than: so many random pairs of this collection score lower", err=True)
 
 
+def _details(hit: Hit) -> str:
+    return "  ".join(filter(None, (facts(hit.metadata), copy_note(hit))))
+
+
 def _print_texts(result: SearchResult) -> None:
     """Print texts, one per line and whole, so that they can be read against each other."""
     ids = max(len(str(hit.id)) for hit in result.hits)
@@ -51,6 +64,7 @@ def _print_texts(result: SearchResult) -> None:
     for at, hit in enumerate(result.hits):
         _print_line(result, at)
         notes = [f"at {hit.places:,} places"] * (hit.places > 1) + ["these words"] * hit.matched
+        notes += filter(None, [copy_note(hit)])
         aside = f"  ({', '.join(notes)})" if notes else ""
         line = f"{hit.score:5.3f}  {_share(hit):>{shares}}  {hit.id:>{ids}}"
         click.echo(f"{line}  {one_line(hit.text or '')}{aside}")
@@ -126,7 +140,12 @@ def write_hits_sheet(collection: Collection, path: Path, answered: list[Answered
         title = f"item {query}" if isinstance(query, int) else printable(getattr(query, "name", result.query))
         cells = [Cell(None if shown is None else collection.thumbnail(shown), "query", title, is_query=True)]
         cells.extend(
-            Cell(collection.thumbnail(hit.id), f"{hit.score:.3f}", printable(hit.uri)) for hit in result.hits
+            Cell(
+                collection.thumbnail(hit.id),
+                "  ".join(filter(None, (f"{hit.score:.3f}", copy_note(hit)))),
+                printable(hit.uri),
+            )
+            for hit in result.hits
         )
         rows.append(cells)
     write_sheet(path, rows)

@@ -78,7 +78,8 @@ def search(
         kind = collection.kind
         cli_options.check_sheet(collection, sheet)
         wanted = combined(read_inputs(queries, kind), words, read_inputs(unlike, kind), unlike_words)
-        answered, failures = answer(collection, wanted, SearchOptions(**asked, background=True), where)
+        options = SearchOptions(**asked, mark_copies=True, background=True)
+        answered, failures = answer(collection, wanted, options, where)
         results = [result for _, result in answered]
         if as_json:
             for result in results:

@@ -126,7 +126,7 @@ def _interleaved(
     above: set[int | None] = {None}
     for at, hit in enumerate(order):
         if hit.copy_of not in above:
-            order[at] = replace(hit, copy_of=None)  # what it is a copy of is not above it here
+            order[at] = replace(hit, copy_of=None, copy_how=())  # what it is a copy of is not above it here
         above.add(hit.id)
     page = order[options.offset : options.offset + options.k]
     result = replace(

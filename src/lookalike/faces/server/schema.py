@@ -100,9 +100,9 @@ class Item(Struct, omit_defaults=True):
 class Hit(Struct, omit_defaults=True):
     """One answer: an item and its score, the cosine similarity to the query.
 
-    `copy_of` is the id of the first better hit that this one is a near copy of. `closer_than` is the share of
-    random pairs of the collection that score lower. `matched`: it has the exact words of the query (for
-    `hybrid` searches).
+    `copy_of` is the id of the first better hit that this one is a near copy of, `copy_how` says in words how
+    it is one, such as "cropped" or "mirrored". `closer_than` is the share of random pairs of the collection
+    that score lower. `matched`: it has the exact words of the query (for `hybrid` searches).
     """
 
     id: Id
@@ -111,6 +111,7 @@ class Hit(Struct, omit_defaults=True):
     score: Annotated[float, Meta(ge=-1, le=1)]
     metadata: Metadata
     copy_of: Id | msgspec.UnsetType = msgspec.UNSET
+    copy_how: list[str] | msgspec.UnsetType = msgspec.UNSET
     closer_than: Annotated[float, Meta(ge=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
     text: str | msgspec.UnsetType = msgspec.UNSET
     places: Places | msgspec.UnsetType = msgspec.UNSET
