@@ -146,7 +146,7 @@ def _by_cosine(files: list[Path], most_bits: int | None = None) -> Pairs:
 
 
 def _vectors_and_bits(files: list[Path]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the default vectors `(n, dim)` and hashes `(n, 64)` of files, zeros for what was not read."""
+    """Return the default vectors `(n, dim)` and hashes `(n, 256)` of files, zeros for what was not read."""
     at = {str(file): place for place, file in enumerate(files)}
     with tempfile.TemporaryDirectory() as scratch, Collection(Path(scratch) / "c.lookalike") as collection:
         collection.add(*files)
@@ -155,7 +155,7 @@ def _vectors_and_bits(files: list[Path]) -> tuple[npt.NDArray[np.float32], npt.N
         found = opened.items.get(block.ids.tolist())
     items = [found[item_id] for item_id in block.ids.tolist()]
     places = [at[item.uri] for item in items]
-    rows, bits = np.zeros((len(files), block.rows.shape[1]), np.float32), np.zeros((len(files), 64), bool)
+    rows, bits = np.zeros((len(files), block.rows.shape[1]), np.float32), np.zeros((len(files), 256), bool)
     rows[places], bits[places] = block.rows, bits_of(items)
     return rows, bits
 
