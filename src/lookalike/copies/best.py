@@ -8,16 +8,25 @@ from collections.abc import Collection
 from lookalike.copies.photos import ContentItems
 from lookalike.records import Item
 
-Quality = tuple[bool, int, bool, int, int]
+Quality = tuple[bool, int, bool, bool, float, int]
 """What makes a photo the better one, the first that differs: no frame around another, pixels in steps of a
-tenth, facts of the camera, bytes, when it was added."""
+tenth, facts of the camera, not mirrored beside most others, bytes, when it was added."""
+
+_LOSSLESS = {"PNG", "BMP", "TIFF", "GIF", "PPM"}
+_LESS_THAN_LOSSLESS = 3.0  # times fewer bytes that a good JPEG takes
 
 
-def quality(photo: ContentItems, *, is_frame: bool) -> Quality:
+def quality(photo: ContentItems, *, is_frame: bool, is_mirrored: bool) -> Quality:
     """Return how good a photo is beside its copies; more is better."""
     item = photo.first
     steps = round(math.log(max(1, _pixels(item)), 1.1))
-    return not is_frame, steps, _has_facts(item), item.stamp.size, -item.id
+    return not is_frame, steps, _has_facts(item), not is_mirrored, detail_bytes(item), -item.id
+
+
+def detail_bytes(item: Item) -> float:
+    """Return the bytes of a photo, as a JPEG of the same quality would take them."""
+    is_lossless = item.metadata.get("format") in _LOSSLESS
+    return item.stamp.size / _LESS_THAN_LOSSLESS if is_lossless else float(item.stamp.size)
 
 
 def why_best(
@@ -34,7 +43,7 @@ def why_best(
         reasons.append("most pixels")
     if _has_facts(best) and not all(map(_has_facts, others)):
         reasons.append("has the camera's facts")
-    if best.stamp.size > max((each.stamp.size for each in others), default=0) and not reasons:
+    if not reasons and detail_bytes(best) > max(map(detail_bytes, others), default=0):
         reasons.append("least compressed")
     return tuple(reasons) or ("added first",)
 

@@ -51,6 +51,14 @@ class Link:
         return self.found is not None and self.found.match.level == "scene"
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether the one is mirrored beside the other."""
+        if self.found is None:
+            return "mirrored" in TURN_NAMES[self.turn]
+        a, b, c, d, *_ = self.found.match.matrix
+        return a * d - b * c < 0
+
+    @property
     def mapping(self) -> Mapping | None:
         """What maps the photo onto the other."""
         return None if self.found is None else self.found.match.matrix

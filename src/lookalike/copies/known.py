@@ -90,10 +90,12 @@ class Known:
         Of many copies, the best is one of those that nearly all others are linked to, as the photo is that
         they were made of; an edit of it is beside others what it is not beside that.
         """
-        frames = self.frames()
+        frames, mirrored = self.frames(), self._mirrored()
         by_quality = sorted(
             self.photos,
-            key=lambda number: quality(self.photos[number], is_frame=number in frames),
+            key=lambda number: quality(
+                self.photos[number], is_frame=number in frames, is_mirrored=number in mirrored
+            ),
             reverse=True,
         )
         central = self._central(Linked(tuple(by_quality), frozenset(self.links)))
@@ -117,6 +119,14 @@ class Known:
             least = most - max(1, most // _NEARLY)
             central.update(number for number, count in counts.items() if count >= least)
         return central
+
+    def _mirrored(self) -> set[int]:
+        """Return the photos that are mirrored beside most of those that they are linked to."""
+        counts: dict[int, int] = {}
+        for pair, link in self.links.items():
+            for number in pair:
+                counts[number] = counts.get(number, 0) + (1 if link.is_mirrored else -1)
+        return {number for number, count in counts.items() if count > 0}
 
     def frames(self) -> set[int]:
         """Return the photos that are but a frame around another."""
