@@ -18,6 +18,7 @@ Matrix = npt.NDArray[np.floating]
 Shape = tuple[int, ...]
 
 _LONGEST_LAID = 192  # pixels of the longer side of what two pictures have in common, when they are compared
+_SHORTEST_LAID = 64  # of the shorter one, where there are so many
 _SHRUNK = 0.7  # below which a picture is made smaller by areas before it is placed, against aliasing
 _WHOLLY = 0.99  # of a pixel that must come from within a frame
 _PLACES = (np.arange(20) + 0.5) / 20  # across and down a frame, by which shares of it are told
@@ -30,7 +31,7 @@ def laid_whole(one: Grey, other: Grey, turn: int) -> Laid:
     transposed, flipped, mirrored = TURNS[turn]
     lying = one.T if transposed else one
     lying = np.ascontiguousarray(lying[:: -1 if flipped else 1, :: -1 if mirrored else 1])
-    scale = min(1.0, _LONGEST_LAID / max(other.shape), max(lying.shape) / max(other.shape))
+    scale = min(1.0, _longest_laid(other.shape) / max(other.shape), max(lying.shape) / max(other.shape))
     size = _scaled(other, scale)
     second = _resized(other, size)
     way = cv2.INTER_AREA if lying.shape[1] >= size[0] else cv2.INTER_LINEAR
@@ -38,11 +39,16 @@ def laid_whole(one: Grey, other: Grey, turn: int) -> Laid:
     return lay(first, second, np.ones(second.shape, bool))
 
 
+def _longest_laid(shape: Shape) -> float:
+    """Return how many pixels the longer side is compared with: more of a panorama, for it to have rows."""
+    return max(_LONGEST_LAID, _SHORTEST_LAID * max(shape) / min(shape))
+
+
 def laid_part(one: Grey, other: Grey, points: PointMap) -> Laid:
     """Lay the first picture on the part of the second that it shows, in pixels of the coarser one."""
     growth = abs(points.turn)
     common = min(max(one.shape) * growth, max(other.shape))
-    size = _scaled(other, min(1.0, 1 / growth, _LONGEST_LAID / max(common, 1.0)))
+    size = _scaled(other, min(1.0, 1 / growth, _longest_laid(one.shape) / max(common, 1.0)))
     second = _resized(other, size)
     shrink = growth * size[0] / other.shape[1]
     first = _resized(one, _scaled(one, shrink)) if shrink < _SHRUNK else one.astype(np.float32)
