@@ -73,6 +73,7 @@ def main() -> None:
             ids = {Path(item.uri).name: item.id for item in collection.items()}
         with Collection(path) as collection:
             collection.add_model(PAIR[1])
+            collection.copies()
         texts = _texts(Path(folder))
         with sync_playwright() as playwright:
             chromium = os.environ.get("LOOKALIKE_CHROMIUM") or shutil.which("chromium")
@@ -177,9 +178,8 @@ def _shoot_rating(browser: Browser, address: str) -> None:
 def _shoot_copies(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"{address}/copies")
-    page.wait_for_function("() => document.querySelector('#looking').textContent === ''")  # all is compared
-    page.reload()
     page.wait_for_selector("#copy .top")
+    page.keyboard.press("]")  # the crop, at its place in the whole photo
     page.wait_for_function("() => [...document.querySelectorAll('.stage img')].every((img) => img.complete)")
     _save(page, "copies")
 
