@@ -32,12 +32,12 @@ def main() -> None:
     """Measure what the command line names."""
     what, *given = sys.argv[1:] or ["hashes"]
     measured = hashes([int(each) for each in given] or list(COUNTS)) if what == "hashes" else look(*given)
-    print(json.dumps({"machine": machine(), **measured}, indent=1))
+    print(json.dumps({"machine": machine(), **measured}))
 
 
 def hashes(counts: list[int]) -> dict[str, Any]:
     """Return seconds and processor seconds for all pairs of so many hashes."""
-    return {f"{count:,}": _timed_hashes(count) for count in counts}
+    return {str(count): _timed_hashes(count) for count in counts}
 
 
 def _timed_hashes(count: int) -> dict[str, float]:

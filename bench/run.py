@@ -5,7 +5,8 @@
     python bench/run.py page            nothing: write the page from the figures that are kept
 
 Parts: quality, choices, reranking, background, reading, texts, words, search40k, cold, serving, search1m,
-engine, answers, embedding, memory, size. Figures are kept in docs/benchmarks.json.
+engine, answers, embedding, copies, memory,
+size. Figures are kept in docs/benchmarks.json.
 """
 
 from __future__ import annotations
@@ -83,6 +84,13 @@ def serving() -> dict[str, Any]:
     return {step: run_json("serving.py", step, folder)[0] for step in ("one", "many", "crowd", "paint")}
 
 
+def copies() -> dict[str, Any]:
+    """Return what finding copies takes: by hashes among many, and by a close look at real photos."""
+    hashes, _ = run_json("copies_scale.py", "hashes", 40_000, 200_000)
+    look, _ = run_json("copies_scale.py", "look", DATA, 1_500)
+    return {"hashes": hashes, "look": look}
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "quality": quality,
     "choices": lambda: run_json("choices.py")[0],
@@ -98,6 +106,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "engine": lambda: run_json("engine.py", 200_000)[0],
     "answers": lambda: run_json("same_answers.py", 500)[0],
     "embedding": embedding.measure,
+    "copies": copies,
     "memory": footprint.reading_memory,
     "size": footprint.installed_size,
 }
