@@ -53,10 +53,8 @@ _LARGEST = 2**63 - 1
 class FileStamp:
     """What tells an unchanged file from a changed one: size in bytes, and when it last changed, in ns.
 
-    That is the time of modification, which many programs put back, or where it is later (and the system has
-    one) the time of change, which none can set. Of a photo it is that of its newest sidecar if that is later.
-    File systems hold times that 64 bits of nanoseconds do not (before 1678, after 2262); such a number
-    becomes the nearest one that the store can hold.
+    That is the time of modification, which many programs put back, or a later time of change, which none can
+    set; of a photo that of its newest sidecar if later. Times before 1678 or after 2262 become the nearest.
     """
 
     size: int
@@ -270,7 +268,7 @@ class SearchOptions:
     """Which hits of a query are wanted.
 
     `k` hits after the first `offset`, in the space of that name (None: the default one). `mark_copies` fills
-    `Hit.copy_of`, `background` fills `SearchResult.background` and `Hit.closer_than`.
+    `Hit.copy_of` and `copy_how`, `background` `SearchResult.background` and `Hit.closer_than`.
     """
 
     k: int = 8
@@ -282,7 +280,9 @@ class SearchOptions:
     """Let exact words count beside meaning; for texts."""
     rerank: bool | None = None
     """Let hits vouch for each other in their order; scores stay cosines. None: yes for one example, but not
-    beside `hybrid`, with which it cannot be, nor for words among photos, where fewer are right then."""
+    beside `hybrid` or `any_way_up`, where it cannot be, nor for words among photos: fewer are right then."""
+    any_way_up: bool = False
+    """Ask with a photo turned, mirrored, by its parts, and as a part; each item has its best score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class SearchableCollection:
         """Where the items and vectors are kept; raises `NotFoundError` where nothing was added yet."""
         return self._opened.engine()
 
-    def search(  # all by keyword
+    def search(  # noqa: PLR0913  # all by keyword
         self,
         query: AnyQuery,
         k: int = 8,
@@ -59,6 +59,7 @@ class SearchableCollection:
         space: str | None = None,
         hybrid: bool = False,
         rerank: bool | None = None,
+        any_way_up: bool = False,
     ) -> SearchResult:
         """Return the k items most similar to a query.
 
@@ -68,16 +69,16 @@ class SearchableCollection:
 
         `where` holds conditions that every hit meets, such as "camera=canon*" or "taken>=2019"; `space` names
         one of the collection's models. Hits of one example that are like other hits move up unless `rerank`
-        is False; with `hybrid` exact words count beside meaning, in texts. Scores are cosine similarities, −1
-        to 1.
+        is False; with `hybrid` exact words count beside meaning, in texts; with `any_way_up` one photo finds
+        its original though it was turned, mirrored or cropped. Scores are cosine similarities, −1 to 1.
 
         Raises `QueryError` for what is no photo, `NotFoundError` for an unknown item or an empty collection,
         `UsageError` for what can be no query.
         """
-        options = SearchOptions(k, space=space, hybrid=hybrid, rerank=rerank)
+        options = SearchOptions(k, space=space, hybrid=hybrid, rerank=rerank, any_way_up=any_way_up)
         return self.answer([query], options, where=where)[0]
 
-    def search_many(  # as those of `search`
+    def search_many(  # noqa: PLR0913  # as those of `search`
         self,
         queries: Iterable[AnyQuery],
         k: int = 8,
@@ -86,12 +87,14 @@ class SearchableCollection:
         space: str | None = None,
         hybrid: bool = False,
         rerank: bool | None = None,
+        any_way_up: bool = False,
     ) -> list[SearchResult]:
         """Answer many queries, in order, several times as fast as one by one; see `search`.
 
         The rows of an array `(n, dim)` are n vectors.
         """
-        return self.answer(queries, SearchOptions(k, space=space, hybrid=hybrid, rerank=rerank), where=where)
+        options = SearchOptions(k, space=space, hybrid=hybrid, rerank=rerank, any_way_up=any_way_up)
+        return self.answer(queries, options, where=where)
 
     def answer(
         self,
@@ -106,7 +109,8 @@ class SearchableCollection:
         options, filters = as_search_options(options), as_filters(where)
         words = any(isinstance(each.source, Words) for query in asked for each in query)
         space = self._opened.space(options.space, words=words)
-        embedder = self._opened.embedder_of(space) if any(map(needs_model, asked)) else None
+        decodes = options.any_way_up or any(map(needs_model, asked))
+        embedder = self._opened.embedder_of(space) if decodes else None
         parts = (self.engine, space, self._opened.decoder, embedder, max_pixels)
         known_shares = self._opened.knowing(space)
         told = self._told_copies().told

@@ -179,3 +179,30 @@ def test_further_photos_become_further_examples(page: Page, server: PageServer, 
     first = set(shown(page)[:6])
     assert first & set(server.ids_of("panda"))
     assert first & set(server.ids_of("pizza"))
+
+
+def test_where_nothing_is_like_a_photo_it_can_be_asked_any_way_up(
+    page: Page, panda: Path, tmp_path: Path
+) -> None:
+    Image.effect_noise((300, 200), 90).convert("RGB").save(tmp_path / "noise.png")
+    start(page)
+    choose(page, panda)
+    settle(page)
+    expect(page.locator("#problem")).to_be_hidden()
+    choose(page, tmp_path / "noise.png")
+    offer = page.get_by_role("button", name="turned, mirrored or cropped")
+    expect(offer).to_be_visible()
+    expect(page.locator("#problem")).to_contain_text("Nothing much like it.")
+    assert shown(page)
+    with page.expect_response("**/api/search") as answered:
+        offer.click()
+    assert "reranked" not in answered.value.json()  # all others of one photo are
+    page.wait_for_url("**any=1")
+    settle(page)
+    expect(page.locator("#problem")).to_be_hidden()
+    assert shown(page)
+    with page.expect_response("**/api/search") as answered:
+        choose(page, panda)  # another photo is asked as it is
+    assert answered.value.json()["reranked"] is True
+    settle(page)
+    assert "any=1" not in page.url

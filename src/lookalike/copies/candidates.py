@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lookalike.copies.pictures import PARTS, unpacked
+from lookalike.copies.pictures import unpacked
 from lookalike.engine.protocol import Engine
 from lookalike.records import Space, Vectors
+from lookalike.search.ways import PARTS
 
 _NEAREST = 10  # of a whole photo
 _NEAREST_OF_PART = 4

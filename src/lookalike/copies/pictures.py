@@ -17,14 +17,12 @@ from lookalike.decode.pool import DecodePool
 from lookalike.embedders import Embedder
 from lookalike.matching.features import Features, extract
 from lookalike.matching.hashes import perceptual_hashes
-from lookalike.records import GREY_SIDE, Box, Item, Skipped, Vectors
+from lookalike.records import GREY_SIDE, Item, Skipped, Vectors
 from lookalike.search.pictures import picture_request
+from lookalike.search.ways import PARTS
 
 LONGEST = 512
 """Pixels of the longer side of what is read of a photo."""
-
-PARTS = tuple(Box(left, top, 0.6, 0.6) for top in (0.0, 0.4) for left in (0.0, 0.4))
-"""The parts of a photo that are looked for among the others: what is cut out of it is like one of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,10 @@ def as_search_options(options: SearchOptions) -> SearchOptions:
         raise UsageError(f"offset is how many hits to pass over, up to {_DEEPEST:,}; got {options.offset}")
     if options.hybrid and options.rerank:
         raise UsageError("hits are re-ranked by meaning alone: leave out either hybrid or rerank")
-    return replace(options, k=k, rerank=False if options.hybrid else options.rerank)
+    if options.any_way_up and (options.hybrid or options.rerank):
+        raise UsageError("any way up, hits are ordered by their scores: leave out hybrid and rerank")
+    is_by_score = options.hybrid or options.any_way_up
+    return replace(options, k=k, rerank=False if is_by_score else options.rerank)
 
 
 def as_filters(where: Where) -> list[Filter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -204,16 +204,25 @@ def _photo_rows(
     """Yield each example that shows a photo, with its unit-length row and the sha256 of its content."""
     if not places:
         return
-    answers = context.decoder.photos(_request(context, _example(place)) for place in places)
-    photos = (_sound(context, place, answer) for place, answer in zip(places, answers, strict=True))
+    photos = shown_photos(context, map(_example, places))
     waiting = iter(places)
-    for some, rows in embed_decoded(_photo_embedder(context), photos):
+    for some, rows in embed_decoded(photo_embedder(context), photos):
         for place, photo, row in zip(islice(waiting, len(some)), some, rows, strict=True):
             yield place, row, photo.content_hash
 
 
+def shown_photos(context: QueryContext, examples: Iterable[Example]) -> Iterator[Photo]:
+    """Yield the photo that each example shows, or the part of it, decoded for the model of the space.
+
+    Raises `QueryError` for what cannot be read, or is not what was added.
+    """
+    examples = list(examples)
+    answers = context.decoder.photos(_request(context, example) for example in examples)
+    yield from (_sound(context, each, answer) for each, answer in zip(examples, answers, strict=True))
+
+
 def _request(context: QueryContext, example: Example) -> PhotoRequest:
-    view, source = _photo_embedder(context).spec.view, example.source
+    view, source = photo_embedder(context).spec.view, example.source
     if isinstance(source, bytes):
         return PhotoRequest(
             "the photo", "", view, content=source, box=example.box, max_pixels=context.max_pixels
@@ -229,7 +238,7 @@ def _request(context: QueryContext, example: Example) -> PhotoRequest:
     return PhotoRequest(str(path), str(path.absolute()), view, box=example.box)
 
 
-def _photo_embedder(context: QueryContext) -> Embedder:
+def photo_embedder(context: QueryContext) -> Embedder:
     """Return what embeds a photo that a query shows: the caller brings an embedder whenever one does."""
     if context.embedder is None or isinstance(context.embedder, TextEmbedder):
         raise UsageError("this collection holds texts: search it by words or by an item, not by a photo")
@@ -243,8 +252,8 @@ def _item(context: QueryContext, item_id: int) -> Item:
     return item
 
 
-def _sound(context: QueryContext, place: tuple[ResolvedQuery, int], answer: Photo | Skipped) -> Photo:
-    source = _example(place).source
+def _sound(context: QueryContext, example: Example, answer: Photo | Skipped) -> Photo:
+    source = example.source
     if isinstance(answer, Skipped):
         raise QueryError(f"cannot search by {answer.uri}: {answer.reason}")
     if isinstance(source, int) and _item(context, source).content_hash != answer.content_hash:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lookalike.search.queries import Query, QueryContext, ResolvedQuery, resolve
 from lookalike.search.reranking import BEST
 from lookalike.search.results import Results
 from lookalike.search.scoring import Scored, reranked, rescored, with_few_rows
+from lookalike.search.ways import best_of_ways, ways_of
 from lookalike.store.filters import Filter
 from lookalike.store.vectors import VectorBlock
 
@@ -59,7 +61,10 @@ def search(
     among = context.engine.select(filters)
     rerank = [_is_reranked(context, query, options) for query in resolved]
     drawn = _drawn(context, resolved) if options.background or any(rerank) else [None] * len(resolved)
-    scored = _nearest(context, resolved, rerank, drawn, options, among)
+    if options.any_way_up:
+        scored = _nearest_any_way_up(context, resolved, options, among)
+    else:
+        scored = _nearest(context, resolved, rerank, drawn, options, among)
     if options.hybrid:
         scored = [
             _with_words(context, query, one, among) for query, one in zip(resolved, scored, strict=True)
@@ -107,6 +112,18 @@ def _nearest(
             found = _nearest_alike(context, [resolved[at] for at in some], lines, options, among)
             scored |= zip(some, found, strict=True)
     return [scored[at] for at in range(len(resolved))]
+
+
+def _nearest_any_way_up(
+    context: SearchContext,
+    resolved: Sequence[ResolvedQuery],
+    options: SearchOptions,
+    among: Selection | None,
+) -> list[Scored]:
+    """Find what is nearest to the photo of each query in any of its ways."""
+    ways = [ways_of(context.queries, query) for query in resolved]
+    found = iter(_nearest_alike(context, [way for each in ways for way in each], None, options, among))
+    return [best_of_ways(list(islice(found, len(each)))) for each in ways]
 
 
 def _nearest_alike(

@@ -29,7 +29,7 @@ let collection = { spaces: [] };
 let titles = ["Your photos", "Photos that look alike"];
 let texts; // a module, where they are texts
 let takesWords;
-let viewer; // once something was opened
+let viewer; // once opened
 let looking = 0;
 let polling = 0;
 let scrolling = 0;
@@ -132,7 +132,10 @@ function showAnswer(next, scroll) {
   if (hadFocus) $(".grid-pick")?.focus({ preventScroll: true });
   votes.load(answer, running.signal).then(() => grid.refresh(), () => {}); // one can do without
   photos.classList.toggle("can-vote", votes.key !== null);
-  if (answer.hits.length) return;
+  const [best] = answer.hits;
+  const turn = () => go({ ...query, any: true });
+  if (query.any === false && best?.score < answer.background) showProblem("Nothing much like it.", "Look for it turned, mirrored or cropped", turn);
+  if (best) return;
   if (!collection.items) showProblem("There is nothing yet. Bring something in with: lookalike add FOLDER");
   else if (query.where.length) showProblem("Nothing meets these filters.", "Clear filters", commands.unfilter);
   else showProblem("There is nothing else in the collection.");
@@ -246,7 +249,7 @@ async function bring(files, add) {
   const most = collection.max_upload_bytes;
   const large = files.find(({ size }) => size > most);
   if (large) throw new Error(`${large.name} is too large: ${most / 1e6} MB are the most.`);
-  let next = add ? query : { ...query, examples: [] };
+  let next = add ? query : { ...query, any: false, examples: [] };
   for (const file of files) next = asked.withExample(next, { upload: await keep(file), weight: 1 });
   go(next);
 }

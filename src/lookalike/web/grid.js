@@ -1,5 +1,5 @@
 /**
- * A justified grid of photos or texts, near copies folded. Cells grow in proportion to their shape, so that a row
+ * A justified grid of photos or texts, copies folded. Cells grow in proportion to their shape, so that a row
  * is equally high. Page and notebook share it: it imports nothing.
  *
  * A hit is {id, uri, metadata: {width?, height?}, score?, copy_of?, copy_how?, text?}, as the server gives it.
@@ -16,7 +16,7 @@ const LINE = "Nothing more of this kind beyond here.";
 const OPEN = "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5";
 
 export class Grid {
-  #places = new Map(); // id of a hit, or of a near copy of it → its cell, and those of its near copies
+  #places = new Map(); // id of a hit, or of a copy of it → its cell, and those of its copies
   #hits = new WeakMap(); // cell → hit
   #background = -Infinity;
   #more = false;
@@ -111,9 +111,9 @@ export class Grid {
     cell.style.setProperty("--aspect", aspect);
     cell.style.setProperty("--score", Math.max(0, hit.score ?? 0));
     const score = hit.score?.toFixed(2);
-    const label = `Search by ${nameOf(hit)}${score ? `, score ${score}` : ""}`;
-    const how = hit.copy_how?.length ? ` (${hit.copy_how.join(", ")})` : "";
-    const pick = button("grid-pick", { "aria-label": label + how, title: nameOf(hit) + how });
+    const title = nameOf(hit) + (hit.copy_how?.length ? ` (${hit.copy_how.join(", ")})` : "");
+    const label = `Search by ${title}${score ? `, score ${score}` : ""}`;
+    const pick = button("grid-pick", { "aria-label": label, title });
     pick.onclick = ({ detail }) => detail < 2 && this.onPick(hit); // a second click might hit what came in between
     cell.append(pick);
     if (score) cell.append(element("div", "grid-score", { title: meaningOf(hit) }, score));
@@ -159,7 +159,7 @@ export class Grid {
     }
   }
 
-  /** Fold a near copy into its hit. */
+  /** Fold a copy into its hit. */
   #addCopy({ cell: leader, copies }, cell) {
     const words = copies.length ? " near copies" : " near copy";
     const fold = leader.querySelector(".grid-fold") ?? button("grid-fold", { "aria-expanded": false });
@@ -171,7 +171,7 @@ export class Grid {
     copies.push(cell);
   }
 
-  /** Show or fold near copies. */
+  /** Show or fold copies. */
   #show(copies, fold) {
     const isFolded = fold.ariaExpanded === "false";
     fold.ariaExpanded = isFolded;

@@ -1,9 +1,10 @@
 /**
- * A query as a value, and as what follows "#" in the page's address, for history, reload and links.
+ * A query as a value, and as what follows "#" in the page's address.
  *
  * @typedef {{item?: number, upload?: string, words?: string, weight: number, box?: number[]}} Example
  *   an item's id, an upload's sha256, or words; the box is left, top, width, height as fractions of the photo
- * @typedef {{examples: Example[], where: string[], hybrid: boolean, plain: boolean}} Query plain: by score alone
+ * @typedef {{examples: Example[], where: string[], hybrid: boolean, plain: boolean, any: boolean}} Query
+ *   plain: by score alone; any: any way up, null but for one upload
  */
 
 const STEP = 0.25; // of weights
@@ -41,14 +42,13 @@ export function toggled(query, what, direction) {
 export const stepped = (weight, direction) =>
   Math.min(1, Math.max(-1, weight + direction * STEP || direction * STEP));
 
-export function format({ examples, where, hybrid, plain }) {
+export function format({ examples, where, ...switches }) {
   const parts = examples.map(({ weight, box, ...what }) => {
     const [kind, value] = Object.entries(what)[0];
     return ["e", `${weight}${box ? `@${box}` : ""}:${kind}:${value}`];
   });
   parts.push(...where.map((one) => ["where", one]));
-  if (hybrid) parts.push(["hybrid", 1]);
-  if (plain) parts.push(["plain", 1]);
+  for (const [name, isOn] of Object.entries(switches)) if (isOn) parts.push([name, 1]);
   return String(new URLSearchParams(parts));
 }
 
@@ -56,7 +56,8 @@ export function format({ examples, where, hybrid, plain }) {
 export function parse(hash) {
   const parts = new URLSearchParams(hash.slice(1));
   const examples = parts.getAll("e").flatMap((text) => parseExample(text) ?? []);
-  return { examples, where: parts.getAll("where"), hybrid: parts.has("hybrid"), plain: parts.has("plain") };
+  const any = examples.length === 1 && examples[0].upload ? parts.has("any") : null;
+  return { examples, where: parts.getAll("where"), hybrid: parts.has("hybrid"), plain: parts.has("plain"), any };
 }
 
 function parseExample(text) {

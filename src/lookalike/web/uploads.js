@@ -1,4 +1,4 @@
-/** The photos that were brought, by sha256; this browser keeps the last few, for history and reload. */
+/** The photos that were brought, by sha256; this browser keeps the last few. */
 
 import { previewPhoto } from "./api.js";
 

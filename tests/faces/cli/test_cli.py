@@ -197,6 +197,18 @@ def test_copies_are_printed_with_what_they_are_copies_of_and_how(run, photos, tm
     assert f"  copy of {first['id']}: {how}  " in lines[0] and lines[0].endswith(copy["uri"])
 
 
+def test_a_photo_is_found_any_way_up(run, photos, tmp_path):
+    run("add", photos)
+    with Image.open(photos / "3.png") as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png")
+    plain = run("search", tmp_path / "turned.png", "--json").json[0]["hits"]
+    found = run("search", tmp_path / "turned.png", "--any-way-up", "--json").json[0]
+    assert found["hits"][0]["uri"] == str(photos / "3.png") and "reranked" not in found
+    assert found["hits"][0]["score"] > 0.99 > plain[0]["score"]
+    told = run("search", "1", "--unlike", "2", "--any-way-up")
+    assert told.code != 0 and "one photo or one item" in told.err
+
+
 @pytest.mark.parametrize("name", ["hits.png", "hits.jpg"])
 def test_a_sheet_is_a_picture_of_the_query_and_its_hits(name, run, photos, tmp_path):
     run("add", photos)

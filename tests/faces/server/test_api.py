@@ -176,6 +176,19 @@ def test_near_copies_are_named(served, folder, tmp_path):
     assert [hit.get("copy_how") for hit in family] == [None, []]
 
 
+def test_a_photo_is_found_any_way_up(served, folder):
+    turned = BytesIO()
+    with Image.open(folder / "photos" / "05.png") as picture:
+        picture.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG")
+    files = [("photo", ("a.png", turned.getvalue()))]
+    query = {"examples": [{"upload": 0}], "any_way_up": True}
+    hits = served.post("/api/search", data={"query": json.dumps(query)}, files=files).json()["hits"]
+    assert hits[0]["uri"].endswith("/05.png") and hits[0]["score"] > 0.99
+    assert hits == served.post("/api/search", data={"query": json.dumps(query)}, files=files).json()["hits"]
+    refused = served.post("/api/search", json={"examples": [{"words": "red"}], "any_way_up": True})
+    assert refused.status_code == 400 and "one photo or one item" in refused.json()["error"]["message"]
+
+
 def test_a_copy_says_how_it_is_one(served, tmp_path):
     for at, name in enumerate(("a.png", "b.png")):
         pixels = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     help="Hits that are like other hits move up, or the score alone orders.  [default: --rerank for one "
     "example, but not for photos by words]",
 )
+@click.option("--any-way-up", is_flag=True, help="Also find what is the photo turned, mirrored or cropped.")
 @click.option("--space", metavar="MODEL", help="Search by this one of the collection's models.")
 @click.option(
     "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the hits as one picture."

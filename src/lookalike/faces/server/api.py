@@ -153,9 +153,12 @@ class Api:
             background=True,
             hybrid=asked.hybrid,
             rerank=asked.rerank,
+            any_way_up=asked.any_way_up,
         )
         answer = partial(self._answer, query, options, asked)
-        decodes = any(isinstance(one.source, bytes) or one.box is not None for one in query)
+        decodes = asked.any_way_up or any(
+            isinstance(one.source, bytes) or one.box is not None for one in query
+        )
         result, round_id = await (self._turns.upload if decodes else self._turns.search)(answer)
         told = contract.result_json(result)
         more = result.more and asked.offset + asked.k <= schema.DEEPEST

@@ -142,6 +142,7 @@ class SearchRequest(Input, frozen=True):
     space: SpaceName | None = None
     hybrid: Annotated[bool, Meta(description="Let exact words count beside meaning; for texts.")] = False
     rerank: Rerank | None = None
+    any_way_up: Annotated[bool, Meta(description="Find the photo turned, mirrored or cropped, too.")] = False
     round: Annotated[RoundId, Meta(description="Of the page before this one.")] | None = None
 
 
