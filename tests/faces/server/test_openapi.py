@@ -62,7 +62,7 @@ def test_the_document_names_every_operation_and_its_types(collection):
     schemas = document["components"]["schemas"]
     assert schemas["Hit"]["required"] == ["id", "uri", "content", "score", "metadata"]
     assert set(schemas["SearchRequest"]["properties"]) == {
-        *("examples", "k", "offset", "where", "space", "hybrid", "rerank", "round"),
+        *("examples", "k", "offset", "where", "space", "hybrid", "rerank", "any_way_up", "round"),
     }
     search = document["paths"]["/api/search"]["post"]
     assert set(search["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
