@@ -12,7 +12,7 @@ import pytest
 from lookalike.copies.describe import Link, how, share_in_common
 from lookalike.copies.grouping import Linked, components, grouped
 from lookalike.copies.near import NEAR_BITS, inverse_of, near_pairs
-from lookalike.copies.notes import Found
+from lookalike.copies.notes import FoundMatch
 from lookalike.copies.pictures import PARTS, packed, unpacked
 from lookalike.embedders.vectors import unit_length
 from lookalike.matching.hashes import TURNS, turned
@@ -100,19 +100,19 @@ def match(matrix=(1, 0, 0, 1, 0, 0), **facts):
 @pytest.mark.parametrize(
     ("found", "copy", "words"),
     [
-        (Found(match()), (400, 300), ("saved anew",)),
-        (Found(match()), (200, 150), ("smaller",)),
-        (Found(match()), (800, 600), ("larger",)),
-        (Found(match(differing=0.05)), (400, 300), ("edited",)),
-        (Found(match((-1, 0, 0, 1, 1, 0))), (400, 300), ("mirrored",)),
-        (Found(match((0, -1, 1, 0, 0, 0.75))), (300, 400), ("turned 90°",)),
-        (Found(match((0, 1, -1, 0, 1, 0))), (300, 400), ("turned 270°",)),
-        (Found(match((-1, 0, 0, -1, 1, 0.75))), (400, 300), ("turned 180°",)),
-        (Found(match((0.996, -0.087, 0.087, 0.996, 0, 0))), (400, 300), ("turned 5°",)),
-        (Found(match((0.5, 0, 0, 0.5, 0.1, 0.1), second_shown=0.25)), (200, 150), ("cropped",)),
-        (Found(match((1.2, 0, 0, 1.2, -0.1, -0.1), first_shown=0.7), "first"), (480, 360), ("framed",)),
-        (Found(match((1.2, 0, 0, 1.2, -0.1, -0.1), first_shown=0.7)), (480, 360), ("shows more",)),
-        (Found(Match("scene", (1.0, 0.0, 0.0, 1.0, 0.0, 0.0))), (400, 300), ("same scene",)),
+        (FoundMatch(match()), (400, 300), ("saved anew",)),
+        (FoundMatch(match()), (200, 150), ("smaller",)),
+        (FoundMatch(match()), (800, 600), ("larger",)),
+        (FoundMatch(match(differing=0.05)), (400, 300), ("edited",)),
+        (FoundMatch(match((-1, 0, 0, 1, 1, 0))), (400, 300), ("mirrored",)),
+        (FoundMatch(match((0, -1, 1, 0, 0, 0.75))), (300, 400), ("turned 90°",)),
+        (FoundMatch(match((0, 1, -1, 0, 1, 0))), (300, 400), ("turned 270°",)),
+        (FoundMatch(match((-1, 0, 0, -1, 1, 0.75))), (400, 300), ("turned 180°",)),
+        (FoundMatch(match((0.996, -0.087, 0.087, 0.996, 0, 0))), (400, 300), ("turned 5°",)),
+        (FoundMatch(match((0.5, 0, 0, 0.5, 0.1, 0.1), second_shown=0.25)), (200, 150), ("cropped",)),
+        (FoundMatch(match((1.2, 0, 0, 1.2, -0.1, -0.1), first_shown=0.7), "first"), (480, 360), ("framed",)),
+        (FoundMatch(match((1.2, 0, 0, 1.2, -0.1, -0.1), first_shown=0.7)), (480, 360), ("shows more",)),
+        (FoundMatch(Match("scene", (1.0, 0.0, 0.0, 1.0, 0.0, 0.0))), (400, 300), ("same scene",)),
         (None, (400, 300), ("by its hash",)),
     ],
 )
@@ -121,7 +121,7 @@ def test_how_a_copy_is_one_is_said_in_words(found, copy, words):
 
 
 def test_a_link_seen_from_the_other_side_is_the_other_way_round():
-    link = Link(Found(match((0, 2, -2, 0, 1, 0.1), first_shown=0.3, second_shown=0.9), "second"))
+    link = Link(FoundMatch(match((0, 2, -2, 0, 1, 0.1), first_shown=0.3, second_shown=0.9), "second"))
     back = link.turned_round()
     assert back.found.frame == "first"
     assert (back.found.match.first_shown, back.found.match.second_shown) == (0.9, 0.3)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from lookalike import Collection
-from lookalike.copies.notes import Found, Notes
+from lookalike.copies.notes import FoundMatch, Notes
 from lookalike.decisions import Decision
 from lookalike.matching.verify import Match
 from lookalike.records import SearchOptions, Words
@@ -153,7 +153,7 @@ def test_a_decision_unfolds_and_folds_again(opened):
     assert {first, *copies} == {SOURCE} | BY_LOOKING
 
 
-@pytest.mark.parametrize("found", [None, Found(Match("scene", (1, 0, 0, 1, 0, 0), 0.9, 0.9, 0.2, 0.0))])
+@pytest.mark.parametrize("found", [None, FoundMatch(Match("scene", (1, 0, 0, 1, 0, 0), 0.9, 0.9, 0.2, 0.0))])
 def test_what_a_close_look_found_to_be_no_copy_is_not_folded(opened, found):
     collection = opened("plain")
     items = by_name(collection)

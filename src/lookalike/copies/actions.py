@@ -15,8 +15,8 @@ from pathlib import Path
 from lookalike.copies.contents import SeenFile, look_at_recorded, reason_of
 from lookalike.copies.journal import Journal
 from lookalike.copies.journaled import MovedFile, OnMoved, moved_one, settle_all, told, trashed_one
-from lookalike.copies.moving import SYSTEM_TRASH, Move
-from lookalike.copies.planning import Names, PlannedMove, Refusal, RemovalPlan, ToFolder, ToTrash, below
+from lookalike.copies.moving import SYSTEM_TRASH, FileMove
+from lookalike.copies.planning import Names, PlannedMove, RefusedItem, RemovalPlan, ToFolder, ToTrash, below
 from lookalike.copies.trash import system_trash, trash_for
 from lookalike.durable import make_folder
 from lookalike.errors import NotFoundError
@@ -38,7 +38,7 @@ class RemovalReport:
 
     run: str | None
     moved: tuple[MovedFile, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedItem, ...]
     bytes_won: int
     settled: tuple[MovedFile, ...] = ()
     notes: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def carry_out(
                 else:
                     move = trashed_one(book, _move_to(book, run, planned, SYSTEM_TRASH), seen, system_trash())
             except (OSError, NotFoundError) as error:
-                refused.append(Refusal(planned.item, reason_of(error)))
+                refused.append(RefusedItem(planned.item, reason_of(error)))
                 continue
             moved.append(told(move))
             on_moved(moved[-1])
@@ -118,7 +118,7 @@ def _is_at(path: str, seen: SeenFile) -> bool:
 
 def _ways(
     book: Journal, run: str, planned: PlannedMove, where_to: ToFolder | ToTrash, names: Names
-) -> Iterator[Move]:
+) -> Iterator[FileMove]:
     """Yield moves of a file to names that are free, the folder being there; raises `OSError`."""
     trash = None if isinstance(where_to, ToFolder) else trash_for(planned.source)
     wanted = below(where_to.folder, planned.source) if isinstance(where_to, ToFolder) else None
@@ -136,6 +136,6 @@ def _ways(
         yield replace(_move_to(book, run, planned, target), info=info, info_text=text)
 
 
-def _move_to(book: Journal, run: str, planned: PlannedMove, target: Path) -> Move:
+def _move_to(book: Journal, run: str, planned: PlannedMove, target: Path) -> FileMove:
     item = planned.item
-    return Move(book.next_number(), run, item.id, item.uri, item.content_hash, planned.source, target)
+    return FileMove(book.next_number(), run, item.id, item.uri, item.content_hash, planned.source, target)

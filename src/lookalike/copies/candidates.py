@@ -17,7 +17,7 @@ _MOST_EQUAL = 300  # items of contents that are there already, which may stand b
 _PARTS_AT_ONCE = 8_192  # photos whose parts are held against new photos
 
 
-class Candidates:
+class LikelyCopies:
     """Asks an engine for likely copies; `number_of` tells photos by the ids of their items."""
 
     def __init__(self, engine: Engine, space: Space, number_of: Mapping[int, int]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lookalike.copies.groups import Mapping
 from lookalike.copies.near import inverse_of
-from lookalike.copies.notes import Found
+from lookalike.copies.notes import FoundMatch
 from lookalike.matching.hashes import TURN_NAMES
 from lookalike.matching.verify import Match
 from lookalike.records import Hit, Item
@@ -28,7 +28,7 @@ class Link:
     `turn`, of `TURNS`, makes the photo of the other one.
     """
 
-    found: Found | None
+    found: FoundMatch | None
     turn: int = 0
 
     def turned_round(self) -> Link:
@@ -43,7 +43,7 @@ class Link:
             first_shown=match.second_shown,
             second_shown=match.first_shown,
         )
-        return Link(Found(back, other))  # type: ignore[arg-type]  # one of the three
+        return Link(FoundMatch(back, other))  # type: ignore[arg-type]  # one of the three
 
     @property
     def is_scene(self) -> bool:

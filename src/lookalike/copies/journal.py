@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lookalike.copies.moving import Move, Outcome
+from lookalike.copies.moving import FileMove, Outcome
 from lookalike.durable import sync_folder
 from lookalike.errors import BusyError, StorageError
 from lookalike.files import open_bytes
@@ -38,16 +38,16 @@ class History:
     """
 
     runs: dict[str, str] = field(default_factory=dict)
-    moves: dict[int, Move] = field(default_factory=dict)
+    moves: dict[int, FileMove] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     copied: dict[int, int] = field(default_factory=dict)
     damaged: int = 0
 
-    def pending(self) -> list[Move]:
+    def pending(self) -> list[FileMove]:
         """Return the moves of which it does not say where their file is."""
         return [move for number, move in self.moves.items() if number not in self.outcomes]
 
-    def moved(self, run: str) -> list[Move]:
+    def moved(self, run: str) -> list[FileMove]:
         """Return the moves of a run whose files are where it brought them, in order."""
         undone = {move.undoes for number, move in self.moves.items() if self.outcomes.get(number) == "moved"}
         return [
@@ -111,7 +111,7 @@ class Journal:
         self._last += 1
         return self._last
 
-    def intend(self, move: Move) -> None:
+    def intend(self, move: FileMove) -> None:
         """Note what is about to be moved; it is on disk when this returns."""
         self._write(_facts_of(move))
         self._sync()
@@ -209,7 +209,7 @@ def _crc(facts: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
 
 
-def _facts_of(move: Move) -> dict[str, Any]:
+def _facts_of(move: FileMove) -> dict[str, Any]:
     return {
         "what": "intent",
         "number": move.number,
@@ -225,8 +225,8 @@ def _facts_of(move: Move) -> dict[str, Any]:
     }
 
 
-def _move_of(facts: dict[str, Any]) -> Move:
-    return Move(
+def _move_of(facts: dict[str, Any]) -> FileMove:
+    return FileMove(
         number=facts["number"],
         run=facts["run"],
         item_id=facts["item"],

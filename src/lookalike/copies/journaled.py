@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lookalike.copies.contents import CHANGED, SeenFile, reason_of
 from lookalike.copies.journal import Journal
-from lookalike.copies.moving import Move, move_file, remove_info, reserve, settle
+from lookalike.copies.moving import FileMove, move_file, remove_info, reserve, settle
 from lookalike.errors import NotFoundError
 
 
@@ -30,7 +30,7 @@ OnMoved = Callable[[MovedFile], None]
 """Is told of each file that was moved, so that its item leaves the collection; of one perhaps twice."""
 
 
-def moved_one(book: Journal, ways: Iterator[Move], seen: SeenFile) -> Move:
+def moved_one(book: Journal, ways: Iterator[FileMove], seen: SeenFile) -> FileMove:
     """Move a file in the first way whose name nobody takes before; its outcome is still to be noted.
 
     Raises `OSError` or `NotFoundError` where it stayed.
@@ -51,7 +51,7 @@ def moved_one(book: Journal, ways: Iterator[Move], seen: SeenFile) -> Move:
     raise OSError(errno.EEXIST, "something else lies there now")
 
 
-def trashed_one(book: Journal, move: Move, seen: SeenFile, send: Callable[[str], None]) -> Move:
+def trashed_one(book: Journal, move: FileMove, seen: SeenFile, send: Callable[[str], None]) -> FileMove:
     """Send a file to the system's trash; its outcome is still to be noted. Raises as `moved_one`."""
     book.intend(move)
     try:
@@ -90,12 +90,12 @@ def settle_all(book: Journal, on_moved: OnMoved) -> tuple[tuple[MovedFile, ...],
     return tuple(found), tuple(notes)
 
 
-def told(move: Move) -> MovedFile:
+def told(move: FileMove) -> MovedFile:
     """Return what is told of a move that was done."""
     return MovedFile(move.item_id, move.uri, move.sha256, move.source, move.target)
 
 
-def _is_moved(book: Journal, move: Move) -> bool:
+def _is_moved(book: Journal, move: FileMove) -> bool:
     """Whether a file is where it was to go although something failed; else what was begun is taken back.
 
     What cannot be told now stays open in the journal.

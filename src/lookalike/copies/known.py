@@ -9,7 +9,7 @@ from lookalike.copies.describe import Link, share_in_common
 from lookalike.copies.grouping import Linked, Pair, components
 from lookalike.copies.groups import Level
 from lookalike.copies.near import inverse_of
-from lookalike.copies.notes import Found, Notes
+from lookalike.copies.notes import FoundMatch, Notes
 from lookalike.copies.photos import ContentItems
 from lookalike.decisions import Decision
 from lookalike.matching.hashes import ALIKE_BITS
@@ -150,7 +150,7 @@ class Known:
         own = {number: photo.hash for number, photo in self.photos.items()}
         return self.notes.hashes() | {number: each for number, each in own.items() if each is not None}
 
-    def _counts(self, found: Found) -> bool:
+    def _counts(self, found: FoundMatch) -> bool:
         return self._level == "scene" or found.match.level == "photo"
 
 

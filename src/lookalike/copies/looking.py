@@ -11,10 +11,10 @@ from threading import Lock
 
 import numpy as np
 
-from lookalike.copies.candidates import Candidates, likely_wholes
+from lookalike.copies.candidates import LikelyCopies, likely_wholes
 from lookalike.copies.grouping import Pair
 from lookalike.copies.near import near_pairs
-from lookalike.copies.notes import Found, Notes, PhotoNotes
+from lookalike.copies.notes import FoundMatch, Notes, PhotoNotes
 from lookalike.copies.photos import ContentItems
 from lookalike.copies.pictures import PictureReader, packed, unpacked
 from lookalike.cores import cpu_count
@@ -132,7 +132,7 @@ def _likely(
     if parts.space is None:
         return {}
     kept = {number: unpacked(each) for number, each in parts.notes.parts_of(list(photos)).items()}
-    found = Candidates(parts.engine, parts.space, number_of).of(photos, kept)
+    found = LikelyCopies(parts.engine, parts.space, number_of).of(photos, kept)
     if before:
         block = parts.engine.vectors(parts.space).fetch(list(photos.values()))
         own = {item_id: number for number, item_id in photos.items()}
@@ -182,7 +182,7 @@ class Shelf:
         return looked
 
 
-def compare_pairs(shelf: Shelf, pairs: Sequence[Pair]) -> dict[Pair, Found | None]:
+def compare_pairs(shelf: Shelf, pairs: Sequence[Pair]) -> dict[Pair, FoundMatch | None]:
     """Return what comes of comparing pairs of photos whose features are kept, of those that are sound."""
     with _comparing() as threads:
         return dict(_compare(shelf, pairs, threads))
@@ -202,7 +202,7 @@ def _comparing() -> Iterator[ThreadPoolExecutor]:
 
 def _compare(
     shelf: Shelf, pairs: Sequence[Pair], threads: ThreadPoolExecutor
-) -> Iterator[tuple[Pair, Found | None]]:
+) -> Iterator[tuple[Pair, FoundMatch | None]]:
     beside: dict[int, list[int]] = {}
     for first, second in pairs:
         beside.setdefault(first, []).append(second)
@@ -211,7 +211,7 @@ def _compare(
         yield from (((first, second), each) for second, each in found)
 
 
-def _compared(shelf: Shelf, first: int, others: Sequence[int]) -> list[tuple[int, Found | None]]:
+def _compared(shelf: Shelf, first: int, others: Sequence[int]) -> list[tuple[int, FoundMatch | None]]:
     """Compare a photo with others; those of which what was noted is damaged are left out."""
     one = shelf.get(first)
     if one is None:
@@ -219,6 +219,6 @@ def _compared(shelf: Shelf, first: int, others: Sequence[int]) -> list[tuple[int
     looked = [(number, other) for number in others if (other := shelf.get(number)) is not None]
     matches = compare_many(one, [other for _, other in looked])
     return [
-        (number, None if match is None else Found(match, frame(one.features, other.features, match)))
+        (number, None if match is None else FoundMatch(match, frame(one.features, other.features, match)))
         for (number, other), match in zip(looked, matches, strict=True)
     ]

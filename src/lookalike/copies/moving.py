@@ -30,7 +30,7 @@ Outcome = Literal["moved", "stayed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class FileMove:
     """A file with that `sha256`, of an item, on its way from `source` to `target`, which nothing has yet.
 
     `info` is the note of it that a trash keeps while the file is in there, and `info_text` what it says.
@@ -54,7 +54,7 @@ class Move:
         return self.target.with_name(f".lookalike-{self.run}-{self.number}.part")
 
 
-def reserve(move: Move) -> bool:
+def reserve(move: FileMove) -> bool:
     """Take the name of the target, and write the trash's note; False where another file has that name.
 
     Its folder is there. Raises `OSError`.
@@ -69,7 +69,7 @@ def reserve(move: Move) -> bool:
     return True
 
 
-def move_file(move: Move, seen: SeenFile, on_copied: Callable[[int], None]) -> None:
+def move_file(move: FileMove, seen: SeenFile, on_copied: Callable[[int], None]) -> None:
     """Move a file that was seen a moment ago onto its reserved name; call `settle` whatever comes of it.
 
     `on_copied` is told the inode of a copy on another disk before that takes the name. Raises
@@ -91,7 +91,7 @@ def move_file(move: Move, seen: SeenFile, on_copied: Callable[[int], None]) -> N
     sync_folder(move.source.parent)
 
 
-def settle(move: Move, copied: int | None) -> Outcome | None:
+def settle(move: FileMove, copied: int | None) -> Outcome | None:
     """Return where the file of a move is, having removed what a move that did not end has left.
 
     `copied` is the inode that `move_file` told of; a file at the target is removed only if it is that one,
@@ -123,7 +123,7 @@ def settle(move: Move, copied: int | None) -> Outcome | None:
     return outcome
 
 
-def remove_info(move: Move) -> None:
+def remove_info(move: FileMove) -> None:
     """Remove the trash's note, but not another one that has its name; it does no harm where it stays."""
     if move.info is None:
         return
@@ -147,7 +147,7 @@ def _made(path: Path, text: str = "") -> bool:
     return True
 
 
-def _move_across(move: Move, seen: SeenFile, on_copied: Callable[[int], None]) -> None:
+def _move_across(move: FileMove, seen: SeenFile, on_copied: Callable[[int], None]) -> None:
     with open_bytes(move.source) as source, move.part.open("xb") as copy:
         shutil.copyfileobj(source, copy, 1 << 20)
         copy.flush()
@@ -162,7 +162,7 @@ def _move_across(move: Move, seen: SeenFile, on_copied: Callable[[int], None]) -
     sync_folder(move.source.parent)
 
 
-def _take_over_facts(source: int, move: Move) -> None:
+def _take_over_facts(source: int, move: FileMove) -> None:
     """Give the copy the times, the rights and the owner of the original, as far as its disk knows them."""
     with suppress(OSError):
         shutil.copystat(move.source, move.part)
@@ -172,7 +172,7 @@ def _take_over_facts(source: int, move: Move) -> None:
             os.chown(move.part, facts.st_uid, facts.st_gid)
 
 
-def _put_back(move: Move) -> None:
+def _put_back(move: FileMove) -> None:
     """Bring back a file that is not the one that was to be moved."""
     if not _made(move.source):
         raise NotFoundError(f"another file took its place while it was moved, and lies at {move.target} now")

@@ -71,7 +71,7 @@ class PhotoNotes:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMatch:
     """What comparing two photos has found; `frame` tells which of both is a frame around the other."""
 
     match: Match
@@ -167,13 +167,13 @@ class Notes:
         """Whether two photos, the smaller number first, were compared."""
         return bool(self._rows("SELECT 1 FROM pairs WHERE first = ? AND second = ?", (first, second)))
 
-    def match(self, first: int, second: int) -> Found | None:
+    def match(self, first: int, second: int) -> FoundMatch | None:
         """Return what was found of two photos, the smaller number first; None for nothing."""
         sql = "SELECT found, checksum FROM pairs WHERE first = ? AND second = ? AND found IS NOT NULL"
         rows = self._rows(sql, (first, second))
         return _found(*rows[0]) if rows else None
 
-    def matches(self) -> dict[tuple[int, int], Found]:
+    def matches(self) -> dict[tuple[int, int], FoundMatch]:
         """Return what was found, by both numbers, from the first to the second."""
         rows = self._rows("SELECT first, second, found, checksum FROM pairs WHERE found IS NOT NULL")
         return {
@@ -182,7 +182,9 @@ class Notes:
             if (told := _found(found, checksum)) is not None
         }
 
-    def put_pairs(self, pairs: Mapping[tuple[int, int], Found | None], compared: Iterable[int] = ()) -> None:
+    def put_pairs(
+        self, pairs: Mapping[tuple[int, int], FoundMatch | None], compared: Iterable[int] = ()
+    ) -> None:
         """Keep what came of comparing pairs, and whose likely copies were all looked at."""
         rows = []
         for (first, second), found in pairs.items():
@@ -283,15 +285,15 @@ class Notes:
                 self._path.with_name(self._path.name + suffix).unlink()
 
 
-def sound_found(told: str | None, checksum: int) -> tuple[bool, Found | None]:
+def sound_found(told: str | None, checksum: int) -> tuple[bool, FoundMatch | None]:
     """Return whether what is noted of a pair is what was written, and what that is."""
     if zlib.crc32((told or "").encode()) != checksum:
         return False, None
     if told is None:
         return True, None
     (level, matrix, *others), frame = json.loads(told)
-    return True, Found(Match(level, tuple(matrix), *others), frame)
+    return True, FoundMatch(Match(level, tuple(matrix), *others), frame)
 
 
-def _found(told: str, checksum: int) -> Found | None:
+def _found(told: str, checksum: int) -> FoundMatch | None:
     return sound_found(told, checksum)[1]

@@ -54,7 +54,7 @@ class PlannedMove:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedItem:
     """An item whose file stays where it is, and why."""
 
     item: Item
@@ -67,7 +67,7 @@ class RemovalPlan:
 
     where_to: ToFolder | ToTrash
     moves: tuple[PlannedMove, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedItem, ...]
     bytes_won: int
 
     @property
@@ -97,14 +97,14 @@ def plan_removal(choices: Iterable[GroupChoice], where_to: ToFolder | ToTrash) -
         for item in each.group.items:
             if item.id in each.going:
                 wanted.setdefault(item.id, (item, []))[1].append(staying)
-    moves, refused = list[PlannedMove](), list[Refusal]()
+    moves, refused = list[PlannedMove](), list[RefusedItem]()
     sizes: dict[tuple[int, int], int] = {}
     names = Names()
     for item, groups in wanted.values():
         source = Path(path_of(item.uri))
         reason = _refused_by_choice(item, groups, stays) or _refused_by_file(item, kept_files, where_to)
         if reason is not None:
-            refused.append(Refusal(item, reason))
+            refused.append(RefusedItem(item, reason))
             continue
         target = None
         if isinstance(where_to, ToFolder):

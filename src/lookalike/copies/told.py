@@ -19,7 +19,7 @@ from lookalike.records import Hit
 from lookalike.search.copies import Contents, HowTold, Told
 
 if TYPE_CHECKING:
-    from lookalike.copies.notes import Found
+    from lookalike.copies.notes import FoundMatch
 
 _PATIENCE = 0.1  # seconds that a search waits for a file that is locked
 _AMONG = """
@@ -86,7 +86,7 @@ class _NotesReader:
         self._left_behind: list[sqlite3.Connection] = []
         self._has_warned = False
 
-    def among(self, contents: Collection[bytes]) -> dict[Contents, Found | None]:
+    def among(self, contents: Collection[bytes]) -> dict[Contents, FoundMatch | None]:
         """Return what comparing some contents has found, None for nothing, from the first to the second."""
         if len(contents) < 2:
             return {}
@@ -144,7 +144,7 @@ class _NotesReader:
             self._connection = None
 
 
-def _told_of(one: Hit, other: Hit, found: Found) -> dict[Contents, HowTold | None]:
+def _told_of(one: Hit, other: Hit, found: FoundMatch) -> dict[Contents, HowTold | None]:
     """Return what a close look at two photos has found, for each of them as the copy."""
     from lookalike.copies.describe import Link, how  # as above
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from lookalike.copies.contents import look_at_recorded, reason_of
 from lookalike.copies.journal import History, Journal, read_history
 from lookalike.copies.journaled import MovedFile, OnMoved, moved_one, settle_all, told
-from lookalike.copies.moving import SYSTEM_TRASH, Move
+from lookalike.copies.moving import SYSTEM_TRASH, FileMove
 from lookalike.durable import make_folder
 from lookalike.errors import NotFoundError
 from lookalike.progress import unheard
@@ -38,7 +38,7 @@ class UndoReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MovingRun:
     """A run of the journal, which began `at` a moment in UTC: so many files are where it brought them."""
 
     id: str
@@ -46,10 +46,10 @@ class Run:
     moved: int
 
 
-def runs(journal: Path) -> list[Run]:
+def runs(journal: Path) -> list[MovingRun]:
     """Return the runs of a journal, the oldest first; none where there is no journal."""
     history = read_history(journal)
-    return [Run(run, at, len(history.moved(run))) for run, at in history.runs.items()]
+    return [MovingRun(run, at, len(history.moved(run))) for run, at in history.runs.items()]
 
 
 def undo(
@@ -98,12 +98,12 @@ def _run_to_undo(history: History, run: str | None) -> str:
     return chosen
 
 
-def _way_back(book: Journal, move: Move) -> Iterator[Move]:
+def _way_back(book: Journal, move: FileMove) -> Iterator[FileMove]:
     """Yield the move that takes one back, unless something lies there now; raises `OSError`."""
     if os.path.lexists(move.source):
         raise OSError(errno.EEXIST, "something else lies there now", str(move.source))
     make_folder(move.source.parent)
-    yield Move(
+    yield FileMove(
         number=book.next_number(),
         run=move.run,
         item_id=move.item_id,

@@ -28,7 +28,7 @@ def different_among(decisions: Iterable[Decision]) -> Different:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReviewPage:
     """Some groups; `next` is the place to go on from, now or when there is `more`."""
 
     groups: tuple[CopyGroup, ...]
@@ -70,7 +70,7 @@ class Review:
         """All groups."""
         return [group for group in self.places if group is not None]
 
-    def page(self, offset: int, limit: int, state: State) -> Page:
+    def page(self, offset: int, limit: int, state: State) -> ReviewPage:
         """Return up to `limit` groups of that state from a place on."""
         found: list[CopyGroup] = []
         following = offset
@@ -78,10 +78,10 @@ class Review:
             if group is None or state not in ("all", "decided" if group.is_decided else "open"):
                 continue
             if len(found) == limit:
-                return Page(tuple(found), following, more=True)
+                return ReviewPage(tuple(found), following, more=True)
             found.append(group)
             following = place + 1
-        return Page(tuple(found), max(offset, len(self.places)), more=False)
+        return ReviewPage(tuple(found), max(offset, len(self.places)), more=False)
 
 
 def _decided_apart(group: CopyGroup, different: Different, left: Set[int]) -> CopyGroup | None:

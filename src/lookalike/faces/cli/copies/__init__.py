@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lookalike.collection import Collection
     from lookalike.copies.groups import CopiesReport
     from lookalike.copies.removal import Chosen
-    from lookalike.faces.cli.copies.table import Found
+    from lookalike.faces.cli.copies.table import FoundCopies
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _STDOUT = Path("-")
@@ -163,7 +163,7 @@ def _show_and_move(collection: Collection, asked: dict[str, Any], *, as_json: bo
     is_printed_as_csv = asked["csv"] == _STDOUT
     is_moving = asked["move_to"] is not None or asked["trash"]
     report, chosen = _find(collection, asked, quiet=as_json or is_printed_as_csv)
-    found = table.Found(report, chosen, asked["level"], is_quick=asked["quick"])
+    found = table.FoundCopies(report, chosen, asked["level"], is_quick=asked["quick"])
     if as_json:
         for group in report.groups:
             emit(copy_group_json(group))
@@ -203,7 +203,7 @@ def _find(collection: Collection, asked: dict[str, Any], *, quiet: bool) -> tupl
     return report, choose(report.groups, collection.decisions(), spared)
 
 
-def _write(collection: Collection, asked: dict[str, Any], found: Found) -> None:
+def _write(collection: Collection, asked: dict[str, Any], found: FoundCopies) -> None:
     """Write the files that were asked for."""
     from lookalike.faces.cli.copies import files
 
@@ -213,7 +213,7 @@ def _write(collection: Collection, asked: dict[str, Any], found: Found) -> None:
         files.write_csv(asked["csv"], found.report.groups)
     if asked["report"] is None and asked["sheet"] is None:
         return
-    pictures = files.Pictures(collection)
+    pictures = files.ItemPictures(collection)
     if asked["report"] is not None:
         files.write_report(asked["report"], collection, found, pictures)
     if asked["sheet"] is not None:

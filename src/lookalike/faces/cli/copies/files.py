@@ -16,7 +16,14 @@ from lookalike.collection import Collection
 from lookalike.copies.groups import CopyGroup, Level
 from lookalike.durable import written_whole
 from lookalike.errors import StorageError
-from lookalike.faces.cli.copies.table import Found, best_in_words, how_in_words, not_known, pixels_of, summary
+from lookalike.faces.cli.copies.table import (
+    FoundCopies,
+    best_in_words,
+    how_in_words,
+    not_known,
+    pixels_of,
+    summary,
+)
 from lookalike.faces.text import counted, printable, sized
 from lookalike.records import Item
 from lookalike.sources.uris import path_of
@@ -78,7 +85,7 @@ class Shown:
     is_best: bool
 
 
-class Pictures:
+class ItemPictures:
     """Makes the pictures of groups, each once."""
 
     def __init__(self, collection: Collection) -> None:
@@ -97,7 +104,7 @@ class Pictures:
         return self._made[item.id]
 
 
-def write_sheet(path: Path, groups: Sequence[CopyGroup], pictures: Pictures) -> None:
+def write_sheet(path: Path, groups: Sequence[CopyGroup], pictures: ItemPictures) -> None:
     """Write the first groups as one picture."""
     from lookalike.faces.sheet import Cell
     from lookalike.faces.sheet import write_sheet as write
@@ -116,17 +123,16 @@ def write_sheet(path: Path, groups: Sequence[CopyGroup], pictures: Pictures) -> 
     _tell(path, _how_many(groups, _MOST_IN_SHEET))
 
 
-def write_report(path: Path, collection: Collection, found: Found, pictures: Pictures) -> None:
+def write_report(path: Path, collection: Collection, found: FoundCopies, pictures: ItemPictures) -> None:
     """Write the first groups with pictures, and what was found in words, as one HTML file."""
     from lookalike.faces.cli.evaluate.reporting import write_report as write
-    from lookalike.faces.report.blocks import Block, Section, Table, Text
-    from lookalike.faces.report.blocks import Pictures as PicturesBlock
+    from lookalike.faces.report.blocks import Block, Pictures, Section, Table, Text
 
     groups = found.report.groups
     rows = [_row(number, group, pictures) for number, group in enumerate(groups[:_MOST_IN_REPORT], 1)]
     blocks: list[Block] = [Text(_MEANING[found.level])]
     if rows:
-        blocks.append(PicturesBlock(tuple(rows), _how_many(groups, _MOST_IN_REPORT)))
+        blocks.append(Pictures(tuple(rows), _how_many(groups, _MOST_IN_REPORT)))
     sections = [Section("Groups", tuple(blocks))]
     if skipped := found.report.skipped:
         more = len(skipped) - _MOST_SKIPPED
@@ -140,7 +146,7 @@ def write_report(path: Path, collection: Collection, found: Found, pictures: Pic
     write(path, "Copies", collection, said, sections)
 
 
-def _row(number: int, group: CopyGroup, pictures: Pictures) -> PictureRow:
+def _row(number: int, group: CopyGroup, pictures: ItemPictures) -> PictureRow:
     from lookalike.faces.report.blocks import Picture, PictureRow
 
     shown = [

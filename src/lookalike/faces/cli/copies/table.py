@@ -27,7 +27,7 @@ _NOTHING: dict[Level, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCopies:
     """What was found at a level, what of it may go, and whether it was asked to be quick."""
 
     report: CopiesReport
@@ -84,7 +84,7 @@ def pixels_of(item: Item) -> str:
     return f"{item.metadata['width']}×{item.metadata['height']}" if known else ""
 
 
-def summary(found: Found) -> list[str]:
+def summary(found: FoundCopies) -> list[str]:
     """What was found, in sentences."""
     report, chosen = found.report, found.chosen
     among = f"among {counted(report.photos, 'photo')}"
@@ -104,7 +104,7 @@ def summary(found: Found) -> list[str]:
     return said
 
 
-def not_known(found: Found) -> list[str]:
+def not_known(found: FoundCopies) -> list[str]:
     """What may have been missed and how that is found, in sentences; none where all was looked at."""
     report = found.report
     left = report.photos - report.looked_at - len(report.skipped)
@@ -119,7 +119,7 @@ def not_known(found: Found) -> list[str]:
     return [said if has_opencv() else f"{said}; to compare them closely: {install_line(EXTRA)}"]
 
 
-def print_summary(found: Found, *, aside: bool) -> None:
+def print_summary(found: FoundCopies, *, aside: bool) -> None:
     """Print what was found, `aside` on standard error, where what is not known is told anyway."""
     for line in summary(found):
         click.echo(line, err=aside)
@@ -134,7 +134,7 @@ def print_summary(found: Found, *, aside: bool) -> None:
         click.echo(f"  and {len(skipped) - _MOST_SKIPPED:,} more, which --json names", err=True)
 
 
-def print_next(found: Found) -> None:
+def print_next(found: FoundCopies) -> None:
     """Say what can be done about copies."""
     if found.chosen.going:
         click.echo(
