@@ -22,6 +22,11 @@ Items can be walked through, counted and put into tables, and their vectors take
 >>> photos.items(where="camera=canon*", limit=1000).to_pandas()
 >>> photos.vectors()                                  # float32 (n, dim), unit length, by ascending id
 
+The same photo twice, however it was edited, cropped or turned (close looks need the extra `copies`):
+
+>>> for group in photos.copies().groups:
+...     print(group.best.uri, group.why_best, [(copy.item.uri, copy.how) for copy in group.copies])
+
 Texts work the same way: `Collection("texts.lookalike").add("tweets.csv", column="text")`. Vectors without a
 collection: `lookalike.embed`. A widget for notebooks: `lookalike.notebook.browse`. Calls block and may come
 from several threads at once; in asyncio, `await asyncio.to_thread(photos.search, "a.jpg")`.
@@ -40,7 +45,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from lookalike.collection import Collection
+    from lookalike.copies.groups import CopiesReport, Copy, CopyGroup
     from lookalike.datasets.demo import demo_photos
+    from lookalike.decisions import Decision
     from lookalike.decode.tables import ReadAs
     from lookalike.direct import embed
     from lookalike.errors import LookalikeError, NotFoundError, QueryError, UsageError
@@ -56,6 +63,10 @@ __all__ = [
     "AddReport",
     "Box",
     "Collection",
+    "CopiesReport",
+    "Copy",
+    "CopyGroup",
+    "Decision",
     "Example",
     "Filter",
     "Hit",
@@ -85,6 +96,10 @@ _HOMES = {
     "NotFoundError": "lookalike.errors",
     "QueryError": "lookalike.errors",
     "UsageError": "lookalike.errors",
+    "CopiesReport": "lookalike.copies.groups",
+    "Copy": "lookalike.copies.groups",
+    "CopyGroup": "lookalike.copies.groups",
+    "Decision": "lookalike.decisions",
     "Items": "lookalike.listed",
     "Vector": "lookalike.search.queries",
     "Space": "lookalike.records",

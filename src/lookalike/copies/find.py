@@ -54,9 +54,11 @@ def find_copies(parts: LookingParts, wanted: CopiesWanted, *, look: bool) -> Cop
         skipped = look_closely(parts, photos, are_all=wanted.are_all)
     else:
         hold_hashes(parts.notes, photos, parts.on_step)
-    known = Known(parts.notes, photos, decisions, wanted.level)
+    known = Known(parts.notes, photos, decisions, "photo")
     if look and has_opencv():
         _complete(parts, known)
+    if wanted.level == "scene":  # of which long chains are not held against each other
+        known = Known(parts.notes, photos, decisions, "scene")
     groups = _groups(known, wanted)
     return _report(groups, len(photos), known.count_compared(), skipped)
 
