@@ -15,9 +15,8 @@ def item(number=1, size=1000, **facts):
 
 
 def rank(one, **told):
-    return quality(
-        ContentItems(one.content_hash, (one,)), **{"is_frame": False, "is_mirrored": False, **told}
-    )
+    photo = ContentItems(one.content_hash, (one,))
+    return quality(photo, **{"links": 1, "is_frame": False, "is_mirrored": False, **told})
 
 
 @pytest.mark.parametrize(
@@ -32,6 +31,7 @@ def rank(one, **told):
         (rank(item(1)), rank(item(2))),
         (rank(item()), rank(item(width=800, height=600), is_frame=True)),
         (rank(item(size=1000)), rank(item(size=2000), is_mirrored=True)),
+        (rank(item(size=1000), links=5), rank(item(size=2000), links=4)),
     ],
 )
 def test_what_makes_a_copy_the_better_one(better, worse):

@@ -8,19 +8,21 @@ from collections.abc import Collection
 from lookalike.copies.photos import ContentItems
 from lookalike.records import Item
 
-Quality = tuple[bool, int, bool, bool, float, int]
+Quality = tuple[bool, int, bool, bool, int, float, int]
 """What makes a photo the better one, the first that differs: no frame around another, pixels in steps of a
-tenth, facts of the camera, not mirrored beside most others, bytes, when it was added."""
+tenth, facts of the camera, not mirrored beside most others, how many it is linked to (the photo that edits
+were made of is nearer to each than they are to each other), bytes, when it was added."""
 
 _LOSSLESS = {"PNG", "BMP", "TIFF", "GIF", "PPM"}
 _LESS_THAN_LOSSLESS = 3.0  # times fewer bytes that a good JPEG takes
 
 
-def quality(photo: ContentItems, *, is_frame: bool, is_mirrored: bool) -> Quality:
+def quality(photo: ContentItems, links: int, *, is_frame: bool, is_mirrored: bool) -> Quality:
     """Return how good a photo is beside its copies; more is better."""
     item = photo.first
     steps = round(math.log(max(1, _pixels(item)), 1.1))
-    return not is_frame, steps, _has_facts(item), not is_mirrored, detail_bytes(item), -item.id
+    told = not is_frame, steps, _has_facts(item), not is_mirrored
+    return *told, links, detail_bytes(item), -item.id
 
 
 def detail_bytes(item: Item) -> float:

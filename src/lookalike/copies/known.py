@@ -15,7 +15,7 @@ from lookalike.decisions import Decision
 from lookalike.matching.hashes import ALIKE_BITS
 
 _NEARLY = 20  # one of so many links may be missing of a photo that all others are linked to
-_COMMON = 0.2  # share of the one of two parts of a photo that lies in the other
+_COMMON = 0.02  # share of the one of two parts of a photo that lies in the other: they show the same there
 
 
 class Known:
@@ -91,14 +91,18 @@ class Known:
         they were made of; an edit of it is beside others what it is not beside that.
         """
         frames, mirrored = self.frames(), self._mirrored()
+        linked = Linked(tuple(self.photos), frozenset(self.links))
         by_quality = sorted(
             self.photos,
             key=lambda number: quality(
-                self.photos[number], is_frame=number in frames, is_mirrored=number in mirrored
+                self.photos[number],
+                len(linked.beside(number)),
+                is_frame=number in frames,
+                is_mirrored=number in mirrored,
             ),
             reverse=True,
         )
-        central = self._central(Linked(tuple(by_quality), frozenset(self.links)))
+        central = self._central(linked)
         order = sorted(by_quality, key=lambda number: number not in central)
         better = set()
         for (first, second), decision in self.decisions.items():

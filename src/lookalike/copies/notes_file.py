@@ -10,7 +10,7 @@ from lookalike.user_folders import user_data_folder
 
 NOTES_FILE = "copies.sqlite"
 
-RULE = "1"
+RULE = "2"
 """Another one where photos are compared in another way: then all of it is done anew."""
 
 

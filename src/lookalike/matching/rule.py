@@ -53,6 +53,10 @@ _STILL_FOR_SURE = (
 """Pixels may move more, by blur and strong noise, where points bear out that the picture stands still: those
 of a second shot stray as its pixels do."""
 
+_BLURRED, _STILL_IF_BLURRED, _BLURRED_FITS = 1.3, 0.085, 0.95
+"""Pixels of 192 by which one of two whole frames is softer, by how many they may move then, and how much of
+them must fit: blur hides where things are, and leaves few points to bear it out."""
+
 _PART_TOLD = SureMap(6)
 """Points from which the pixels of the part that they map tell how much whole frames move, too."""
 
@@ -110,7 +114,8 @@ def _is_same_whole(shows: Evidence) -> bool:
     moves = shows.whole.moves
     if shows.part is not None and _PART_TOLD.holds(shows.points):
         moves = min(moves, shows.part.moves)
-    return _stands_still(moves, shows.points)
+    blurred = shows.whole.blur >= _BLURRED and shows.whole.fitting >= _BLURRED_FITS
+    return (blurred and moves <= _STILL_IF_BLURRED) or _stands_still(moves, shows.points)
 
 
 def _is_same_part(points: PointMap | None, part: Laid | None) -> bool:
