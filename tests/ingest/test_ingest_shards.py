@@ -439,4 +439,4 @@ def test_equal_pictures_keep_what_is_said_of_each(tmp_path, watched, pictures):
     ]
     watched.add(tmp_path / "photos" / "0.png")
     (*_, plain) = watched.collection.items()
-    assert set(plain.metadata) == {"width", "height", "format", "phash"}
+    assert set(plain.metadata) == {"width", "height", "format"}

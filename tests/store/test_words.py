@@ -75,7 +75,7 @@ def test_older_collections_find_them_too(name, tmp_path):
     with Collection(tmp_path / "c", embedder=FakeTextEmbedder(dim=8)) as collection:
         assert collection.verify().sound
         assert collection.engine.having_words("plage", 5) == [3]
-    assert select(tmp_path / "c", "PRAGMA user_version") == [(5,)]
+    assert select(tmp_path / "c", "PRAGMA user_version") == [(6,)]
 
 
 def test_a_broken_index_of_words_is_made_anew(texts):
