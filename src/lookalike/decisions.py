@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -54,3 +55,16 @@ def _is_in_utc(moment: object) -> bool:
         return isinstance(moment, str) and datetime.fromisoformat(moment).utcoffset() == timedelta(0)
     except ValueError:
         return False
+
+
+Different = Mapping[bytes, Set[bytes]]
+"""By content, the contents that someone said are not the same."""
+
+
+def different_among(decisions: Iterable[Decision]) -> Different:
+    """Return what was decided to be different."""
+    found: dict[bytes, set[bytes]] = {}
+    for each in decisions:
+        if each.verdict == "different":
+            found.setdefault(each.first, set()).add(each.second)
+    return found

@@ -8,9 +8,9 @@ from itertools import combinations
 
 from lookalike.copies.best import why_best
 from lookalike.copies.describe import how
-from lookalike.copies.grouping import Pair, components, grouped
+from lookalike.copies.grouping import Pair, components, grouped, pair_of
 from lookalike.copies.groups import CopiesReport, Copy, CopyGroup, Level
-from lookalike.copies.known import Known, pair_of
+from lookalike.copies.known import Known
 from lookalike.copies.looking import LookingParts, Shelf, compare_pairs, hold_hashes, look_closely
 from lookalike.copies.photos import ContentItems, by_content
 from lookalike.decisions import Decision
@@ -60,7 +60,7 @@ def find_copies(parts: LookingParts, wanted: CopiesWanted, *, look: bool) -> Cop
     if wanted.level == "scene":  # of which long chains are not held against each other
         known = Known(parts.notes, photos, decisions, "scene")
     groups = _groups(known, wanted)
-    return _report(groups, len(photos), known.count_compared(), skipped)
+    return _report(groups, len(photos), len(known.compared), skipped)
 
 
 def _report(groups: list[CopyGroup], photos: int, looked_at: int, skipped: Sequence[Skipped]) -> CopiesReport:

@@ -9,6 +9,11 @@ Pair = tuple[int, int]
 """Two photos, the smaller number first."""
 
 
+def pair_of(one: int, other: int) -> Pair:
+    """Return two photos, the smaller number first."""
+    return (one, other) if one < other else (other, one)
+
+
 @dataclass(frozen=True, slots=True)
 class Linked:
     """Photos, by number, and what is known of pairs of them.

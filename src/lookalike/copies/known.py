@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from lookalike.copies.best import quality
 from lookalike.copies.describe import Link, share_in_common
-from lookalike.copies.grouping import Linked, Pair, components
+from lookalike.copies.grouping import Linked, Pair, components, pair_of
 from lookalike.copies.groups import Level
 from lookalike.copies.near import inverse_of
 from lookalike.copies.notes import FoundMatch, Notes
-from lookalike.copies.photos import ContentItems
+from lookalike.copies.photos import ContentItems, hashes_of
 from lookalike.decisions import Decision
 from lookalike.matching.hashes import ALIKE_BITS
 
@@ -39,12 +39,11 @@ class Known:
         self.compared = notes.compared() & set(self.photos)
         self._readable = notes.with_features() & set(self.photos)
         self.links: dict[Pair, Link] = {}
-        self.refresh()
+        self._read()
 
-    def refresh(self) -> None:
+    def _read(self) -> None:
         """Read what was found; where that is not known, near hashes tell."""
         matches = self.notes.matches()
-        self.links = {}
         for first, second, turn, bits in self.notes.near():
             is_open = not {first, second} <= self.compared
             if bits <= ALIKE_BITS and first in self.photos and second in self.photos and is_open:
@@ -55,22 +54,19 @@ class Known:
         for pair, found in matches.items():
             if pair[0] in self.photos and pair[1] in self.photos and self._counts(found):
                 self.links[pair] = Link(found)
-        for pair, decision in self.decisions.items():
-            if decision.verdict == "different":
-                self.links.pop(pair, None)
+        for pair in filter(self._is_different, self.decisions):
+            self.links.pop(pair, None)
 
     def learn(self, pair: Pair) -> None:
         """Read what was found of two photos a moment ago."""
-        if pair not in self.links and (found := self.notes.match(*pair)) is not None and self._counts(found):
-            decision = self.decisions.get(pair)
-            if decision is None or decision.verdict != "different":
-                self.links[pair] = Link(found)
+        found = self.notes.match(*pair)
+        if found is not None and self._counts(found) and not self._is_different(pair):
+            self.links[pair] = Link(found)
 
     def are_together(self, best: int, one: int, other: int) -> bool:
         """Whether two copies of a photo show the same: enough of the one is in the other."""
         pair = pair_of(one, other)
-        decision = self.decisions.get(pair)
-        if decision is not None and decision.verdict == "different":
+        if self._is_different(pair):
             return False
         if pair in self.links:
             return True
@@ -79,10 +75,6 @@ class Known:
             return True
         shapes = self.photos[one].sides, self.photos[other].sides
         return share_in_common(ours, theirs, *shapes) >= _COMMON
-
-    def count_compared(self) -> int:
-        """How many of the photos were looked at closely."""
-        return len(self.compared)
 
     def linked(self) -> Linked:
         """Return photos and links, the better photos first.
@@ -151,13 +143,11 @@ class Known:
 
     def hashes(self) -> dict[int, bytes]:
         """Return the hashes of the photos that have one."""
-        own = {number: photo.hash for number, photo in self.photos.items()}
-        return self.notes.hashes() | {number: each for number, each in own.items() if each is not None}
+        return hashes_of(self.notes, self.photos)
+
+    def _is_different(self, pair: Pair) -> bool:
+        decision = self.decisions.get(pair)
+        return decision is not None and decision.verdict == "different"
 
     def _counts(self, found: FoundMatch) -> bool:
         return self._level == "scene" or found.match.level == "photo"
-
-
-def pair_of(one: int, other: int) -> Pair:
-    """Return two photos, the smaller number first."""
-    return (one, other) if one < other else (other, one)

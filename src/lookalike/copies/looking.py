@@ -12,13 +12,12 @@ from threading import Lock
 import numpy as np
 
 from lookalike.copies.candidates import LikelyCopies, likely_wholes
-from lookalike.copies.grouping import Pair
+from lookalike.copies.grouping import Pair, pair_of
 from lookalike.copies.near import near_pairs
 from lookalike.copies.notes import FoundMatch, Notes, PhotoNotes
-from lookalike.copies.photos import ContentItems
+from lookalike.copies.photos import ContentItems, hashes_of
 from lookalike.copies.pictures import PictureReader, packed, unpacked
 from lookalike.cores import cpu_count
-from lookalike.embedders import Embedder
 from lookalike.engine.protocol import Engine
 from lookalike.matching.features import Features
 from lookalike.matching.margins import frame
@@ -35,7 +34,6 @@ class LookingParts:
 
     engine: Engine
     space: Space | None
-    embedder: Embedder | None
     reader: PictureReader
     notes: Notes
     on_step: OnStep
@@ -62,7 +60,7 @@ def look_closely(parts: LookingParts, photos: Sequence[ContentItems], *, are_all
 def hold_hashes(notes: Notes, photos: Sequence[ContentItems], on_step: OnStep) -> None:
     """Hold the hashes of new photos against those of all others, and note those that are near."""
     numbers = notes.numbers([each.content for each in photos])
-    hashes = notes.hashes() | {numbers[each.content]: each.hash for each in photos if each.hash is not None}
+    hashes = hashes_of(notes, {numbers[each.content]: each for each in photos})
     new = set(hashes) - notes.hashed()
     if new:
         notes.put_near(near_pairs(hashes, new, on_step), new)
@@ -100,10 +98,10 @@ def _compare_all(
     """Compare new photos with all that they may be copies of, and note what comes of it."""
     readable = parts.notes.with_features()
     waiting = [number for number in new if number in readable]
+    if not waiting:
+        return
     number_of = {item.id: numbers[photo.content] for photo in photos for item in photo.items}
-    hashes = parts.notes.hashes() | {
-        numbers[each.content]: each.hash for each in photos if each.hash is not None
-    }
+    hashes = hashes_of(parts.notes, {numbers[each.content]: each for each in photos})
     near = _near_by_photo(parts.notes, readable)
     shelf = Shelf(parts.notes, hashes)
     before = [each for each in parts.notes.parts() if each[0] not in new]
@@ -116,7 +114,7 @@ def _compare_all(
             for number in block:
                 others = (likely.get(number, set()) | near.get(number, set())) & readable
                 others -= parts.notes.pairs_of(number)
-                pairs |= {(min(number, other), max(number, other)) for other in others if other != number}
+                pairs |= {pair_of(number, other) for other in others if other != number}
             found = dict(_compare(shelf, sorted(pairs), threads))
             sound = [number for number in block if number not in shelf.damaged]
             parts.notes.put_pairs(found, sound if are_all else ())

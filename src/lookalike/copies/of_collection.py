@@ -39,11 +39,9 @@ class CollectionCopies:
         if self._opened.kind() == "text":
             raise UsageError("copies are found among photos; equal texts are one item at several places")
         engine = self._opened.engine()
-        default = self._opened.space()
-        space = space_of_copies(engine, default)
-        embedder = self._embedder_of(space) if look else None
-        reader = PictureReader(self._opened.decoder, embedder)
-        parts = LookingParts(engine, space, embedder, reader, self.notes(), on_step)
+        space = space_of_copies(engine, self._opened.space())
+        reader = PictureReader(self._opened.decoder, self._embedder_of(space) if look else None)
+        parts = LookingParts(engine, space, reader, self.notes(), on_step)
         return find_copies(parts, wanted, look=look)
 
     def notes(self) -> Notes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lookalike.copies.notes import Notes
 from lookalike.engine.protocol import EngineItems
 from lookalike.records import PHASH, Item
 from lookalike.store.filters import Filter
@@ -62,3 +63,9 @@ def _every(items: EngineItems, filters: Sequence[Filter]) -> Iterator[Item]:
     for at in range(0, len(ids), _AT_A_TIME):
         found = items.get(ids[at : at + _AT_A_TIME])
         yield from (found[each] for each in ids[at : at + _AT_A_TIME] if each in found)
+
+
+def hashes_of(notes: Notes, photos: Mapping[int, ContentItems]) -> dict[int, bytes]:
+    """Return the hashes of photos, by number, and of all that have one only among the notes."""
+    own = {number: photo.hash for number, photo in photos.items()}
+    return notes.hashes() | {number: each for number, each in own.items() if each is not None}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookalike.copies.notes_file import RULE, notes_path
+from lookalike.decisions import Different, different_among
 from lookalike.errors import LookalikeError
 from lookalike.open_collection import OpenCollection
 from lookalike.records import Hit
@@ -40,7 +41,7 @@ class ToldCopies:
     def __init__(self, opened: OpenCollection) -> None:
         self._opened = opened
         self._notes = _NotesReader(opened)
-        self._decided: tuple[int, dict[bytes, set[bytes]]] = (-1, {})
+        self._decided: tuple[int, Different] = (-1, {})
 
     def told(self, hits: Sequence[Hit]) -> Told:
         """Return what is known of pairs of hits, as `search.copies.KnownCopies` says."""
@@ -65,11 +66,7 @@ class ToldCopies:
         decisions = self._opened.engine().decisions
         seq = decisions.seq()
         if self._decided[0] != seq:
-            different: dict[bytes, set[bytes]] = {}
-            for each in decisions.all():
-                if each.verdict == "different":
-                    different.setdefault(each.first, set()).add(each.second)
-            self._decided = seq, different
+            self._decided = seq, different_among(decisions.all())
         different = self._decided[1]
         for first in contents if different else ():
             yield from ((first, second) for second in different.get(first, ()) if second in contents)

@@ -12,13 +12,13 @@ from time import monotonic
 
 from lookalike.collection import Collection
 from lookalike.copies.groups import CopyGroup, Level
-from lookalike.decisions import Decision, Verdict
+from lookalike.decisions import Decision, Verdict, different_among
 from lookalike.errors import NotFoundError
 from lookalike.faces import contract
 from lookalike.faces.server.looking import Looking
 from lookalike.faces.server.operations import RefusedError
 from lookalike.faces.server.parameters import CopiesQuery
-from lookalike.faces.server.review import Review, different_among
+from lookalike.faces.server.review import Review
 from lookalike.faces.server.schema_copies import (
     MOST_MEMBERS,
     DecisionAnswer,

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lookalike.copies.groups import CopiesReport, CopyGroup
-from lookalike.decisions import Decision
+from lookalike.decisions import Different
 from lookalike.records import Item
 
 State = Literal["open", "decided", "all"]
-Different = Mapping[bytes, Set[bytes]]
-"""By content, the contents that someone said are not the same."""
-
 Present = Callable[[Sequence[Item]], Set[int]]
 """Returns the ids of those items that are still in the collection as they were."""
-
-
-def different_among(decisions: Iterable[Decision]) -> Different:
-    """Return what was decided to be different."""
-    found: dict[bytes, set[bytes]] = {}
-    for each in decisions:
-        if each.verdict == "different":
-            found.setdefault(each.first, set()).add(each.second)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
